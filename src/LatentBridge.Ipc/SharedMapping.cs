@@ -66,7 +66,7 @@ public sealed unsafe class SharedMapping : IDisposable
 
             view?.Dispose();
             file?.Dispose();
-            if (e is IOException or UnauthorizedAccessException or ArgumentException or PlatformNotSupportedException or OutOfMemoryException)
+            if (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or OutOfMemoryException)
             {
                 throw new MappingException($"The mapping ({source}, {length} bytes) cannot be opened: {e.Message}", e);
             }
