@@ -1,0 +1,40 @@
+using LatentBridge.Imaging;
+
+namespace LatentBridge.Previews;
+
+/// <summary>What picture is wanted of a latent; the members are the options of <c>docs/protocol.md</c>.</summary>
+public sealed record PreviewOptions
+{
+    /// <summary>Longest side of a picture, in pixels, at most.</summary>
+    public const int MaximumSize = 16384;
+
+    /// <summary>The defaults.</summary>
+    public static PreviewOptions Default { get; } = new();
+
+    /// <summary>A decoder's id, or <c>auto</c>.</summary>
+    public string Decoder { get; init; } = "auto";
+
+    /// <summary>Longest side of the picture in pixels, 0 to 16384; 0: the decoder's own size.</summary>
+    public int Size { get; init; }
+
+    /// <summary>How the picture is brought to <see cref="Size"/>.</summary>
+    public ImageScaling Scaling { get; init; } = ImageScaling.Smooth;
+
+    /// <summary>Which of a batch is shown.</summary>
+    public BatchChoice Batch { get; init; }
+
+    /// <summary>0-based, for <see cref="BatchChoice.Item"/>; one beyond the last means the last.</summary>
+    public int Item { get; init; }
+
+    /// <summary>Which frame of a video is shown.</summary>
+    public FrameChoice Frame { get; init; } = FrameChoice.Middle;
+
+    /// <summary>What the bytes are.</summary>
+    public PreviewEncoding Encoding { get; init; } = PreviewEncoding.Png;
+
+    /// <summary>Threads a decode may use, 0 to 256; 0: half of the idle cores.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>For the last step the best decoder predicted to be ready within this time is taken, 0 to 1000.</summary>
+    public int LastStepMilliseconds { get; init; } = 50;
+}
