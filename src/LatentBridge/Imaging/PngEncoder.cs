@@ -9,7 +9,7 @@ public sealed class PngEncoder
 {
     const int FixedLength = 8 + 12 + 13 + 12 + 12;
 
-    readonly MemoryStream _data = new();
+    byte[] _data = [];
 
     /// <summary>The most bytes a picture of this size can take; a destination this long is always enough.</summary>
     /// <param name="width">Pixels, 1 or more.</param>
@@ -55,8 +55,7 @@ public sealed class PngEncoder
             throw new ArgumentException($"{width}x{height} with {channels} channels is {(long)row * height} bytes, not {pixels.Length}.", nameof(pixels));
         }
 
-        MemoryStream data = _data;
-        data.SetLength(0);
+        using var data = new MemoryStream();
         using (var zlib = new ZLibStream(data, CompressionLevel.Fastest, leaveOpen: true))
         {
             for (int y = 0; y < height; y++)
@@ -74,7 +73,8 @@ public sealed class PngEncoder
         header[8] = 8;
         header[9] = (byte)(channels == 1 ? 0 : 2);
         WriteChunk(file, "IHDR"u8, header);
-        WriteChunk(file, "IDAT"u8, data.ToArray());
+        _data = data.ToArray();
+        WriteChunk(file, "IDAT"u8, _data);
         WriteChunk(file, "IEND"u8, []);
         if (file.Length <= destination.Length)
         {
