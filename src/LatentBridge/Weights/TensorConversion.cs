@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+
+namespace LatentBridge.Weights;
+
+/// <summary>Stored elements to F32: exact where F32 can hold the value, else rounded to nearest.</summary>
+static class TensorConversion
+{
+    /// <summary>Converts little-endian elements, one value each.</summary>
+    public static void ToSingle(ReadOnlySpan<byte> elements, TensorElementType type, Span<float> values)
+    {
+        switch (type)
+        {
+            case TensorElementType.F32: elements.CopyTo(MemoryMarshal.AsBytes(values)); break;
+            case TensorElementType.F64: Convert<double>(elements, values, static v => (float)v); break;
+            case TensorElementType.F16: Convert<Half>(elements, values, static v => (float)v); break;
+            case TensorElementType.BF16: FromBFloat16(MemoryMarshal.Cast<byte, ushort>(elements), values); break;
+            case TensorElementType.F8E4M3: Convert<byte>(elements, values, FromE4M3); break;
+            case TensorElementType.F8E5M2: Convert<byte>(elements, values, static v => (float)BitConverter.UInt16BitsToHalf((ushort)(v << 8))); break;
+            case TensorElementType.I64: Convert<long>(elements, values, static v => v); break;
+            case TensorElementType.I32: Convert<int>(elements, values, static v => v); break;
+            case TensorElementType.I16: Convert<short>(elements, values, static v => v); break;
+            case TensorElementType.I8: Convert<sbyte>(elements, values, static v => v); break;
+            case TensorElementType.U64: Convert<ulong>(elements, values, static v => v); break;
+            case TensorElementType.U32: Convert<uint>(elements, values, static v => v); break;
+            case TensorElementType.U16: Convert<ushort>(elements, values, static v => v); break;
+            case TensorElementType.U8: Convert<byte>(elements, values, static v => v); break;
+            case TensorElementType.Bool: Convert<byte>(elements, values, static v => v == 0 ? 0 : 1); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "No such element type.");
+        }
+    }
+
+    static void Convert<T>(ReadOnlySpan<byte> elements, Span<float> values, Func<T, float> convert)
+        where T : struct
+    {
+        ReadOnlySpan<T> typed = MemoryMarshal.Cast<byte, T>(elements);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = convert(typed[i]);
+        }
+    }
+
+    static void FromBFloat16(ReadOnlySpan<ushort> elements, Span<float> values)
+    {
+        Span<uint> bits = MemoryMarshal.Cast<float, uint>(values);
+        for (int i = 0; i < bits.Length; i++)
+        {
+            bits[i] = (uint)elements[i] << 16;
+        }
+    }
+
+    // sign 1, exponent 4 (bias 7), fraction 3; all ones is NaN, exponent 0 is subnormal: fraction * 2^-9
+    static float FromE4M3(byte value)
+    {
+        int exponent = (value >> 3) & 15, fraction = value & 7;
+        float magnitude = (value & 0x7F) == 0x7F ? float.NaN
+            : exponent == 0 ? fraction * (1f / 512)
+            : (8 + fraction) * MathF.ScaleB(1, exponent - 10);
+        return value >= 0x80 ? -magnitude : magnitude;
+    }
+}
