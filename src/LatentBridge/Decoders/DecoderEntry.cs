@@ -1,0 +1,7 @@
+namespace LatentBridge.Decoders;
+
+/// <summary>A decoder that could be loaded: what it is, and how to get it.</summary>
+/// <param name="Description">What it is, what it needs and what it costs; known without loading.</param>
+/// <param name="Stateful">True when it carries something from step to step: one instance per stream and run.</param>
+/// <param name="Load">Reads the weights and makes an instance; may take a while.</param>
+public sealed record DecoderEntry(DecoderDescription Description, bool Stateful, Func<ILatentDecoder> Load);
