@@ -1,1 +1,4 @@
-return 0;
+using LatentBridge.Host;
+
+// The host is started anew for every UI and must be up in milliseconds: it takes neither System.CommandLine nor Spectre.Console with it.
+return args is ["serve", ..] ? ServeCommand.Run(args.AsSpan(1)) : CommandLine.Run(args);

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# ./run.sh                  builds when needed and runs the demo: example latents through the real bridge, pictures into out/demo/
+# ./run.sh COMMAND ...      the command line: decode, inspect, models, bench, doctor, serve; see ./run.sh --help
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+host="$root/artifacts/bin/LatentBridge.Host/release/LatentBridge.Host"
+stamp="$root/artifacts/run.stamp" # as old as the start of the last good build
+
+is_built() {
+    [ -x "$host" ] && [ -f "$stamp" ] && [ -z "$(cd "$root" && find src models/formats python/version.txt \
+        Directory.Build.props Directory.Packages.props global.json -newer "$stamp" -print -quit 2>&1)" ]
+}
+
+build() {
+    . "$root/build/setup.sh"
+    require_dotnet
+    mkdir -p "$root/artifacts"
+    touch "$stamp.new"
+    say "Building (once) ..."
+    if ! log=$(dotnet build "$root/src/LatentBridge.Host" -c Release --verbosity quiet -nologo </dev/null 2>&1); then
+        say "$log"
+        say "The build failed; the lines above say why."
+        exit 1
+    fi
+    mv -f "$stamp.new" "$stamp"
+}
+
+if ! is_built; then
+    if command -v flock >/dev/null; then
+        mkdir -p "$root/artifacts"
+        { flock 9; is_built || build; } 9>"$root/artifacts/run.lock"
+    else
+        build
+    fi
+fi
+
+[ $# -gt 0 ] || set -- demo
+exec "$host" "$@"
