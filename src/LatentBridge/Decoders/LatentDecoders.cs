@@ -1,0 +1,59 @@
+using LatentBridge.Decoders.Mlp;
+using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Formats;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Decoders;
+
+/// <summary>The catalogue: every kind of decoder there is, and which of them a format has with the weights at hand.</summary>
+public static class LatentDecoders
+{
+    /// <summary>The decoders that a recognised network makes, by its architecture.</summary>
+    static readonly Dictionary<string, Func<FoundWeights, DecoderEntry[]>> ByNetwork = new()
+    {
+        [NetworkArchitectures.MlpDecoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
+        [NetworkArchitectures.Polynomial.Id] = found => [new(PolynomialDecoder.Describe(found), false, () => Load(found, weights => new PolynomialDecoder(weights)))],
+    };
+
+    /// <summary>The decoders of a format, best picture first; never empty.</summary>
+    /// <param name="format">The latent format.</param>
+    /// <param name="weights">Where to look for the networks' numbers.</param>
+    /// <remarks>
+    /// Each id is there once. Of several files of one kind the first found has the kind's id, a further one with other numbers
+    /// has its name behind it: <c>taesd:my-finetune</c>.
+    /// </remarks>
+    public static IReadOnlyList<DecoderEntry> For(LatentFormat format, WeightLibrary weights)
+    {
+        var entries = new List<DecoderEntry>();
+        var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var known = new HashSet<KnownWeights>(ReferenceEqualityComparer.Instance);
+        foreach (FoundWeights found in weights.Found)
+        {
+            if (found.Channels == format.PlaneChannels && found.Formats.Contains(format.Id)
+                && ByNetwork.TryGetValue(found.Architecture, out Func<FoundWeights, DecoderEntry[]>? decoders)
+                && (found.Known is null || known.Add(found.Known)))
+            {
+                entries.AddRange(decoders(found).Select(Named));
+            }
+        }
+
+        return [.. entries.OrderByDescending(entry => entry.Description.Quality)];
+
+        DecoderEntry Named(DecoderEntry entry)
+        {
+            string id = entry.Description.Id;
+            for (int i = 1; !taken.Add(id); i++)
+            {
+                id = $"{entry.Description.Id}:{Path.GetFileNameWithoutExtension(entry.Description.Source)}{(i > 1 ? $"-{i}" : "")}";
+            }
+
+            return id == entry.Description.Id ? entry : entry with { Description = entry.Description with { Id = id } };
+        }
+    }
+
+    static ILatentDecoder Load(FoundWeights found, Func<NetworkTensors, ILatentDecoder> make)
+    {
+        using NetworkTensors tensors = found.Open();
+        return make(tensors);
+    }
+}

@@ -1,0 +1,97 @@
+using LatentBridge.Latents;
+using LatentBridge.Tensors;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Decoders.Polynomial;
+
+/// <summary>
+/// A polynomial of degree 2 or 3 in a cell's channels with all cross terms: one pixel a cell. The step between latent2rgb and the networks.
+/// </summary>
+/// <remarks>
+/// Its file is a safetensors of C channels: <c>polynomial.bias</c> [3], <c>polynomial.linear</c> [3, C], <c>polynomial.quadratic</c>
+/// [3, C(C+1)/2] and, for degree 3, <c>polynomial.cubic</c> [3, C(C+1)(C+2)/6]; rows red, green, blue in -1..1. The columns are the
+/// products in the order of the loops i, j from i, k from j: z0z0, z0z1, ..., z1z1, ...
+/// </remarks>
+public sealed class PolynomialDecoder : ILatentDecoder
+{
+    readonly PolynomialOperator _operator;
+    readonly KernelWidth _width;
+    readonly int _coefficientCount;
+
+    /// <summary>Takes the coefficients; the tensors are not needed afterwards.</summary>
+    /// <exception cref="LatentBridgeException">A coefficient is NaN or infinite.</exception>
+    public PolynomialDecoder(NetworkTensors weights)
+        : this(weights, Kernel.Width)
+    {
+    }
+
+    internal PolynomialDecoder(NetworkTensors weights, KernelWidth width)
+    {
+        bool cubic = weights.Has("polynomial.cubic");
+        float[] coefficients = Interleave(weights, cubic);
+        _operator = new(weights.LatentChannels, cubic, coefficients);
+        _width = width;
+        _coefficientCount = coefficients.Length;
+        Description = Describe(weights.Found);
+    }
+
+    /// <inheritdoc/>
+    public DecoderDescription Description { get; }
+
+    /// <summary>What a decoder of these weights is, known without reading them.</summary>
+    internal static DecoderDescription Describe(FoundWeights weights)
+    {
+        bool cubic = weights.Has("polynomial.cubic");
+        return new(cubic ? "cubic" : "quadratic", weights.FileName, weights.Channels, 1, weights.WeightCount, cubic ? 35 : 30);
+    }
+
+    /// <inheritdoc/>
+    public long WorkingBytes(int latentHeight, int latentWidth) => sizeof(float) * (long)_coefficientCount;
+
+    /// <inheritdoc/>
+    public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
+    {
+        DecodeArguments.Check(Description, latent, destination, threads);
+        PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+
+    /// <summary>The coefficients in the order <see cref="PolynomialOperator"/> walks through them.</summary>
+    static float[] Interleave(NetworkTensors weights, bool cubic)
+    {
+        int channels = weights.LatentChannels;
+        float[] bias = weights.Take("polynomial.bias");
+        float[] linear = weights.Take("polynomial.linear");
+        float[] quadratic = weights.Take("polynomial.quadratic");
+        float[] cubics = cubic ? weights.Take("polynomial.cubic") : [];
+        var ordered = new float[bias.Length + linear.Length + quadratic.Length + cubics.Length];
+        int at = 0, pair = 0, triple = 0;
+        Put(bias, 0);
+        for (int i = 0; i < channels; i++)
+        {
+            Put(linear, i);
+            for (int j = i; j < channels; j++)
+            {
+                Put(quadratic, pair++);
+                for (int k = j; cubic && k < channels; k++)
+                {
+                    Put(cubics, triple++);
+                }
+            }
+        }
+
+        return ordered;
+
+        void Put(float[] rows, int column)
+        {
+            for (int colour = 0; colour < 3; colour++)
+            {
+                ordered[at++] = rows[colour * (rows.Length / 3) + column];
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+namespace LatentBridge.Weights;
+
+/// <summary>Every network the program knows, with every tensor it has. <c>docs/decoders.md</c> has the layers in words.</summary>
+static class NetworkArchitectures
+{
+    /// <summary>LatentBridge's own tiny decoder.</summary>
+    public static readonly NetworkArchitecture Tiny = new("latentbridge-tiny", "LatentBridge tiny decoder", "blocks.0.0.weight", "conv_in.weight", t =>
+        t["conv_in.weight"] is not [64, (> 0 and <= 1024) and var latent, 3, 3] || t["conv_out.weight"] is not [48, 64, 3, 3] ? null : new((int)latent,
+        [
+            .. Convolution("conv_in", latent, 64),
+            .. Enumerable.Range(0, 4).SelectMany(i => Convolution($"blocks.{i}.0", 64, 64).Concat(Convolution($"blocks.{i}.1", 64, 64))),
+            .. Convolution("conv_out", 64, 48),
+        ]));
+
+    /// <summary>The decoder of TAESD and its sisters (taesdxl, taesd3, taef1; taef2 with group norm).</summary>
+    public static readonly NetworkArchitecture TaesdDecoder = new("taesd-decoder", "TAESD decoder", "19.weight", "1.weight", t =>
+        t["1.weight"] is not [64, (> 0 and <= 1024) and var latent, 3, 3] || t["19.weight"] is not [3, 64, 3, 3] ? null : new((int)latent,
+        [
+            .. Convolution("1", latent, 64),
+            .. Blocks(3, 3, 64, groupNorm: t["3.pool.0.weight"] is not null),
+            .. Convolution("7", 64, 64, bias: false),
+            .. Blocks(8, 3, 64),
+            .. Convolution("12", 64, 64, bias: false),
+            .. Blocks(13, 3, 64),
+            .. Convolution("17", 64, 64, bias: false),
+            .. Blocks(18, 1, 64),
+            .. Convolution("19", 64, 3),
+        ]));
+
+    /// <summary>The encoder of TAESD and its sisters.</summary>
+    public static readonly NetworkArchitecture TaesdEncoder = new("taesd-encoder", "TAESD encoder", "14.weight", "0.weight", t =>
+        t["0.weight"] is not [64, 3, 3, 3] || t["14.weight"] is not [(> 0 and <= 1024) and var latent, 64, 3, 3] ? null : new((int)latent,
+        [
+            .. Convolution("0", 3, 64),
+            .. Blocks(1, 1, 64),
+            .. Convolution("2", 64, 64, bias: false),
+            .. Blocks(3, 3, 64),
+            .. Convolution("6", 64, 64, bias: false),
+            .. Blocks(7, 3, 64),
+            .. Convolution("10", 64, 64, bias: false),
+            .. Blocks(11, 3, 64, groupNorm: t["11.pool.0.weight"] is not null),
+            .. Convolution("14", 64, latent),
+        ]));
+
+    /// <summary>The encoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
+    public static readonly NetworkArchitecture SanaEncoder = new("taesana-encoder", "TAESANA encoder", "17.weight", "0.weight", t =>
+        t["0.weight"] is not [32, 3, 3, 3] || t["17.weight"] is not [(> 0 and <= 1024) and var latent, 64, 3, 3] ? null : new((int)latent,
+        [
+            .. Convolution("0", 3, 32),
+            .. Convolution("2", 32, 64),
+            .. Blocks(4, 1, 64),
+            .. Convolution("5", 64, 64, bias: false),
+            .. Blocks(6, 3, 64),
+            .. Convolution("9", 64, 64, bias: false),
+            .. Blocks(10, 3, 64),
+            .. Convolution("13", 64, 64, bias: false),
+            .. Blocks(14, 3, 64),
+            .. Convolution("17", 64, latent),
+        ]));
+
+    /// <summary>stable-diffusion-webui's "Approx NN".</summary>
+    public static readonly NetworkArchitecture ApproxNn = new("approx-nn", "VAE-approx (\"Approx NN\")", "conv8.weight", "conv1.weight", t =>
+        t["conv1.weight"] is not [8, (> 0 and <= 1024) and var latent, 7, 7] || t["conv8.weight"] is not [3, 8, 3, 3] ? null : new((int)latent,
+        [
+            .. Convolution("conv1", latent, 8, kernel: 7),
+            .. Convolution("conv2", 8, 16, kernel: 5),
+            .. Convolution("conv3", 16, 32),
+            .. Convolution("conv4", 32, 64),
+            .. Convolution("conv5", 64, 32),
+            .. Convolution("conv6", 32, 16),
+            .. Convolution("conv7", 16, 8),
+            .. Convolution("conv8", 8, 3),
+        ]));
+
+    /// <summary>Birch-san's multilayer perceptron, latent to colour: any hidden width, any number of hidden layers.</summary>
+    public static readonly NetworkArchitecture MlpDecoder = new("mlp-decoder", "per-cell MLP decoder", "in_proj.weight", "in_proj.weight", t =>
+        t["in_proj.weight"] is not [> 0 and <= 1024, > 0 and <= 1024] || t["out_proj.weight"] is not [3, _] ? null : Perceptron(t, t["in_proj.weight"]![1]));
+
+    /// <summary>Birch-san's multilayer perceptron, colour to latent.</summary>
+    public static readonly NetworkArchitecture MlpEncoder = new("mlp-encoder", "per-cell MLP encoder", "in_proj.weight", "in_proj.weight", t =>
+        t["in_proj.weight"] is not [> 0 and <= 1024, 3] || t["out_proj.weight"] is not [(> 3 and <= 128) and var latent, _] ? null : Perceptron(t, latent))
+    {
+        NotSupported = "it turns pictures into latents; previews go the other way",
+    };
+
+    /// <summary>Polynomial of degree 2 or 3 in a cell's channels, as <c>fit</c> writes it.</summary>
+    public static readonly NetworkArchitecture Polynomial = new("polynomial", "polynomial map", "polynomial.quadratic", "polynomial.linear", t =>
+        t["polynomial.linear"] is not [3, (> 0 and <= 128) and var c] ? null : new((int)c,
+        [
+            new("polynomial.bias", [3]),
+            new("polynomial.linear", [3, c]),
+            new("polynomial.quadratic", [3, c * (c + 1) / 2]),
+            .. t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.cubic", [3, c * (c + 1) * (c + 2) / 6])],
+        ]));
+
+    static readonly NetworkArchitecture SanaDecoder = new("taesana-decoder", "TAESANA decoder", "29.weight", "1.weight", t =>
+        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] ? new((int)latent, []) : null)
+    {
+        NotSupported = "there is no decoder for Sana's latents here yet",
+    };
+
+    static readonly NetworkArchitecture Taehv = new("taehv", "TAEHV video decoder", "22.weight", "1.weight", t =>
+        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["22.weight"] is [_, 64, 3, 3] ? new((int)latent, []) : null)
+    {
+        NotSupported = "video decoders are not built in yet",
+    };
+
+    /// <summary>All of them, in the order they are tried.</summary>
+    public static readonly IReadOnlyList<NetworkArchitecture> All =
+    [
+        Tiny, TaesdDecoder, TaesdDecoder with { IndexShift = -1 }, TaesdEncoder, SanaEncoder, ApproxNn, MlpDecoder, MlpEncoder, Polynomial,
+        SanaDecoder, SanaDecoder with { IndexShift = -1 }, Taehv,
+    ];
+
+    static NetworkLayout Perceptron(TensorShapes t, long latentChannels)
+    {
+        long input = t["in_proj.weight"]![1];
+        long width = t["in_proj.weight"]![0];
+        long output = t["out_proj.weight"]![0];
+        return new((int)latentChannels,
+        [
+            .. Linear("in_proj", input, width),
+            .. HiddenLayers(name => t[name] is not null).SelectMany(name => Linear(name, width, width)),
+            .. Linear("out_proj", width, output),
+        ]);
+    }
+
+    /// <summary>Names of an MLP's hidden layers, in their order; numbers may be left out (an activation between takes one).</summary>
+    internal static IEnumerable<string> HiddenLayers(Func<string, bool> has) =>
+        Enumerable.Range(0, 64).Select(i => $"hidden_layers.{i}").Where(name => has(name + ".weight"));
+
+    static ExpectedTensor[] Linear(string name, long input, long output) => [new(name + ".weight", [output, input]), new(name + ".bias", [output])];
+
+    static ExpectedTensor[] Convolution(string name, long input, long output, int kernel = 3, bool bias = true)
+    {
+        ExpectedTensor weight = new(name + ".weight", [output, input, kernel, kernel]);
+        return bias ? [weight, new(name + ".bias", [output])] : [weight];
+    }
+
+    /// <summary>TAESD's residual blocks, numbered from <paramref name="first"/>; taef2's have a group-norm pool in front.</summary>
+    static IEnumerable<ExpectedTensor> Blocks(int first, int count, long width, bool groupNorm = false) =>
+        Enumerable.Range(first, count).SelectMany(i => (ExpectedTensor[])
+        [
+            .. Convolution($"{i}.conv.0", width, width),
+            .. Convolution($"{i}.conv.2", width, width),
+            .. Convolution($"{i}.conv.4", width, width),
+            .. groupNorm ? GroupNormPool($"{i}.pool", width) : [],
+        ]);
+
+    static ExpectedTensor[] GroupNormPool(string name, long width) =>
+    [
+        .. Convolution(name + ".0", width, width * 4, kernel: 1, bias: false),
+        new(name + ".1.weight", [width * 4]),
+        new(name + ".1.bias", [width * 4]),
+        .. Convolution(name + ".3", width * 4, width, kernel: 1, bias: false),
+    ];
+}

@@ -1,0 +1,213 @@
+using LatentBridge.Weights;
+
+namespace LatentBridge.Tests.Weights;
+
+public sealed class WeightLibraryTests : IDisposable
+{
+    readonly TestWeights _weights = new();
+
+    public void Dispose() => _weights.Dispose();
+
+    static List<(string Name, long[] Dimensions, float[] Values)> Taesd(int channels = 4) =>
+        TestWeights.Random(NetworkArchitectures.TaesdDecoder, 1, ("1.weight", [64, channels, 3, 3]), ("19.weight", [3, 64, 3, 3]));
+
+    static List<(string Name, long[] Dimensions, float[] Values)> Mlp() =>
+        TestWeights.Random(NetworkArchitectures.MlpDecoder, 2, ("in_proj.weight", [12, 4]), ("hidden_layers.0.weight", [12, 12]), ("out_proj.weight", [3, 12]));
+
+    static FoundWeights Only(string path) => Assert.Single(WeightRecognition.Recognise(path));
+
+    [Fact]
+    public void Own_tiny_decoders_are_found_and_known_by_their_numbers()
+    {
+        var library = new WeightLibrary([WeightLibrary.OwnFolder()!]);
+
+        string[] found = [.. library.Found.Select(f => $"{f.Stem} {f.Architecture} {string.Join("+", f.Formats)} {f.Known?.Id} {f.Problem}")];
+
+        Assert.Equal(
+        [
+            "tiny-flux1 latentbridge-tiny Flux tiny-flux1 ",
+            "tiny-flux2 latentbridge-tiny Flux2 tiny-flux2 ",
+            "tiny-sd1 latentbridge-tiny SD15 tiny-sd1 ",
+            "tiny-sd3 latentbridge-tiny SD3 tiny-sd3 ",
+            "tiny-sdxl latentbridge-tiny SDXL+SDXL_Playground_2_5 tiny-sdxl ",
+        ], found);
+    }
+
+    [Fact]
+    public void Bundled_files_have_the_lengths_and_hashes_of_the_manifest()
+    {
+        foreach (KnownWeights known in WeightManifest.Known.Where(k => k.Bundled))
+        {
+            byte[] bytes = File.ReadAllBytes(Path.Combine(WeightLibrary.OwnFolder()!, known.File));
+            Assert.Equal(known.ByteLength, bytes.Length);
+            Assert.Equal(known.Sha256, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)));
+        }
+    }
+
+    [Fact]
+    public void Every_published_file_of_the_test_data_is_told_for_what_it_is()
+    {
+        string folder = TestData.Require("models");
+        Dictionary<string, FoundWeights> found = new WeightLibrary([folder]).Found.Where(f => f.Known is not null).ToDictionary(f => f.Known!.Id);
+
+        Assert.Equal(WeightManifest.Known.Where(k => k.Architecture != "mlp-encoder").Select(k => k.Id).Order(), found.Keys.Order());
+        Assert.All(found.Values, f => Assert.Equal((null, f.Known!.Architecture, f.Known.Channels), (f.Problem, f.Architecture, f.Channels)));
+        Assert.Equal(["SDXL", "SDXL_Playground_2_5"], found["taesdxl_decoder"].Formats);
+        Assert.Equal("vaeapprox_model.pt", found["vaeapprox-sd1"].FileName);
+    }
+
+    [Theory]
+    [InlineData("decoder.")]
+    [InlineData("taesd_decoder.")]
+    [InlineData("first_stage_model.taesd.decoder.")]
+    public void Prefixes_of_keys_are_accepted(string prefix)
+    {
+        string path = _weights.Write("a.safetensors", Taesd().Select(t => (prefix + t.Name, t.Dimensions, t.Values)), "SDXL");
+
+        FoundWeights found = Only(path);
+
+        Assert.Equal(("taesd-decoder", null), (found.Architecture, found.Problem));
+        Assert.Equal(["SDXL", "SDXL_Playground_2_5"], found.Formats);
+        using NetworkTensors tensors = found.Open();
+        Assert.Equal(Taesd()[5].Values, tensors.Take(Taesd()[5].Name));
+    }
+
+    [Fact]
+    public void Diffusers_keys_are_accepted_decoder_and_encoder_in_one_file()
+    {
+        var decoder = Taesd().Select(t => ("decoder.layers." + TensorShapes.ShiftIndex(t.Name, -1), t.Dimensions, t.Values));
+        var encoder = TestWeights.Random(NetworkArchitectures.TaesdEncoder, 3, ("0.weight", [64, 3, 3, 3]), ("14.weight", [4, 64, 3, 3])).Select(t => ("encoder.layers." + t.Name, t.Dimensions, t.Values));
+        string path = _weights.Write("diffusion_pytorch_model.safetensors", [.. decoder, .. encoder], "SD15");
+
+        IReadOnlyList<FoundWeights> found = WeightRecognition.Recognise(path);
+
+        Assert.Equal(["taesd-decoder", "taesd-encoder"], found.Select(f => f.Architecture).Order());
+        Assert.All(found, f => Assert.Null(f.Problem));
+        using NetworkTensors tensors = found.First(f => f.Architecture == "taesd-decoder").Open();
+        Assert.Equal(Taesd()[^2].Values, tensors.Take("19.weight"));
+    }
+
+    [Fact]
+    public void Wrappers_scale_and_shift_are_passed_over()
+    {
+        string path = _weights.Write("sdxl.safetensors", [.. Taesd(), ("vae_scale", [], [1]), ("vae_shift", [], [0])]);
+        Assert.Null(Only(path).Problem);
+    }
+
+    [Fact]
+    public void Unknown_numbers_are_told_by_the_name_and_it_is_said()
+    {
+        FoundWeights found = Only(_weights.Write("my-XL-tune.safetensors", Taesd()));
+        Assert.Equal(["SDXL", "SDXL_Playground_2_5"], found.Formats);
+        Assert.Contains("name", found.ToldBy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Unknown_numbers_under_a_name_that_says_nothing_are_refused_with_what_to_do()
+    {
+        FoundWeights found = Only(_weights.Write("model.safetensors", Taesd(16)));
+        Assert.Empty(found.Formats);
+        Assert.Contains("'sd3'", found.Problem, StringComparison.Ordinal);
+        Assert.Contains("'flux'", found.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_shape_that_one_format_has_needs_no_name() =>
+        Assert.Equal(["SD15"], Only(_weights.Write("x.safetensors", Mlp())).Formats);
+
+    [Fact]
+    public void A_missing_tensor_is_named_with_its_shape()
+    {
+        FoundWeights found = Only(_weights.Write("sd1.safetensors", Taesd().Where(t => t.Name != "8.conv.2.weight")));
+        Assert.Equal("tensor '8.conv.2.weight' [64, 64, 3, 3] is missing.", found.Problem);
+        LatentBridgeException thrown = Assert.Throws<LatentBridgeException>(() => found.Open());
+        Assert.Contains("8.conv.2.weight", thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tensor_of_another_shape_is_named_with_both()
+    {
+        var tensors = Taesd().Select(t => t.Name == "12.weight" ? (t.Name, [64L, 64, 1, 1], new float[64 * 64]) : t);
+        Assert.Equal("tensor '12.weight' is [64, 64, 1, 1]; [64, 64, 3, 3] was expected.", Only(_weights.Write("sd1.safetensors", tensors)).Problem);
+    }
+
+    [Fact]
+    public void A_tensor_too_many_is_named() =>
+        Assert.Contains("'20.weight'", Only(_weights.Write("sd1.safetensors", [.. Taesd(), ("20.weight", [1], [1])])).Problem, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public void A_number_that_is_none_is_named_with_its_tensor(float bad)
+    {
+        var tensors = Mlp();
+        tensors.First(t => t.Name == "hidden_layers.0.weight").Values[7] = bad;
+        string path = _weights.Write("x.safetensors", tensors);
+
+        using NetworkTensors open = NetworkTensors.Open(path, "mlp-decoder");
+        LatentBridgeException thrown = Assert.Throws<LatentBridgeException>(() => open.Take("hidden_layers.0.weight"));
+
+        Assert.Contains("number 7 of tensor 'hidden_layers.0.weight'", thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Networks_that_cannot_be_used_are_recognised_all_the_same()
+    {
+        string taehv = _weights.Write("v.safetensors", [("decoder.1.weight", [256, 16, 3, 3], new float[256 * 16 * 9]), ("decoder.22.weight", [3, 64, 3, 3], new float[3 * 64 * 9])]);
+        Assert.Equal("taehv", Only(taehv).Architecture);
+        Assert.StartsWith("not supported: video", Only(taehv).Problem, StringComparison.Ordinal);
+
+        string other = _weights.Write("o.safetensors", [("lora_up", [1], [1])]);
+        Assert.Equal(FoundWeights.UnknownArchitecture, Only(other).Architecture);
+        Assert.Contains("'lora_up'", Only(other).Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_files_are_listed_with_the_reason_and_hurt_nothing()
+    {
+        string good = _weights.Write("a-sdxl.safetensors", Taesd());
+        byte[] bytes = File.ReadAllBytes(good);
+        File.WriteAllBytes(Path.Combine(_weights.Folder, "b.safetensors"), bytes[..(bytes.Length / 2)]);
+        File.WriteAllBytes(Path.Combine(_weights.Folder, "c.pt"), []);
+        File.WriteAllText(Path.Combine(_weights.Folder, "readme.txt"), "not weights");
+
+        IReadOnlyList<FoundWeights> found = new WeightLibrary([_weights.Folder, "/no/such/folder"]).Found;
+
+        Assert.Equal(["a-sdxl", "b", "c"], found.Select(f => f.Stem));
+        Assert.Equal([false, true, true], found.Select(f => f.Problem is not null));
+    }
+
+    [Fact]
+    public void A_changed_file_is_looked_at_again_after_a_refresh()
+    {
+        string path = _weights.Write("sub/one.safetensors", [("nothing", [1], [1])]);
+        var library = new WeightLibrary([_weights.Folder]);
+        Assert.NotNull(Assert.Single(library.Found).Problem);
+
+        _weights.Write("sub/one.safetensors", Mlp());
+        Assert.NotNull(Assert.Single(library.Found).Problem);
+        library.Refresh();
+
+        Assert.Null(Assert.Single(library.Found).Problem);
+        Assert.Equal(path, library.Found[0].Path);
+    }
+
+    [Fact]
+    public void Weights_stored_with_fewer_bits_keep_their_fingerprint_and_strangers_do_not()
+    {
+        foreach (KnownWeights known in WeightManifest.Known)
+        {
+            float[] rounded = [.. known.Fingerprint.Select(value => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) + 0x8000 & 0xFFFF0000))];
+            float[] negated = [.. known.Fingerprint.Select(value => -value)];
+
+            Assert.Same(known, WeightManifest.Nearest(known.Architecture, known.Channels, rounded)!.Value.Weights);
+            Assert.True(WeightManifest.Nearest(known.Architecture, known.Channels, rounded)!.Value.Distance < WeightManifest.SameWeights / 2);
+            Assert.True(WeightManifest.Nearest(known.Architecture, known.Channels, negated)!.Value.Distance > WeightManifest.Relatives);
+            Assert.All(WeightManifest.Known.Where(other => other != known && other.Architecture == known.Architecture && other.Channels == known.Channels), other =>
+                Assert.True(Distance(known.Fingerprint, other.Fingerprint) > 2 * WeightManifest.Relatives, $"{known.Id} and {other.Id}"));
+        }
+
+        static double Distance(IReadOnlyList<float> a, IReadOnlyList<float> b) =>
+            Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Sum() / a.Sum(x => (double)x * x));
+    }
+}
