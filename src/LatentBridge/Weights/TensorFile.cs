@@ -5,12 +5,17 @@ namespace LatentBridge.Weights;
 /// file holds is ever run.
 /// </summary>
 /// <remarks>
-/// Reads safetensors (ComfyUI's <c>.latent</c> too). Told apart by their first bytes, not by the file's name. Every fault
+/// Reads safetensors (ComfyUI's <c>.latent</c> too), <c>.npy</c>, <c>.npz</c> and <c>.pt/.pth</c>. Told apart by their first bytes, not by the file's name. Every fault
 /// is a <see cref="LatentBridgeException"/> that names the file.
 /// </remarks>
 public sealed class TensorFile : IDisposable
 {
+    /// <summary>The name of a tensor that stands alone in its file.</summary>
+    internal const string OnlyTensorName = "tensor";
+
     readonly TensorBytes _bytes;
+    static readonly Dictionary<string, string> NoMetadata = [];
+
     readonly Dictionary<string, TensorEntry> _byName = new(StringComparer.Ordinal);
 
     TensorFile(TensorBytes bytes)
@@ -66,6 +71,22 @@ public sealed class TensorFile : IDisposable
     {
         Span<byte> start = stackalloc byte[(int)Math.Min(16, bytes.Length)];
         bytes.Read(0, start);
+        if (start is [(byte)'P', (byte)'K', 3, 4, ..] or [(byte)'P', (byte)'K', 5, 6, ..])
+        {
+            return ReadZip(bytes);
+        }
+
+        if (start.StartsWith(NpyReader.Magic))
+        {
+            return ([NpyReader.Read(new(bytes, 0, bytes.Length), OnlyTensorName)], NoMetadata, TensorFileKind.Npy);
+        }
+
+        if (start.StartsWith(TorchReader.LegacyMagic))
+        {
+            TorchContents contents = TorchReader.ReadLegacy(bytes);
+            return (contents.Tensors, contents.Metadata, TensorFileKind.TorchLegacy);
+        }
+
         if (start.Length > 8 && start[8] == '{')
         {
             var (tensors, metadata) = SafetensorsReader.Read(bytes);
@@ -73,6 +94,20 @@ public sealed class TensorFile : IDisposable
         }
 
         throw bytes.Bad(Unknown(start));
+    }
+
+    static (IReadOnlyList<TensorEntry> Tensors, IReadOnlyDictionary<string, string> Metadata, TensorFileKind Kind) ReadZip(TensorBytes bytes)
+    {
+        List<ZipEntry> entries = ZipDirectory.Read(bytes);
+        if (TorchReader.FindPickle(entries) is { } pickle)
+        {
+            TorchContents contents = TorchReader.ReadZip(bytes, entries, pickle);
+            return (contents.Tensors, contents.Metadata, TensorFileKind.Torch);
+        }
+
+        return entries.Exists(static e => NpzReader.IsArray(e.Name))
+            ? (NpzReader.Read(bytes, entries), NoMetadata, TensorFileKind.Npz)
+            : throw bytes.Bad($"is a ZIP file of {entries.Count} entries, but holds neither numpy arrays (.npz) nor a torch.save (.pt, .pth). Unpack it first");
     }
 
     static string Unknown(ReadOnlySpan<byte> start)
@@ -83,6 +118,7 @@ public sealed class TensorFile : IDisposable
             [] => $"is empty; {Expected}",
             [(byte)'v', (byte)'e', (byte)'r', (byte)'s', (byte)'i', (byte)'o', (byte)'n', (byte)' ', ..] => "is a Git LFS pointer, not the file itself. Fetch it with `git lfs pull`, or download it",
             [(byte)'<', ..] => $"is a web page, not a file of tensors. Download the file itself; {Expected}",
+            [0x80, <= 5, ..] => $"is a plain Python pickle: refused, weights are data. Save tensors with torch.save or safetensors",
             [0x89, (byte)'P', (byte)'N', (byte)'G', ..] or [0xFF, 0xD8, ..] => $"is a picture, not a file of tensors; {Expected}",
             _ => $"is not a file of tensors: it begins with {Convert.ToHexString(start)}; {Expected}. It may be cut off or damaged",
         };
