@@ -105,7 +105,7 @@ npy("f8-big-fortran.npy", numpy.asfortranarray(ramp(3, 5).astype(">f8")))
 npy("f2.npy", ramp(3, 5).astype("<f2"))
 npy("f2-version2.npy", ramp(3, 5).astype("<f2"), (2, 0))
 npy("f4-version3.npy", ramp(3, 5), (3, 0))
-npy("scalar.npy", numpy.float32(2.5).reshape(()))
+npy("scalar.npy", numpy.array(2.5, numpy.float32))
 npy("empty.npy", ramp(0, 3))
 for kind in ("i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", ">u8", "?"):
     npy(f"{numpy.dtype(kind).str[1:]}.npy", numpy.abs(ramp(7)).astype(kind))
