@@ -97,6 +97,15 @@ public sealed class LatentFormat
         return null;
     }
 
+    /// <summary>What brings a channel of the VAE's scale to the sampler's: <c>x * scale + offset</c>.</summary>
+    internal (float Scale, float Offset) ToSampler(int channel) => Process switch
+    {
+        LatentProcess.Scale => (ScaleFactor, 0),
+        LatentProcess.ShiftScale => (ScaleFactor, -(ShiftFactor ?? 0) * ScaleFactor),
+        LatentProcess.MeanStd => (ScaleFactor / Std![channel], (float)(-(double)Mean![channel] * ScaleFactor / Std[channel])),
+        _ => (1, 0),
+    };
+
     /// <inheritdoc/>
     public override string ToString() => Id;
 }

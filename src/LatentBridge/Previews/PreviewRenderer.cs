@@ -1,6 +1,9 @@
+using System.Diagnostics;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
+using LatentBridge.Imaging;
 using LatentBridge.Latents;
+using LatentBridge.Tensors;
 
 namespace LatentBridge.Previews;
 
@@ -8,43 +11,134 @@ namespace LatentBridge.Previews;
 /// <remarks>One thread at a time. Owns its scratch memory; after the first latent of a size it allocates nothing managed.</remarks>
 public sealed class PreviewRenderer : IDisposable
 {
+    readonly LatentStaging _staging;
+    readonly ImageScaler _scaler = new();
+    readonly PngEncoder _png = new();
+    byte[] _decoded = [];
+    byte[] _tile = [];
+    byte[] _picture = [];
+
     /// <summary>Makes one for latents of a format.</summary>
-    public PreviewRenderer(LatentFormat format) => Format = format;
+    public PreviewRenderer(LatentFormat format)
+    {
+        Format = format;
+        _staging = new LatentStaging(format);
+    }
 
     /// <summary>The format it was made for.</summary>
     public LatentFormat Format { get; }
 
     /// <summary>Pictures staged: 1, or the batch for a grid; 0 before the first <see cref="Stage"/>.</summary>
-    public int ItemCount { get; }
+    public int ItemCount => _staging.ItemCount;
 
     /// <summary>Cells from top to bottom of each staged picture, unpacked.</summary>
-    public int PlaneHeight { get; }
+    public int PlaneHeight => _staging.Height;
 
     /// <summary>Cells from left to right of each staged picture, unpacked.</summary>
-    public int PlaneWidth { get; }
+    public int PlaneWidth => _staging.Width;
 
     /// <summary>Values of the staged latent that were NaN or infinite and were replaced.</summary>
-    public int NonFiniteCount { get; }
+    public int NonFiniteCount => _staging.NonFiniteCount;
+
+    /// <summary>What a decoder gets of a staged picture; valid until the next <see cref="Stage"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such picture.</exception>
+    public LatentPlanes Planes(int item) => _staging.Planes(item);
 
     /// <summary>
     /// Takes over what of a latent is to be shown: the wanted batch item or all, the wanted frame, as F32 in the sampler's
     /// scale, unpacked and finite. Afterwards the caller's memory is free.
     /// </summary>
+    /// <remarks>
+    /// NaN becomes 0; values beyond 65504, infinities too, become 65504 with their sign. A one-dimensional latent of N cells
+    /// becomes rows of ceil(sqrt(N)) cells, read like text; the last row is filled up with the last cell.
+    /// </remarks>
     /// <exception cref="LatentBridgeException">The latent does not fit the format; the message names both.</exception>
-    public void Stage(in Latent latent, PreviewOptions options) => throw new NotSupportedException($"Staging {latent.Shape} comes next.");
+    public void Stage(in Latent latent, PreviewOptions options) => _staging.Take(latent, options, Kernel.Width);
 
-    /// <summary>Decodes, composes, scales and encodes what was staged last.</summary>
+    /// <summary>Decodes, scales, composes and encodes what was staged last.</summary>
+    /// <remarks>The pictures of a grid are scaled one by one, so that its longer side is at most <see cref="PreviewOptions.Size"/>.</remarks>
     /// <param name="decoder">One whose <see cref="DecoderDescription.Channels"/> are the format's <see cref="LatentFormat.PlaneChannels"/>.</param>
     /// <param name="options">Those given to <see cref="Stage"/>.</param>
-    /// <param name="destination">Where the bytes go; when there is too little room, nothing is decoded and the result says how much is needed.</param>
+    /// <param name="destination">
+    /// Where the bytes go. With less room than the encoding can take at worst (PNG: <see cref="PngEncoder.MaximumLength"/>) nothing
+    /// is decoded and the result says how much is needed.
+    /// </param>
     /// <param name="cancellation">Stops within 20 ms.</param>
     /// <exception cref="InvalidOperationException">Nothing was staged.</exception>
+    /// <exception cref="ArgumentException">The decoder reads another number of channels.</exception>
+    /// <exception cref="LatentBridgeException">The picture would be too large, or the encoding is not to be had here.</exception>
     /// <exception cref="OperationCanceledException">Stopped; the destination holds nothing of use.</exception>
-    public PreviewResult Render(ILatentDecoder decoder, PreviewOptions options, Span<byte> destination, CancellationToken cancellation) =>
-        throw new NotSupportedException($"Rendering {decoder.Description.Id} comes next.");
+    public PreviewResult Render(ILatentDecoder decoder, PreviewOptions options, Span<byte> destination, CancellationToken cancellation)
+    {
+        if (ItemCount == 0)
+        {
+            throw new InvalidOperationException("Nothing was staged: call Stage first.");
+        }
+
+        PreviewLayout layout = PreviewLayout.Of(decoder.Description, PlaneHeight, PlaneWidth, ItemCount, options);
+        int needed = options.Encoding switch
+        {
+            PreviewEncoding.Rgb24 => layout.ByteLength,
+            PreviewEncoding.Png => PngEncoder.MaximumLength(layout.Width, layout.Height, 3),
+            _ => throw new LatentBridgeException($"The encoding {options.Encoding} is not built in. Choose png or rgb24."),
+        };
+        if (destination.Length < needed)
+        {
+            return new PreviewResult(needed, layout.Width, layout.Height, options.Encoding, 0, 0, NonFiniteCount, Fits: false);
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        bool isRaw = options.Encoding == PreviewEncoding.Rgb24;
+        Span<byte> picture = isRaw ? destination[..layout.ByteLength] : Reserve(ref _picture, layout.ByteLength);
+        Draw(decoder, layout, options, picture, cancellation);
+        long drawn = Stopwatch.GetTimestamp();
+        int length = isRaw ? layout.ByteLength : _png.Encode(picture, layout.Width, layout.Height, 3, destination);
+        return new PreviewResult(
+            length,
+            layout.Width,
+            layout.Height,
+            options.Encoding,
+            Stopwatch.GetElapsedTime(start, drawn).TotalMilliseconds,
+            Stopwatch.GetElapsedTime(drawn).TotalMilliseconds,
+            NonFiniteCount,
+            Fits: true);
+    }
 
     /// <summary>Gives the scratch memory back.</summary>
-    public void Dispose()
+    public void Dispose() => (_decoded, _tile, _picture) = ([], [], []);
+
+    void Draw(ILatentDecoder decoder, PreviewLayout layout, PreviewOptions options, Span<byte> picture, CancellationToken cancellation)
     {
+        int threads = options.Threads > 0 ? options.Threads : Math.Max(1, Environment.ProcessorCount / 2);
+        if (ItemCount > 1)
+        {
+            picture.Clear();
+        }
+
+        for (int item = 0; item < ItemCount; item++)
+        {
+            Span<byte> tile = ItemCount == 1 ? picture : Reserve(ref _tile, 3 * layout.TileWidth * layout.TileHeight);
+            Span<byte> decoded = layout.IsScaled ? Reserve(ref _decoded, 3 * layout.DecodedWidth * layout.DecodedHeight) : tile;
+            decoder.Decode(_staging.Planes(item), decoded, threads, cancellation);
+            if (layout.IsScaled)
+            {
+                _scaler.Scale(decoded, layout.DecodedWidth, layout.DecodedHeight, tile, layout.TileWidth, layout.TileHeight, options.Scaling);
+            }
+
+            if (ItemCount > 1)
+            {
+                ImageGrid.Place(tile, layout.TileWidth, layout.TileHeight, picture, layout.Columns, item);
+            }
+        }
+    }
+
+    static Span<byte> Reserve(ref byte[] buffer, int length)
+    {
+        if (buffer.Length < length)
+        {
+            buffer = GC.AllocateUninitializedArray<byte>(length);
+        }
+
+        return buffer.AsSpan(0, length);
     }
 }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace LatentBridge.Tensors;
 
 /// <summary>16 floats at a time.</summary>
-readonly struct Lanes512 : ILanes<Vector512<float>>
+readonly partial struct Lanes512 : ILanes<Vector512<float>>
 {
     public static int Count => 16;
 
@@ -56,7 +56,7 @@ readonly struct Lanes512 : ILanes<Vector512<float>>
 }
 
 /// <summary>8 floats at a time.</summary>
-readonly struct Lanes256 : ILanes<Vector256<float>>
+readonly partial struct Lanes256 : ILanes<Vector256<float>>
 {
     public static int Count => 8;
 
@@ -108,7 +108,7 @@ readonly struct Lanes256 : ILanes<Vector256<float>>
 }
 
 /// <summary>4 floats at a time.</summary>
-readonly struct Lanes128 : ILanes<Vector128<float>>
+readonly partial struct Lanes128 : ILanes<Vector128<float>>
 {
     public static int Count => 4;
 

@@ -1,0 +1,62 @@
+using LatentBridge.Formats;
+using LatentBridge.Latents;
+using LatentBridge.Tensors;
+
+namespace LatentBridge.Decoders.Linear;
+
+/// <summary><c>latent2rgb</c>: one RGB pixel a cell, a linear map of the cell's channels.</summary>
+/// <remarks>
+/// rgb = sum over c of x[c] factors[c] + bias, in -1..1; clamped, brought to 0..255 and rounded half up. The widths of
+/// <see cref="KernelWidth"/> give the same bytes. Threads are not used: it takes microseconds.
+/// </remarks>
+public sealed class LinearDecoder : ILatentDecoder
+{
+    /// <summary>What people type and status names.</summary>
+    public const string Id = "latent2rgb";
+
+    const int CellsBetweenLooks = 1 << 18;
+
+    readonly float[] _weights;
+    readonly KernelWidth _width;
+
+    /// <summary>Makes one of a format's colour map.</summary>
+    /// <param name="format">The format; used for the name of the source only.</param>
+    /// <param name="map">One of <see cref="LatentFormat.RgbMaps"/>; null: the default.</param>
+    /// <exception cref="LatentBridgeException">The format has no colour map.</exception>
+    public LinearDecoder(LatentFormat format, LatentRgbMap? map = null)
+        : this(format, map, Kernel.Width)
+    {
+    }
+
+    internal LinearDecoder(LatentFormat format, LatentRgbMap? map, KernelWidth width)
+    {
+        map ??= format.Rgb ?? throw new LatentBridgeException($"Format {format.Id} has no colour map. Use the decoder \"estimated\".");
+        _width = width;
+        _weights = new float[map.Factors.Length + 3];
+        LinearKernel.Prepare(map.Factors, map.Bias, _weights);
+        Description = new DecoderDescription(Id, $"{format.Id} ({map.Name})", map.Channels, 1, 3L * map.Channels, 20);
+    }
+
+    /// <inheritdoc/>
+    public DecoderDescription Description { get; }
+
+    /// <inheritdoc/>
+    public long WorkingBytes(int latentHeight, int latentWidth) => _weights.Length * sizeof(float);
+
+    /// <inheritdoc/>
+    public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
+    {
+        DecoderArguments.Check(Description, latent, destination);
+        for (int from = 0; from < latent.PlaneLength; from += CellsBetweenLooks)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int to = Math.Min(from + CellsBetweenLooks, latent.PlaneLength);
+            LinearKernel.Decode(latent, _weights, destination, from, to, _width);
+        }
+    }
+
+    /// <summary>Holds nothing that must be given back.</summary>
+    public void Dispose()
+    {
+    }
+}
