@@ -1,0 +1,102 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
+
+namespace LatentBridge.Host;
+
+/// <summary>Ends the process when the shim is gone, however it went: a pipe held open by another child of the shim must not keep the host alive.</summary>
+/// <remarks>Looks twice a second on its own thread, so that it works while others are blocked in a pipe.</remarks>
+static partial class ParentWatch
+{
+    static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+
+    static volatile Func<bool>? s_isGone;
+
+    /// <summary>Begins: until the shim says who it is, the process that started this one is watched.</summary>
+    public static void Start()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            int parent = getppid();
+            s_isGone = () => getppid() != parent;
+        }
+
+        new Thread(Look, maxStackSize: 128 * 1024) { IsBackground = true, Name = "LatentBridge parent watch" }.Start();
+    }
+
+    /// <summary>Watches this process from now on; 0 keeps watching the one before.</summary>
+    public static void Watch(int process)
+    {
+        if (process <= 0)
+        {
+            return;
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            WatchHandle(process);
+        }
+        else if (getppid() != process)
+        {
+            // Started through another program: the parent's id says nothing about the shim.
+            string? identity = Identity(process);
+            s_isGone = () => Identity(process) != identity || identity is null;
+        }
+    }
+
+    static void Look()
+    {
+        while (true)
+        {
+            Thread.Sleep(Interval);
+            if (s_isGone?.Invoke() == true)
+            {
+                Log.ShimGone();
+                Environment.Exit(ExitCode.Done);
+            }
+        }
+    }
+
+    [SupportedOSPlatform("windows")]
+    static void WatchHandle(int process)
+    {
+        try
+        {
+            // The handle keeps the identity: a new process of the same number is another one.
+            var shim = Process.GetProcessById(process);
+            s_isGone = () => shim.HasExited;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
+        {
+            s_isGone = () => true;
+        }
+    }
+
+    /// <summary>When the process began, as the system counts; null when it is gone or a zombie.</summary>
+    static string? Identity(int process)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return kill(process, 0) == 0 ? "alive" : null;
+        }
+
+        try
+        {
+            // "pid (name) state ppid ... starttime ...": the name may hold anything, so fields count from the last parenthesis.
+            string stat = File.ReadAllText($"/proc/{process}/stat");
+            string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] is "Z" or "X" ? null : fields[19];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    [LibraryImport("libc")]
+    private static partial int getppid();
+
+    [LibraryImport("libc")]
+    private static partial int kill(int process, int signal);
+}

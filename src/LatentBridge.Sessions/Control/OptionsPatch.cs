@@ -1,0 +1,71 @@
+using LatentBridge.Imaging;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions.Control;
+
+/// <summary>Those options that a message names; the others stay as they are.</summary>
+sealed class OptionsPatch
+{
+    public string? Decoder { get; set; }
+
+    public long? Size { get; set; }
+
+    public string? Scaling { get; set; }
+
+    public string? Batch { get; set; }
+
+    public long? Item { get; set; }
+
+    public string? Frame { get; set; }
+
+    public string? Encoding { get; set; }
+
+    public long? Threads { get; set; }
+
+    public long? LastStepMilliseconds { get; set; }
+
+    public void Clear()
+    {
+        Decoder = Scaling = Batch = Frame = Encoding = null;
+        Size = Item = Threads = LastStepMilliseconds = null;
+    }
+
+    /// <summary>The options with these changes.</summary>
+    /// <exception cref="ControlException">A word is not one of those there are.</exception>
+    public PreviewOptions Apply(PreviewOptions options) => options with
+    {
+        Decoder = Decoder ?? options.Decoder,
+        Size = (int)(Size ?? options.Size),
+        Scaling = Scaling switch
+        {
+            null => options.Scaling,
+            "smooth" => ImageScaling.Smooth,
+            "nearest" => ImageScaling.Nearest,
+            _ => throw Unknown("scaling", Scaling, "smooth, nearest"),
+        },
+        Batch = Batch switch
+        {
+            null => options.Batch,
+            "first" => BatchChoice.First,
+            "grid" => BatchChoice.Grid,
+            "item" => BatchChoice.Item,
+            _ => throw Unknown("batch", Batch, "first, grid, item"),
+        },
+        Item = (int)(Item ?? options.Item),
+        Frame = Frame is null ? options.Frame
+            : FrameChoice.TryParse(Frame, out FrameChoice frame) ? frame
+            : throw Unknown("frame", Frame, "first, middle, last or a 0-based number"),
+        Encoding = Encoding switch
+        {
+            null => options.Encoding,
+            "png" => PreviewEncoding.Png,
+            "rgb24" => PreviewEncoding.Rgb24,
+            _ => throw Unknown("encoding", Encoding, "png, rgb24 (this host has no other)"),
+        },
+        Threads = (int)(Threads ?? options.Threads),
+        LastStepMilliseconds = (int)(LastStepMilliseconds ?? options.LastStepMilliseconds),
+    };
+
+    static ControlException Unknown(string name, string found, string known) =>
+        new(ControlException.InvalidParams, $"\"{name}\" is \"{found}\", known are {known}.");
+}

@@ -1,0 +1,100 @@
+using LatentBridge.Ipc;
+using LatentBridge.Previews;
+using LatentBridge.Tensors;
+using Newtonsoft.Json;
+
+namespace LatentBridge.Sessions.Control;
+
+/// <summary>Options and status as JSON.</summary>
+static class StatusWriter
+{
+    public static void Write(JsonTextWriter json, PreviewOptions options)
+    {
+        json.WriteStartObject();
+        ControlWriter.Member(json, "decoder", options.Decoder);
+        ControlWriter.Member(json, "size", options.Size);
+        ControlWriter.Member(json, "scaling", options.Scaling == Imaging.ImageScaling.Smooth ? "smooth" : "nearest");
+        ControlWriter.Member(json, "batch", options.Batch switch { BatchChoice.Grid => "grid", BatchChoice.Item => "item", _ => "first" });
+        ControlWriter.Member(json, "item", options.Item);
+        string frame = options.Frame.ToString();
+        json.WritePropertyName("frame");
+        if (int.TryParse(frame, out int index))
+        {
+            json.WriteValue(index);
+        }
+        else
+        {
+            json.WriteValue(frame);
+        }
+
+        ControlWriter.Member(json, "encoding", options.Encoding.Name());
+        ControlWriter.Member(json, "threads", options.Threads);
+        ControlWriter.Member(json, "lastStepMilliseconds", options.LastStepMilliseconds);
+        json.WriteEndObject();
+    }
+
+    public static void Write(JsonTextWriter json, SessionStatus status, string version)
+    {
+        json.WriteStartObject();
+        ControlWriter.Member(json, "protocol", Protocol.Version);
+        ControlWriter.Member(json, "host", version);
+        ControlWriter.Member(json, "kernel", Kernel.Name);
+        ControlWriter.Member(json, "processors", Environment.ProcessorCount);
+        ControlWriter.Milliseconds(json, "uptimeMilliseconds", status.UptimeMilliseconds);
+        ControlWriter.Member(json, "memoryBytes", status.MemoryBytes);
+        ControlWriter.Member(json, "generation", status.Generation);
+        json.WritePropertyName("streams");
+        json.WriteStartArray();
+        foreach (StreamStatus stream in status.Streams)
+        {
+            Write(json, stream);
+        }
+
+        json.WriteEndArray();
+        json.WritePropertyName("decoders");
+        json.WriteStartArray();
+        foreach (DecoderStatus decoder in status.Decoders)
+        {
+            json.WriteStartObject();
+            ControlWriter.Member(json, "id", decoder.Id);
+            ControlWriter.Member(json, "format", decoder.Format);
+            ControlWriter.Member(json, "source", decoder.Source);
+            json.WritePropertyName("loaded");
+            json.WriteValue(decoder.Loaded);
+            ControlWriter.Milliseconds(json, "milliseconds", decoder.Milliseconds);
+            ControlWriter.Member(json, "failure", decoder.Failure);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    static void Write(JsonTextWriter json, StreamStatus stream)
+    {
+        json.WriteStartObject();
+        ControlWriter.Member(json, "stream", stream.Stream);
+        ControlWriter.Member(json, "run", (long)stream.Run);
+        ControlWriter.Member(json, "format", stream.Format);
+        json.WritePropertyName("formatGuessed");
+        json.WriteValue(stream.FormatGuessed);
+        ControlWriter.Member(json, "decoder", stream.Decoder);
+        ControlWriter.Member(json, "source", stream.Source);
+        ControlWriter.Member(json, "reason", stream.Reason);
+        ControlWriter.Milliseconds(json, "stepMilliseconds", stream.StepMilliseconds);
+        ControlWriter.Milliseconds(json, "decodeMilliseconds", stream.DecodeMilliseconds);
+        ControlWriter.Member(json, "submitted", stream.Submitted);
+        ControlWriter.Member(json, "shown", stream.Shown);
+        ControlWriter.Member(json, "replaced", stream.Replaced);
+        ControlWriter.Member(json, "failed", stream.Failed);
+        json.WritePropertyName("warnings");
+        json.WriteStartArray();
+        foreach (string warning in stream.Warnings)
+        {
+            json.WriteValue(warning);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,56 @@
+using LatentBridge.Decoders;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>One decoder of a format within a session: loaded or not, its times, its failures.</summary>
+sealed class DecoderCandidate(DecoderEntry entry)
+{
+    const int FramesToSkipAfterFailure = 8;
+    const int MaximumDoublings = 8;
+
+    int _failures;
+    int _framesToSkip;
+
+    public DecoderDescription Description => entry.Description;
+
+    public bool IsStateful => entry.Stateful;
+
+    public DecodeTimes Times { get; } = new();
+
+    /// <summary>Set by the chooser: it would take this one if it were loaded.</summary>
+    public bool IsWanted { get; set; }
+
+    /// <summary>The shared instance; null until loaded, and always for a stateful decoder.</summary>
+    public ILatentDecoder? Instance { get; private set; }
+
+    /// <summary>True when a picture costs no wait for loading. Stateful ones are made on the spot: they have no weights.</summary>
+    public bool IsLoaded => IsStateful || Instance is not null;
+
+    /// <summary>Why it failed last; null when it works.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>False for a while after a failure: twice as long after each further one, but never for ever.</summary>
+    public bool IsUsable => _framesToSkip == 0;
+
+    public ILatentDecoder Load() => IsStateful ? entry.Load() : Instance ??= entry.Load();
+
+    public void Unload()
+    {
+        Instance?.Dispose();
+        Instance = null;
+    }
+
+    public void CountFrame() => _framesToSkip = Math.Max(0, _framesToSkip - 1);
+
+    public void Succeeded()
+    {
+        _failures = 0;
+        Failure = null;
+    }
+
+    public void Failed(string why)
+    {
+        Failure = why;
+        _framesToSkip = FramesToSkipAfterFailure << Math.Min(_failures++, MaximumDoublings);
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>Why a decoder was chosen.</summary>
+enum ChoiceRule
+{
+    Pinned,
+    FirstPicture,
+    BeforeNextStep,
+    LastStep,
+    FastestOfAll,
+}
+
+/// <summary>A chosen decoder and why; the sentence is made only when somebody asks.</summary>
+readonly record struct DecoderChoice(
+    DecoderCandidate Decoder, ChoiceRule Rule, double PredictedMilliseconds, double BudgetMilliseconds, int Threads, string Pin, DecoderCandidate? Better)
+{
+    /// <summary>A sentence for status.</summary>
+    public string Reason
+    {
+        get
+        {
+            string id = Decoder.Description.Id;
+            string threads = Threads == 1 ? "1 thread" : $"{Threads} threads";
+            string sentence = Rule switch
+            {
+                ChoiceRule.Pinned => $"{id} was asked for",
+                ChoiceRule.FirstPicture => $"the first picture shows quickly: {id} is expected to take {Ms(PredictedMilliseconds)} on {threads}",
+                ChoiceRule.BeforeNextStep => $"{id} is expected to take {Ms(PredictedMilliseconds)} on {threads}, a step takes {Ms(BudgetMilliseconds)}",
+                ChoiceRule.LastStep => $"last step: {id} is the best expected within {Ms(BudgetMilliseconds)} ({Ms(PredictedMilliseconds)} on {threads})",
+                _ => $"{id} is the fastest there is; nothing is expected within {Ms(BudgetMilliseconds)}",
+            };
+            if (Better is { } better)
+            {
+                sentence += better.Failure is { } failure ? $"; {better.Description.Id} failed: {failure}" : $"; {better.Description.Id} is being loaded";
+            }
+
+            return Rule != ChoiceRule.Pinned && Pin != "auto" ? $"{Pin} was asked for, but there is none for this format that works; {sentence}" : sentence;
+        }
+    }
+
+    static string Ms(double milliseconds) => milliseconds.ToString(milliseconds < 10 ? "0.0" : "0", CultureInfo.InvariantCulture) + " ms";
+}

@@ -1,0 +1,114 @@
+namespace LatentBridge.Sessions;
+
+/// <summary>What a frame asks of its decoder.</summary>
+/// <param name="Cells">Cells to decode, all pictures of a grid together.</param>
+/// <param name="Threads">Threads a decode may use.</param>
+/// <param name="StepMilliseconds">Time of a sampler step; null until two came.</param>
+/// <param name="IsLast">The run's last step, or somebody waits for it.</param>
+/// <param name="LastStepMilliseconds">What that may take.</param>
+/// <param name="Pin">A decoder's id, or <c>auto</c>.</param>
+readonly record struct FrameDemand(long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin);
+
+/// <summary>Picks the best picture that is ready in time.</summary>
+/// <remarks>
+/// Times are predicted from what was measured, per cell and thread. A decoder never measured is predicted from its multiply-adds
+/// at the speed of the measured decoder nearest in cost, or at a cautious guess. The picture must not flicker between two
+/// decoders, so a better one must promise room to spare, while the one in use may take the whole step.
+/// </remarks>
+static class DecoderChooser
+{
+    /// <summary>Until the step time is known, a picture should be there within this.</summary>
+    public const double FirstPictureMilliseconds = 50;
+
+    /// <summary>A decoder other than the current one must fit into this share of the budget.</summary>
+    public const double ShareToSwitch = 0.7;
+
+    /// <summary>Multiply-adds a thread does in a millisecond, before anything was measured: a quarter of what a core with AVX2 reaches.</summary>
+    public const double CautiousSpeed = 1e7;
+
+    /// <summary>Speeds are carried over between decoders whose costs are at most this factor apart.</summary>
+    const double ComparableCost = 64;
+
+    /// <summary>Chooses among a format's decoders, best first; at least one.</summary>
+    public static DecoderChoice Choose(IReadOnlyList<DecoderCandidate> decoders, in FrameDemand demand, DecoderCandidate? current)
+    {
+        ChoiceRule rule = demand.IsLast ? ChoiceRule.LastStep : demand.StepMilliseconds is null ? ChoiceRule.FirstPicture : ChoiceRule.BeforeNextStep;
+        double budget = rule switch
+        {
+            ChoiceRule.LastStep => demand.LastStepMilliseconds,
+            ChoiceRule.FirstPicture => FirstPictureMilliseconds,
+            _ => demand.StepMilliseconds!.Value,
+        };
+
+        DecoderCandidate? fastest = null;
+        DecoderCandidate? better = null;
+        for (int i = 0; i < decoders.Count; i++)
+        {
+            DecoderCandidate decoder = decoders[i];
+            bool pinned = decoder.Description.Id == demand.Pin;
+            double predicted = Predict(decoders, decoder, demand.Cells, demand.Threads);
+            if (pinned && decoder.IsUsable)
+            {
+                return new(decoder, ChoiceRule.Pinned, predicted, budget, demand.Threads, demand.Pin, null);
+            }
+
+            bool fits = predicted <= (rule == ChoiceRule.BeforeNextStep && decoder != current ? budget * ShareToSwitch : budget);
+            if (fits && decoder.IsUsable && decoder.IsLoaded && demand.Pin == "auto")
+            {
+                return new(decoder, rule, predicted, budget, demand.Threads, demand.Pin, better);
+            }
+
+            if (fits || pinned)
+            {
+                decoder.IsWanted |= decoder.IsUsable && !decoder.IsLoaded;
+                better ??= decoder;
+            }
+
+            if (decoder.IsUsable && (fastest is null || Faster(decoders, decoder, fastest, demand)))
+            {
+                fastest = decoder;
+            }
+        }
+
+        if (demand.Pin != "auto")
+        {
+            // The pinned one is missing or failed a moment ago: as if none were pinned.
+            DecoderChoice other = Choose(decoders, demand with { Pin = "auto" }, current);
+            return other with { Pin = demand.Pin, Better = better ?? other.Better };
+        }
+
+        fastest ??= decoders[^1];
+        return new(fastest, ChoiceRule.FastestOfAll, Predict(decoders, fastest, demand.Cells, demand.Threads), budget, demand.Threads, demand.Pin, better);
+    }
+
+    /// <summary>Milliseconds this decoder is expected to take.</summary>
+    public static double Predict(IReadOnlyList<DecoderCandidate> decoders, DecoderCandidate decoder, long cells, int threads)
+    {
+        if (decoder.Times.IsMeasured)
+        {
+            return decoder.Times.Predict(cells, threads);
+        }
+
+        double cost = Math.Max(1, decoder.Description.MultiplyAddsPerCell);
+        double speed = CautiousSpeed;
+        double nearest = ComparableCost;
+        for (int i = 0; i < decoders.Count; i++)
+        {
+            DecoderCandidate other = decoders[i];
+            double otherCost = Math.Max(1, other.Description.MultiplyAddsPerCell);
+            double apart = Math.Max(cost / otherCost, otherCost / cost);
+            if (other.Times.IsMeasured && apart <= nearest)
+            {
+                nearest = apart;
+                speed = otherCost / other.Times.Predict(1, 1);
+            }
+        }
+
+        return cost * cells / speed / threads;
+    }
+
+    static bool Faster(IReadOnlyList<DecoderCandidate> decoders, DecoderCandidate decoder, DecoderCandidate than, in FrameDemand demand) =>
+        decoder.IsLoaded != than.IsLoaded
+            ? decoder.IsLoaded
+            : Predict(decoders, decoder, demand.Cells, demand.Threads) < Predict(decoders, than, demand.Cells, demand.Threads);
+}

@@ -1,0 +1,76 @@
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>The decoders of one format in this session, best first.</summary>
+sealed class FormatDecoders : IDisposable
+{
+    public FormatDecoders(LatentFormat format, IReadOnlyList<DecoderEntry> entries)
+    {
+        if (entries.Count == 0)
+        {
+            throw new LatentBridgeException($"There is no decoder for latents of format {format.Id}.");
+        }
+
+        Format = format;
+        Candidates = [.. entries.OrderByDescending(e => e.Description.Quality).Select(e => new DecoderCandidate(e))];
+    }
+
+    public LatentFormat Format { get; }
+
+    public DecoderCandidate[] Candidates { get; }
+
+    /// <summary>True when a decoder should be loaded as soon as there is time.</summary>
+    public bool WantsLoading
+    {
+        get
+        {
+            foreach (DecoderCandidate candidate in Candidates)
+            {
+                if (candidate.IsWanted)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>The cheapest that is wanted; it is not wanted any more.</summary>
+    public DecoderCandidate TakeWanted()
+    {
+        DecoderCandidate wanted = Candidates.Where(c => c.IsWanted).MinBy(c => c.Description.MultiplyAddsPerCell)!;
+        wanted.IsWanted = false;
+        return wanted;
+    }
+
+    /// <summary>Wants the decoder that is quickly there, whatever else is chosen.</summary>
+    public void WantCheapest()
+    {
+        DecoderCandidate cheapest = Candidates.MinBy(c => c.Description.MultiplyAddsPerCell)!;
+        cheapest.IsWanted = !cheapest.Times.IsMeasured;
+    }
+
+    /// <summary>Counts a frame: failures are forgiven and unused decoders' times drift with time.</summary>
+    public void CountFrame(DecoderCandidate chosen)
+    {
+        foreach (DecoderCandidate candidate in Candidates)
+        {
+            candidate.CountFrame();
+            if (candidate != chosen)
+            {
+                candidate.Times.Drift();
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (DecoderCandidate candidate in Candidates)
+        {
+            candidate.Unload();
+        }
+    }
+}

@@ -1,0 +1,395 @@
+using System.Diagnostics;
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+using LatentBridge.Ipc;
+using LatentBridge.Latents;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions;
+
+/// <content>The worker: one thread that stages, decodes and encodes, and loads decoders when nothing waits.</content>
+public sealed partial class PreviewSession
+{
+    /// <summary>What the worker is doing with the mapping; one instance, reused.</summary>
+    sealed class Job
+    {
+        public PreviewStream Stream = null!;
+        public DecodeRequest? Request;
+        public SubmittedLatent Latent;
+        public int ImageSlot;
+
+        /// <summary>Set when the picture must not be shown any more.</summary>
+        public DropReason? Stopped;
+    }
+
+    readonly Job _job = new();
+    readonly List<FormatDecoders> _decoders = [];
+
+    /// <summary>Stands in for a stream where somebody waits for a single picture.</summary>
+    readonly PreviewStream _single = new(uint.MaxValue);
+
+    CancellationTokenSource _cancellation = new();
+    Job? _work;
+    int _lastServed;
+
+    void Work()
+    {
+        if (BackgroundPriority.Apply() is { } refusal)
+        {
+            lock (_gate)
+            {
+                _sink.Log(refusal);
+            }
+        }
+
+        using IdleCores? idle = _threads is null ? new IdleCores() : null;
+        while (WaitForWork(out FormatDecoders? toLoad, out LatentFormat? toWarmUp))
+        {
+            if (_work is { } job)
+            {
+                MakePicture(job, _threads?.Invoke() ?? idle!.HalfOfIdle());
+            }
+            else if (toWarmUp is not null)
+            {
+                WarmUp(toWarmUp);
+            }
+            else
+            {
+                LoadWanted(toLoad!);
+            }
+        }
+
+        _single.Dispose();
+        _streams.ForEach(s => s.Dispose());
+        _decoders.ForEach(d => d.Dispose());
+    }
+
+    /// <summary>Waits until there is something to do, most urgent first: a picture somebody waits for, the streams in turn, decoders to get ready.</summary>
+    /// <returns>False when the session stops.</returns>
+    bool WaitForWork(out FormatDecoders? toLoad, out LatentFormat? toWarmUp)
+    {
+        toLoad = null;
+        toWarmUp = null;
+        lock (_gate)
+        {
+            while (!_isStopping)
+            {
+                if (TakeJob())
+                {
+                    return true;
+                }
+
+                foreach (PreviewStream stream in _streams)
+                {
+                    if (stream.IsWarmUpDue)
+                    {
+                        stream.IsWarmUpDue = false;
+                        toWarmUp = stream.Format;
+                        return true;
+                    }
+                }
+
+                foreach (FormatDecoders decoders in _decoders)
+                {
+                    if (decoders.WantsLoading)
+                    {
+                        toLoad = decoders;
+                        return true;
+                    }
+                }
+
+                Monitor.Wait(_gate);
+            }
+
+            return false;
+        }
+    }
+
+    bool TakeJob()
+    {
+        if (_freeImageSlots == 0)
+        {
+            return false;
+        }
+
+        if (_requests.TryDequeue(out (DecodeRequest Request, SubmittedLatent Latent) asked))
+        {
+            DecodeRequest request = asked.Request;
+            _single.Begin(asked.Latent.Header.Run, request.Format, request.Space, request.Options);
+            StartJob(_single, asked.Latent, request);
+            return true;
+        }
+
+        for (int i = 1; i <= _streams.Count; i++)
+        {
+            int turn = (_lastServed + i) % _streams.Count;
+            PreviewStream stream = _streams[turn];
+            if (stream.Waiting is { } latent)
+            {
+                stream.Waiting = null;
+                _lastServed = turn;
+                StartJob(stream, latent, null);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    void StartJob(PreviewStream stream, in SubmittedLatent latent, DecodeRequest? request)
+    {
+        if (!_cancellation.TryReset())
+        {
+            _cancellation.Dispose();
+            _cancellation = new CancellationTokenSource();
+        }
+
+        int slot = System.Numerics.BitOperations.TrailingZeroCount(_freeImageSlots);
+        _freeImageSlots &= ~(1UL << slot);
+        _job.Stream = stream;
+        _job.Request = request;
+        _job.Latent = latent;
+        _job.ImageSlot = slot;
+        _job.Stopped = null;
+        _work = _job;
+    }
+
+    void StopWork(PreviewStream stream, DropReason reason, ulong? unless = null)
+    {
+        if (_work is { Stopped: null } job && job.Stream == stream && job.Latent.Header.Run != unless)
+        {
+            job.Stopped = reason;
+            _cancellation.Cancel();
+        }
+    }
+
+    void MakePicture(Job job, int idleThreads)
+    {
+        PreviewStream stream = job.Stream;
+        double waited = Stopwatch.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
+        PreviewOptions options = stream.Options;
+        string? problem = null;
+        DropReason reason = DropReason.BadLatent;
+        try
+        {
+            problem = Stage(stream, job.Latent, options);
+        }
+        catch (LatentBridgeException e)
+        {
+            problem = e.Message;
+        }
+#pragma warning disable CA1031 // The one seam: whatever fails costs this picture, never the host.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            reason = DropReason.Failed;
+            problem = Describe(e);
+        }
+
+        lock (_gate)
+        {
+            // The slot was staged or is of no use: either way the shim can have it back before the decode.
+            Release(job.Latent);
+        }
+
+        if (problem is not null)
+        {
+            Finish(job, reason, problem);
+            return;
+        }
+
+        Render(job, options, options.Threads > 0 ? options.Threads : idleThreads, waited);
+    }
+
+    /// <returns>Null when staged; else what does not fit.</returns>
+    string? Stage(PreviewStream stream, in SubmittedLatent latent, PreviewOptions options)
+    {
+        LatentSlotHeader header = latent.Header;
+        ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
+        if (stream.Format is null)
+        {
+            FormatGuess guess = LatentFormats.Guess(axes);
+            lock (_gate)
+            {
+                stream.Format = guess.Format;
+                stream.Warn(guess.Reason);
+            }
+        }
+
+        LatentFormat format = stream.Format;
+        if (LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape) is { } problem)
+        {
+            return problem;
+        }
+
+        if (stream.Renderer?.Format != format)
+        {
+            stream.Renderer?.Dispose();
+            stream.Renderer = new PreviewRenderer(format);
+        }
+
+        stream.Renderer.Stage(new Latent(_mapping!.LatentPayload(latent.Slot, header), (LatentElementType)header.ElementType, shape, stream.Space), options);
+        return null;
+    }
+
+    void Render(Job job, PreviewOptions options, int threads, double waited)
+    {
+        PreviewStream stream = job.Stream;
+        LatentSlotHeader header = job.Latent.Header;
+        PreviewRenderer renderer = stream.Renderer!;
+        DecoderCandidate? candidate = null;
+        try
+        {
+            FormatDecoders decoders = DecodersOf(stream.Format!);
+            long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
+            bool last = job.Request is not null || header.Flags.HasFlag(FrameMarks.LastStep);
+            DecoderChoice choice;
+            lock (_gate)
+            {
+                var demand = new FrameDemand(cells, threads, stream.StepMilliseconds, last, options.LastStepMilliseconds, options.Decoder);
+                choice = DecoderChooser.Choose(decoders.Candidates, demand, stream.Choice?.Decoder);
+                stream.Choice = choice;
+            }
+
+            candidate = choice.Decoder;
+            ILatentDecoder decoder = InstanceOf(stream, candidate, header.Run);
+            PreviewResult picture = renderer.Render(decoder, stream.OptionsFor(threads), _mapping!.ImagePayload(job.ImageSlot), _cancellation.Token);
+            if (!picture.Fits)
+            {
+                long room = Math.Min(int.MaxValue, _mapping.ImageCapacity);
+                Finish(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {room}", picture.ByteLength);
+                return;
+            }
+
+            double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
+            lock (_gate)
+            {
+                candidate.Succeeded();
+                candidate.Times.Record(cells, threads, milliseconds);
+                decoders.CountFrame(candidate);
+                stream.DecodeMilliseconds = milliseconds;
+                if (picture.NonFiniteCount > 0)
+                {
+                    stream.Warn("values of the latent were NaN or infinite");
+                }
+            }
+
+            Finish(job, picture, candidate.Description.Id, waited);
+        }
+        catch (OperationCanceledException) when (job.Stopped is not null || _isStopping)
+        {
+            Finish(job, job.Stopped ?? DropReason.Cancelled, null);
+        }
+#pragma warning disable CA1031 // The one seam: whatever fails costs this picture, never the host.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            string what = Describe(e);
+            lock (_gate)
+            {
+                candidate?.Failed(what);
+                stream.Warn($"{candidate?.Description.Id ?? "decoding"} failed: {what}");
+            }
+
+            Finish(job, DropReason.Failed, what);
+        }
+    }
+
+    void Finish(Job job, in PreviewResult picture, string decoder, double waited)
+    {
+        lock (_gate)
+        {
+            if (job.Stopped is { } reason)
+            {
+                FinishDropped(job, reason, null, 0);
+                return;
+            }
+
+            LatentSlotHeader header = job.Latent.Header;
+            _mapping!.WriteImageHeader(job.ImageSlot, new ImageSlotHeader
+            {
+                Magic = ImageSlotHeader.ExpectedMagic,
+                Generation = header.Generation,
+                Sequence = header.Sequence,
+                Run = header.Run,
+                Stream = header.Stream,
+                Step = header.Step,
+                TotalSteps = header.TotalSteps,
+                Flags = (header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame)) | (picture.NonFiniteCount > 0 ? FrameMarks.NotFinite : FrameMarks.None),
+                Encoding = (uint)picture.Encoding,
+                Width = (uint)picture.Width,
+                Height = (uint)picture.Height,
+                PayloadLength = (ulong)picture.ByteLength,
+            });
+            var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, decoder, waited);
+            job.Stream.Shown++;
+            EndJob();
+            if (job.Request is { } request)
+            {
+                _sink.Decoded(request, ready);
+            }
+            else
+            {
+                _sink.Ready(ready);
+            }
+        }
+    }
+
+    void Finish(Job job, DropReason reason, string? detail, long needed = 0)
+    {
+        lock (_gate)
+        {
+            if (reason is DropReason.BadLatent or DropReason.Failed or DropReason.ImageSlotTooSmall)
+            {
+                job.Stream.Failed++;
+            }
+
+            FinishDropped(job, job.Stopped ?? reason, detail, needed);
+        }
+    }
+
+    void FinishDropped(Job job, DropReason reason, string? detail, long needed)
+    {
+        _freeImageSlots |= 1UL << job.ImageSlot;
+        EndJob();
+        if (_isStopping)
+        {
+            return;
+        }
+
+        DroppedLatent dropped = Drop(job.Latent.Header, reason, detail, needed);
+        if (job.Request is { } request)
+        {
+            _sink.DecodeFailed(request, dropped);
+        }
+        else
+        {
+            _sink.Dropped(dropped);
+        }
+    }
+
+    void EndJob()
+    {
+        _work = null;
+        Monitor.PulseAll(_gate);
+    }
+
+    static ILatentDecoder InstanceOf(PreviewStream stream, DecoderCandidate candidate, ulong run)
+    {
+        if (!candidate.IsStateful)
+        {
+            return candidate.Load();
+        }
+
+        if (stream.Stateful is not { } kept || kept.Candidate != candidate || kept.Run != run)
+        {
+            stream.Stateful?.Instance.Dispose();
+            stream.Stateful = null;
+            stream.Stateful = kept = (candidate, run, candidate.Load());
+        }
+
+        return kept.Instance;
+    }
+
+    static string Describe(Exception e) => e is LatentBridgeException ? e.Message : $"{e.GetType().Name}: {e.Message}";
+}

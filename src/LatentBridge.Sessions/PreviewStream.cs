@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+using LatentBridge.Ipc;
+using LatentBridge.Latents;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>A latent that the shim handed over, with a checked copy of its header.</summary>
+readonly record struct SubmittedLatent(int Slot, LatentSlotHeader Header, long Timestamp);
+
+/// <summary>One stream: its run, the latent that waits, what it needs to decode, what it counted.</summary>
+/// <remarks>Everything is guarded by the session's lock, but for the members named as the worker's.</remarks>
+sealed class PreviewStream(uint id) : IDisposable
+{
+    const double StepSmoothing = 0.5;
+    const int MaximumWarnings = 8;
+
+    long _lastSubmit;
+    int _lastStep;
+    PreviewOptions? _resolvedFrom;
+    PreviewOptions _resolved = PreviewOptions.Default;
+
+    public uint Id { get; } = id;
+
+    /// <summary>False until a run began.</summary>
+    public bool HasRun { get; private set; }
+
+    public ulong Run { get; private set; }
+
+    /// <summary>Null while the run goes on; else what a latent of it is dropped for.</summary>
+    public DropReason? Closed { get; set; }
+
+    /// <summary>As <c>begin</c> named it, or as guessed from the first latent; null until then.</summary>
+    public LatentFormat? Format { get; set; }
+
+    public bool IsFormatGuessed { get; set; }
+
+    public LatentSpace Space { get; private set; }
+
+    public PreviewOptions Options { get; private set; } = PreviewOptions.Default;
+
+    /// <summary>The one latent that waits; a newer one takes its place.</summary>
+    public SubmittedLatent? Waiting { get; set; }
+
+    /// <summary>The worker should get decoders ready.</summary>
+    public bool IsWarmUpDue { get; set; }
+
+    public double? StepMilliseconds { get; private set; }
+
+    public long Submitted { get; private set; }
+
+    public long Shown { get; set; }
+
+    public long Replaced { get; set; }
+
+    public long Failed { get; set; }
+
+    /// <summary>The last choice of a decoder, for status.</summary>
+    public DecoderChoice? Choice { get; set; }
+
+    /// <summary>Milliseconds of the last picture, decode and encode.</summary>
+    public double? DecodeMilliseconds { get; set; }
+
+    /// <summary>What was noteworthy in this run, each once.</summary>
+    public List<string> Warnings { get; } = [];
+
+    /// <summary>The worker's: staging and rendering for <see cref="Format"/>.</summary>
+    public PreviewRenderer? Renderer { get; set; }
+
+    /// <summary>The worker's: the decoder that carries something from step to step, and whose it is.</summary>
+    public (DecoderCandidate Candidate, ulong Run, ILatentDecoder Instance)? Stateful { get; set; }
+
+    /// <summary>The worker's: the options with the number of threads filled in; made anew only when something changed.</summary>
+    public PreviewOptions OptionsFor(int threads)
+    {
+        PreviewOptions options = Options;
+        if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads)
+        {
+            _resolvedFrom = options;
+            _resolved = options with { Threads = threads };
+        }
+
+        return _resolved;
+    }
+
+    public void Begin(ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options)
+    {
+        Closed = HasRun && run == Run ? Closed : null;
+        HasRun = true;
+        Run = run;
+        Format = format;
+        IsFormatGuessed = format is null;
+        Space = space;
+        Options = options;
+        StepMilliseconds = null;
+        Choice = null;
+        DecodeMilliseconds = null;
+        IsWarmUpDue = format is not null;
+        _lastSubmit = 0;
+        Warnings.Clear();
+    }
+
+    public void CountSubmit(int step)
+    {
+        long now = Stopwatch.GetTimestamp();
+        int steps = step - _lastStep;
+        if (_lastSubmit != 0 && steps > 0)
+        {
+            double milliseconds = Stopwatch.GetElapsedTime(_lastSubmit, now).TotalMilliseconds / steps;
+            StepMilliseconds = StepMilliseconds + ((milliseconds - StepMilliseconds) * StepSmoothing) ?? milliseconds;
+        }
+
+        _lastSubmit = now;
+        _lastStep = step;
+        Submitted++;
+    }
+
+    public void Warn(string message)
+    {
+        if (Warnings.Count < MaximumWarnings && !Warnings.Contains(message))
+        {
+            Warnings.Add(message);
+        }
+    }
+
+    public void Dispose()
+    {
+        Renderer?.Dispose();
+        Renderer = null;
+        Stateful?.Instance.Dispose();
+        Stateful = null;
+    }
+}
