@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Tests.Weights;
@@ -11,7 +10,7 @@ public sealed class SafetensorsReaderTests
     {
         byte[] data = [0, 0, 0x80, 0x3F, 0, 0, 0x00, 0xC0, 0x00, 0x3C, 0x80, 0x3F];
         using var file = TensorFile.Parse(
-            Make("""{"__metadata__":{"latent_format":"SD15"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[],"data_offsets":[8,10]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[10,12]}}""", data), "x");
+            TensorFileWriters.Safetensors("""{"__metadata__":{"latent_format":"SD15"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[],"data_offsets":[8,10]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[10,12]}}""", data), "x");
 
         Assert.Equal(TensorFileKind.Safetensors, file.Kind);
         Assert.Equal("SD15", file.Metadata["latent_format"]);
@@ -42,7 +41,7 @@ public sealed class SafetensorsReaderTests
     [InlineData("""{"a":""", "not as it must be", 0)]
     public void Refuses_what_does_not_fit(string header, string message, int dataLength)
     {
-        var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(Make(header, new byte[dataLength]), "bad.safetensors"));
+        var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(TensorFileWriters.Safetensors(header, new byte[dataLength]), "bad.safetensors"));
         Assert.StartsWith("bad.safetensors: ", e.Message, StringComparison.Ordinal);
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
     }
@@ -53,18 +52,10 @@ public sealed class SafetensorsReaderTests
     [InlineData(3UL)]
     public void Refuses_a_header_longer_than_the_file(ulong length)
     {
-        byte[] file = Make("{}", []);
+        byte[] file = TensorFileWriters.Safetensors("{}", []);
         BinaryPrimitives.WriteUInt64LittleEndian(file, length);
         var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(file, "x"));
         Assert.Contains($"header of {length} bytes", e.Message, StringComparison.Ordinal);
-    }
-
-    static byte[] Make(string header, byte[] data)
-    {
-        byte[] json = Encoding.UTF8.GetBytes(header);
-        byte[] length = new byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);
-        return [.. length, .. json, .. data];
     }
 
     static float[] Values(TensorEntry entry)
