@@ -1,3 +1,4 @@
+using LatentBridge.Decoders.ApproxNn;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
 using LatentBridge.Formats;
@@ -11,6 +12,7 @@ public static class LatentDecoders
     /// <summary>The decoders that a recognised network makes, by its architecture.</summary>
     static readonly Dictionary<string, Func<FoundWeights, DecoderEntry[]>> ByNetwork = new()
     {
+        [NetworkArchitectures.ApproxNn.Id] = found => [new(ApproxNnDecoder.Describe(found), false, () => Load(found, weights => new ApproxNnDecoder(weights)))],
         [NetworkArchitectures.MlpDecoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
         [NetworkArchitectures.Polynomial.Id] = found => [new(PolynomialDecoder.Describe(found), false, () => Load(found, weights => new PolynomialDecoder(weights)))],
     };

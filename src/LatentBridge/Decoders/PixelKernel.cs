@@ -37,22 +37,29 @@ static class PixelKernel
         {
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(BlockLength, length - start);
-            Span<byte> rgb = destination.Slice(3 * start, 3 * count);
-            switch (width)
-            {
-                case KernelWidth.Vector512 when count >= 16:
-                    Decode<TOperator, Lanes512, Vector512<float>>(pixel, ref Unsafe.Add(ref cells, start), length, rgb);
-                    break;
-                case >= KernelWidth.Vector256 when count >= 8:
-                    Decode<TOperator, Lanes256, Vector256<float>>(pixel, ref Unsafe.Add(ref cells, start), length, rgb);
-                    break;
-                case >= KernelWidth.Vector128 when count >= 4:
-                    Decode<TOperator, Lanes128, Vector128<float>>(pixel, ref Unsafe.Add(ref cells, start), length, rgb);
-                    break;
-                default:
-                    DecodeScalar(pixel, ref Unsafe.Add(ref cells, start), length, rgb);
-                    break;
-            }
+            Decode(pixel, ref Unsafe.Add(ref cells, start), length, destination.Slice(3 * start, 3 * count), width);
+        }
+    }
+
+    /// <summary>Decodes neighbouring cells, whose channels lie <paramref name="stride"/> floats apart, into RGB24.</summary>
+    public static void Decode<TOperator>(TOperator pixel, ref readonly float cells, nint stride, Span<byte> rgb, KernelWidth width)
+        where TOperator : struct, IPixelOperator
+    {
+        int count = rgb.Length / 3;
+        switch (width)
+        {
+            case KernelWidth.Vector512 when count >= 16:
+                Decode<TOperator, Lanes512, Vector512<float>>(pixel, in cells, stride, rgb);
+                break;
+            case >= KernelWidth.Vector256 when count >= 8:
+                Decode<TOperator, Lanes256, Vector256<float>>(pixel, in cells, stride, rgb);
+                break;
+            case >= KernelWidth.Vector128 when count >= 4:
+                Decode<TOperator, Lanes128, Vector128<float>>(pixel, in cells, stride, rgb);
+                break;
+            default:
+                DecodeScalar(pixel, in cells, stride, rgb);
+                break;
         }
     }
 
