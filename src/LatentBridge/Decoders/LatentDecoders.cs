@@ -1,4 +1,5 @@
 using LatentBridge.Decoders.ApproxNn;
+using LatentBridge.Decoders.Linear;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
 using LatentBridge.Formats;
@@ -37,6 +38,11 @@ public static class LatentDecoders
             {
                 entries.AddRange(decoders(found).Select(Named));
             }
+        }
+
+        if (format.Rgb is not null)
+        {
+            entries.Add(new(new LinearDecoder(format).Description, false, () => new LinearDecoder(format)));
         }
 
         return [.. entries.OrderByDescending(entry => entry.Description.Quality)];

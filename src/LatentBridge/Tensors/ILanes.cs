@@ -22,9 +22,6 @@ interface ILanes<TVector>
     /// <summary>Writes <see cref="Count"/> floats; no alignment asked.</summary>
     static abstract void Store(TVector vector, ref float destination);
 
-    /// <summary>Writes <see cref="Count"/> pixels as red | green &lt;&lt; 8 | blue &lt;&lt; 16: each value cut to 0..255, its fraction dropped, NaN as 0.</summary>
-    static abstract void StoreRgb(TVector red, TVector green, TVector blue, ref int destination);
-
     /// <summary>a + b</summary>
     static abstract TVector Add(TVector a, TVector b);
 

@@ -18,10 +18,6 @@ readonly partial struct Lanes512 : ILanes<Vector512<float>>
     public static void Store(Vector512<float> vector, ref float destination) => vector.StoreUnsafe(ref destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreRgb(Vector512<float> red, Vector512<float> green, Vector512<float> blue, ref int destination) =>
-        (Byte(red) | (Byte(green) << 8) | (Byte(blue) << 16)).StoreUnsafe(ref destination);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -70,10 +66,6 @@ readonly partial struct Lanes256 : ILanes<Vector256<float>>
     public static void Store(Vector256<float> vector, ref float destination) => vector.StoreUnsafe(ref destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreRgb(Vector256<float> red, Vector256<float> green, Vector256<float> blue, ref int destination) =>
-        (Byte(red) | (Byte(green) << 8) | (Byte(blue) << 16)).StoreUnsafe(ref destination);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,10 +112,6 @@ readonly partial struct Lanes128 : ILanes<Vector128<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector128<float> vector, ref float destination) => vector.StoreUnsafe(ref destination);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreRgb(Vector128<float> red, Vector128<float> green, Vector128<float> blue, ref int destination) =>
-        (Byte(red) | (Byte(green) << 8) | (Byte(blue) << 16)).StoreUnsafe(ref destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;

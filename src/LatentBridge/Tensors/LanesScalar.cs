@@ -30,9 +30,6 @@ readonly struct LanesScalar : IPixelLanes<float>
 
     public static void StoreBytes(float value, ref byte destination) => destination = (byte)Byte(value);
 
-    public static void StoreRgb(float red, float green, float blue, ref int destination) =>
-        destination = Byte(red) | (Byte(green) << 8) | (Byte(blue) << 16);
-
     public static void StoreRgb24(float red, float green, float blue, ref byte destination)
     {
         destination = (byte)Byte(red);

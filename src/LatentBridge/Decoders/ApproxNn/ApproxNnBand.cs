@@ -9,22 +9,21 @@ namespace LatentBridge.Decoders.ApproxNn;
 /// </summary>
 sealed class ApproxNnBand(ApproxNnLayer[] layers)
 {
-    /// <summary>Rows and columns of zeros around the enlarged latent: what all the layers together eat away on a side.</summary>
-    public static int Margin(ApproxNnLayer[] layers) => layers.Sum(layer => layer.Kernel / 2);
+    /// <summary>Rows and columns of zeros around the enlarged latent: what the kernels 7, 5 and six times 3 eat away on a side.</summary>
+    const int Margin = 3 + 2 + 6;
 
     readonly float[][] _rings = new float[layers.Length + 1][];
     readonly int[] _received = new int[layers.Length + 1];
-    readonly int _margin = Margin(layers);
     int _stride;
 
     /// <summary>Floats of scratch for a latent of this width.</summary>
     public static long ScratchLength(ApproxNnLayer[] layers, int latentWidth) =>
-        layers.Sum(layer => (long)layer.Kernel * layer.Inputs * Stride(layers, latentWidth)) + layers[^1].PaddedOutputs * Stride(layers, latentWidth);
+        layers.Sum(layer => (long)layer.Kernel * layer.Inputs * Stride(latentWidth)) + layers[^1].PaddedOutputs * Stride(latentWidth);
 
     /// <summary>Makes room for a latent of this width; allocates only when it is another than before.</summary>
     public void Prepare(int latentWidth)
     {
-        int stride = Stride(layers, latentWidth);
+        int stride = Stride(latentWidth);
         if (stride == _stride)
         {
             return;
@@ -49,11 +48,11 @@ sealed class ApproxNnBand(ApproxNnLayer[] layers)
         where TWriter : IRowWriter, allows ref struct
     {
         Array.Clear(_received);
-        for (int padded = top; padded < bottom + 2 * _margin; padded++)
+        for (int padded = top; padded < bottom + 2 * Margin; padded++)
         {
-            FillInput(latent, padded - _margin, _received[0] % layers[0].Kernel);
+            FillInput(latent, padded - Margin, _received[0] % layers[0].Kernel);
             _received[0]++;
-            int columns = 2 * (latent.Width + _margin);
+            int columns = 2 * (latent.Width + Margin);
             for (int l = 0; l < layers.Length && _received[l] >= layers[l].Kernel; l++)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -85,7 +84,7 @@ sealed class ApproxNnBand(ApproxNnLayer[] layers)
         for (int c = 0; c < latent.Channels; c++)
         {
             ReadOnlySpan<float> cells = latent.Plane(c).Slice(row / 2 * latent.Width, latent.Width);
-            Span<float> pixels = planes.Slice(c * _stride + _margin, 2 * cells.Length);
+            Span<float> pixels = planes.Slice(c * _stride + Margin, 2 * cells.Length);
             for (int x = 0; x < cells.Length; x++)
             {
                 pixels[2 * x] = cells[x];
@@ -95,7 +94,7 @@ sealed class ApproxNnBand(ApproxNnLayer[] layers)
     }
 
     /// <summary>Enough for the enlarged, framed row, and for the last two vectors to reach past its end.</summary>
-    static int Stride(ApproxNnLayer[] layers, int latentWidth) => (2 * (latentWidth + Margin(layers)) + 32 + 15) / 16 * 16;
+    static int Stride(int latentWidth) => (2 * (latentWidth + Margin) + 32 + 15) / 16 * 16;
 }
 
 /// <summary>Takes the rows that a band computes.</summary>

@@ -59,7 +59,7 @@ public sealed class ApproxNnDecoder : ILatentDecoder
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
-        DecodeArguments.Check(Description, latent, destination, threads);
+        DecoderArguments.Check(Description, latent, destination);
         var rows = new ByteRows(destination, _width);
         _band.Prepare(latent.Width);
         _band.Run(latent, 0, 2 * latent.Height, ref rows, _width, cancellation);
@@ -102,20 +102,20 @@ public sealed class ApproxNnDecoder : ILatentDecoder
     /// <summary>Cells whose three channels are the colour already.</summary>
     readonly struct ColourPlanes : IPixelOperator
     {
-        public (float Red, float Green, float Blue) Invoke(ref readonly float cell, nint stride)
-        {
-            ref float c = ref Unsafe.AsRef(in cell);
-            return (c, Unsafe.Add(ref c, stride), Unsafe.Add(ref c, 2 * stride));
-        }
-
         public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
-            where TLanes : ILanes<TVector>
+            where TLanes : struct, ILanes<TVector>
             where TVector : struct
         {
             ref float c = ref Unsafe.AsRef(in cells);
-            red = TLanes.Load(ref c);
-            green = TLanes.Load(ref Unsafe.Add(ref c, stride));
-            blue = TLanes.Load(ref Unsafe.Add(ref c, 2 * stride));
+            red = Byte<TLanes, TVector>(ref c);
+            green = Byte<TLanes, TVector>(ref Unsafe.Add(ref c, stride));
+            blue = Byte<TLanes, TVector>(ref Unsafe.Add(ref c, 2 * stride));
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static TVector Byte<TLanes, TVector>(ref readonly float value)
+            where TLanes : struct, ILanes<TVector>
+            where TVector : struct =>
+            TLanes.MultiplyAdd(TLanes.Load(in value), TLanes.Broadcast(PixelKernel.Half), TLanes.Broadcast(PixelKernel.Rounded));
     }
 }

@@ -77,35 +77,13 @@ sealed class ApproxNnLayer
                 Row<Lanes128, Vector128<float>>(input, first, output, stride, count);
                 break;
             default:
-                RowScalar(input, first, output, stride, count);
+                Row<LanesScalar, float>(input, first, output, stride, count);
                 break;
         }
     }
 
-    /// <summary>The reference.</summary>
-    void RowScalar(ReadOnlySpan<float> input, int first, Span<float> output, int stride, int count)
-    {
-        int taps = Inputs * Kernel * Kernel;
-        for (int o = 0; o < Outputs; o++)
-        {
-            ReadOnlySpan<float> weights = _packed.AsSpan(o / Group * Group * (taps + 1));
-            for (int x = 0; x < count; x++)
-            {
-                float sum = weights[o % Group];
-                for (int t = 0; t < taps; t++)
-                {
-                    (int plane, int ky, int kx) = (t / (Kernel * Kernel), t / Kernel % Kernel, t % Kernel);
-                    int row = (first + ky) % Kernel;
-                    sum += weights[(t + 1) * Group + o % Group] * input[(row * Inputs + plane) * stride + x + kx];
-                }
-
-                output[o * stride + x] = MathF.Max(sum, Slope * sum);
-            }
-        }
-    }
-
     void Row<TLanes, TVector>(ReadOnlySpan<float> input, int first, Span<float> output, int stride, int count)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         ref float weights = ref MemoryMarshal.GetArrayDataReference(_packed);
@@ -133,7 +111,7 @@ sealed class ApproxNnLayer
 
     /// <summary>Eight outputs, one vector of x.</summary>
     void Block1<TLanes, TVector>(ref float weights, ref float rows, int first, ref float to, nint stride)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         TVector a0 = TLanes.Broadcast(weights), a1 = TLanes.Broadcast(Unsafe.Add(ref weights, 1)), a2 = TLanes.Broadcast(Unsafe.Add(ref weights, 2)), a3 = TLanes.Broadcast(Unsafe.Add(ref weights, 3));
@@ -173,7 +151,7 @@ sealed class ApproxNnLayer
 
     /// <summary>Eight outputs, two vectors of x.</summary>
     void Block2<TLanes, TVector>(ref float weights, ref float rows, int first, ref float to, nint stride)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         TVector a0 = TLanes.Broadcast(weights), a1 = TLanes.Broadcast(Unsafe.Add(ref weights, 1)), a2 = TLanes.Broadcast(Unsafe.Add(ref weights, 2)), a3 = TLanes.Broadcast(Unsafe.Add(ref weights, 3));
@@ -215,7 +193,7 @@ sealed class ApproxNnLayer
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Two<TLanes, TVector>(float weight, TVector v, TVector u, ref TVector a, ref TVector b)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         TVector w = TLanes.Broadcast(weight);
@@ -225,7 +203,7 @@ sealed class ApproxNnLayer
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Store<TLanes, TVector>(TVector a, TVector b, ref float to)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         Store<TLanes, TVector>(a, ref to);
@@ -234,7 +212,7 @@ sealed class ApproxNnLayer
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Store<TLanes, TVector>(TVector a, ref float to)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct =>
         TLanes.Store(TLanes.Max(a, TLanes.Multiply(a, TLanes.Broadcast(Slope))), ref to);
 }

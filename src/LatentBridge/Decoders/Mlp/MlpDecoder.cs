@@ -24,14 +24,20 @@ public sealed class MlpDecoder : ILatentDecoder
 
     internal MlpDecoder(NetworkTensors weights, KernelWidth width)
     {
-        string[] names = ["in_proj", .. NetworkArchitectures.HiddenLayers(weights.Has), "out_proj"];
-        _layers = [.. names.Select(name => new MlpLayer(weights.Take(name + ".weight"), weights.Take(name + ".bias")))];
+        _layers =
+        [
+            Layer("in_proj"),
+            .. NetworkArchitectures.HiddenLayers(weights.Has).Select(name => Layer(name)),
+            Layer("out_proj", PixelKernel.Half, PixelKernel.Rounded),
+        ];
         int widest = _layers.Max(layer => Math.Max(layer.Inputs, layer.Outputs + MlpLayer.Group));
         var scratch = new float[2 * 16 * widest];
         _operator = new(_layers, scratch);
         _width = width;
         _bytes = sizeof(float) * (scratch.Length + _layers.Sum(layer => (long)layer.Packed.Length));
         Description = Describe(weights.Found);
+
+        MlpLayer Layer(string name, float scale = 1, float offset = 0) => new(weights.Take(name + ".weight"), weights.Take(name + ".bias"), scale, offset);
     }
 
     /// <inheritdoc/>
@@ -47,7 +53,7 @@ public sealed class MlpDecoder : ILatentDecoder
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
-        DecodeArguments.Check(Description, latent, destination, threads);
+        DecoderArguments.Check(Description, latent, destination);
         PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
     }
 

@@ -9,46 +9,14 @@ namespace LatentBridge.Decoders.Mlp;
 /// </summary>
 /// <remarks>
 /// Lane = cell, so every weight is broadcast. Outputs go four at a time, which uses a loaded activation four times; layers
-/// are padded with zero rows to a multiple of four, and SiLU(0) = 0 meets no weight of the next layer.
+/// are padded with zero rows to a multiple of four, whose results are never read. The last layer carries the scale to bytes.
 /// </remarks>
 /// <param name="layers">At least two.</param>
 /// <param name="scratch">Room for two activations of the widest layer, 16 lanes each; belongs to the one decode at a time.</param>
 readonly struct MlpOperator(MlpLayer[] layers, float[] scratch) : IPixelOperator
 {
-    /// <summary>The reference.</summary>
-    public (float Red, float Green, float Blue) Invoke(ref readonly float cell, nint stride)
-    {
-        Span<float> from = scratch.AsSpan(0, scratch.Length / 2);
-        Span<float> to = scratch.AsSpan(scratch.Length / 2);
-        for (int i = 0; i < layers[0].Inputs; i++)
-        {
-            from[i] = Unsafe.Add(ref Unsafe.AsRef(in cell), i * stride);
-        }
-
-        for (int l = 0; l < layers.Length; l++)
-        {
-            MlpLayer layer = layers[l];
-            for (int o = 0; o < layer.Outputs; o++)
-            {
-                float sum = layer.Bias(o);
-                for (int i = 0; i < layer.Inputs; i++)
-                {
-                    sum += layer.Weight(o, i) * from[i];
-                }
-
-                to[o] = l < layers.Length - 1 ? sum / (1 + MathF.Exp(-sum)) : sum;
-            }
-
-            Span<float> swap = from;
-            from = to;
-            to = swap;
-        }
-
-        return (from[0], from[1], from[2]);
-    }
-
     public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         ref float first = ref MemoryMarshal.GetArrayDataReference(scratch);
@@ -82,7 +50,7 @@ readonly struct MlpOperator(MlpLayer[] layers, float[] scratch) : IPixelOperator
     /// <summary>Four outputs: bias plus weights times activations.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Sum<TLanes, TVector>(ref float weights, int inputs, ref float from, nint step, out TVector a, out TVector b, out TVector c, out TVector d)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         a = TLanes.Broadcast(weights);

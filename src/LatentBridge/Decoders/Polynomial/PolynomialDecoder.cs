@@ -51,7 +51,7 @@ public sealed class PolynomialDecoder : ILatentDecoder
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
-        DecodeArguments.Check(Description, latent, destination, threads);
+        DecoderArguments.Check(Description, latent, destination);
         PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
     }
 
@@ -84,13 +84,18 @@ public sealed class PolynomialDecoder : ILatentDecoder
             }
         }
 
+        for (int colour = 0; colour < 3; colour++)
+        {
+            ordered[colour] += PixelKernel.Rounded;
+        }
+
         return ordered;
 
         void Put(float[] rows, int column)
         {
             for (int colour = 0; colour < 3; colour++)
             {
-                ordered[at++] = rows[colour * (rows.Length / 3) + column];
+                ordered[at++] = rows[colour * (rows.Length / 3) + column] * PixelKernel.Half;
             }
         }
     }

@@ -10,36 +10,11 @@ namespace LatentBridge.Decoders.Polynomial;
 /// </summary>
 /// <param name="channels">Channels of a cell.</param>
 /// <param name="cubic">Whether there are products of three.</param>
-/// <param name="coefficients">Bias, then in the order of the loops c_0, c_00, c_000, c_001 ... c_01 ...; red, green and blue of each.</param>
+/// <param name="coefficients">Bias, then in the order of the loops c_0, c_00, c_000, c_001 ... c_01 ...; red, green and blue of each; scaled to bytes already.</param>
 readonly struct PolynomialOperator(int channels, bool cubic, float[] coefficients) : IPixelOperator
 {
-    /// <summary>The reference: each product on its own.</summary>
-    public (float Red, float Green, float Blue) Invoke(ref readonly float cell, nint stride)
-    {
-        ref float z = ref Unsafe.AsRef(in cell);
-        ReadOnlySpan<float> c = coefficients;
-        (float red, float green, float blue) = (c[0], c[1], c[2]);
-        int at = 3;
-        for (int i = 0; i < channels; i++)
-        {
-            float zi = Unsafe.Add(ref z, i * stride);
-            Add(zi, c, ref at, ref red, ref green, ref blue);
-            for (int j = i; j < channels; j++)
-            {
-                float zij = zi * Unsafe.Add(ref z, j * stride);
-                Add(zij, c, ref at, ref red, ref green, ref blue);
-                for (int k = j; cubic && k < channels; k++)
-                {
-                    Add(zij * Unsafe.Add(ref z, k * stride), c, ref at, ref red, ref green, ref blue);
-                }
-            }
-        }
-
-        return (red, green, blue);
-    }
-
     public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         ref float z = ref Unsafe.AsRef(in cells);
@@ -74,17 +49,9 @@ readonly struct PolynomialOperator(int channels, bool cubic, float[] coefficient
         }
     }
 
-    static void Add(float product, ReadOnlySpan<float> c, ref int at, ref float red, ref float green, ref float blue)
-    {
-        red += product * c[at];
-        green += product * c[at + 1];
-        blue += product * c[at + 2];
-        at += 3;
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Next<TLanes, TVector>(ref float c, ref nint at, out TVector red, out TVector green, out TVector blue)
-        where TLanes : ILanes<TVector>
+        where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
         red = TLanes.Broadcast(Unsafe.Add(ref c, at));

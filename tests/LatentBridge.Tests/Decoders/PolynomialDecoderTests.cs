@@ -1,0 +1,101 @@
+using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Tensors;
+using LatentBridge.Tests.Tensors;
+using LatentBridge.Tests.Weights;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Tests.Decoders;
+
+public sealed class PolynomialDecoderTests : IDisposable
+{
+    readonly TestWeights _weights = new();
+
+    public static TheoryData<KernelWidth> Widths => KernelTests.Widths;
+
+    public void Dispose() => _weights.Dispose();
+
+    static List<(string Name, long[] Dimensions, float[] Values)> Tensors(int channels, bool cubic)
+    {
+        List<(string, long[])> shapes = [("polynomial.linear", [3, channels])];
+        if (cubic)
+        {
+            shapes.Add(("polynomial.cubic", []));
+        }
+
+        return TestWeights.Random(NetworkArchitectures.Polynomial, 21, [.. shapes]);
+    }
+
+    PolynomialDecoder Decoder(List<(string Name, long[] Dimensions, float[] Values)> tensors, KernelWidth width)
+    {
+        using NetworkTensors open = NetworkTensors.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial");
+        return new(open, width);
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    [Trait("Category", "Kernels")]
+    public void Every_number_of_cells_and_channels_gives_the_formulas_bytes(KernelWidth width)
+    {
+        foreach ((int channels, bool cubic) in ((int, bool)[])[(1, false), (1, true), (3, true), (4, false), (4, true), (16, false), (5, true)])
+        {
+            var tensors = Tensors(channels, cubic);
+            using PolynomialDecoder decoder = Decoder(tensors, width);
+            for (int cells = 1; cells <= 70; cells += cells < 40 ? 1 : 7)
+            {
+                uint state = (uint)cells;
+                float[] latent = [.. Enumerable.Range(0, channels * cells).Select(_ => 1.5f * TestWeights.Next(ref state))];
+                var picture = new byte[3 * cells];
+                decoder.Decode(new(latent, channels, 1, cells), picture, 1, CancellationToken.None);
+                for (int i = 0; i < picture.Length; i++)
+                {
+                    Golden.AssertByte(Formula(tensors, latent, channels, cells, i / 3, i % 3), picture[i], 2e-3);
+                }
+            }
+        }
+    }
+
+    /// <summary>Each product on its own, in double, in the order the file's format states.</summary>
+    static double Formula(List<(string Name, long[] Dimensions, float[] Values)> tensors, float[] latent, int channels, int cells, int cell, int colour)
+    {
+        double sum = tensors[0].Values[colour];
+        int pair = 0, triple = 0;
+        for (int i = 0; i < channels; i++)
+        {
+            sum += Coefficient(1, i) * Z(i);
+            for (int j = i; j < channels; j++)
+            {
+                sum += Coefficient(2, pair++) * Z(i) * Z(j);
+                for (int k = j; tensors.Count > 3 && k < channels; k++)
+                {
+                    sum += Coefficient(3, triple++) * Z(i) * Z(j) * Z(k);
+                }
+            }
+        }
+
+        return sum;
+
+        double Z(int channel) => latent[channel * cells + cell];
+        double Coefficient(int tensor, int column) => tensors[tensor].Values[colour * (tensors[tensor].Values.Length / 3) + column];
+    }
+
+    [Fact]
+    public void It_says_what_it_is_and_allocates_nothing()
+    {
+        using PolynomialDecoder decoder = Decoder(Tensors(4, cubic: true), Kernel.Width);
+        Assert.Equal(("cubic", 1, 3 * 34L), (decoder.Description.Id, decoder.Description.PixelsPerCell, decoder.Description.MultiplyAddsPerCell));
+        var latent = new float[4 * 64];
+        var picture = new byte[3 * 64];
+        decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Coefficients_of_the_wrong_number_are_named()
+    {
+        var tensors = Tensors(4, cubic: false).Select(t => t.Name == "polynomial.quadratic" ? (t.Name, [3L, 16], new float[48]) : t);
+        LatentBridgeException thrown = Assert.Throws<LatentBridgeException>(() => NetworkTensors.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial"));
+        Assert.Contains("'polynomial.quadratic' is [3, 16]; [3, 10] was expected", thrown.Message, StringComparison.Ordinal);
+    }
+}
