@@ -1,0 +1,98 @@
+"""The host as a child process: started without a shell, heard on its stdout, drained on its stderr, ended in time."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from . import protocol
+
+
+class HostProcess:
+    """One started host. ``on_line`` and ``on_end`` are called on the reader thread.
+
+    The host gets its own session (POSIX), so that a Ctrl-C in the UI's terminal does not reach it first; it ends when its
+    stdin closes. .NET's diagnostics port is off, because its socket would stay in the temporary folder after a kill.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        descriptors: Sequence[int],
+        on_line: Callable[[bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self.last_words: deque[str] = deque(maxlen=20)
+        environment = dict(os.environ)
+        environment.setdefault("DOTNET_EnableDiagnostics", "0")
+        platform: dict[str, object] = (
+            {"creationflags": subprocess.CREATE_NO_WINDOW}
+            if sys.platform == "win32"
+            else {"start_new_session": True, "pass_fds": tuple(descriptors)}
+        )
+        self._process = subprocess.Popen(  # type: ignore[call-overload]
+            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            env=environment, close_fds=True, **platform,
+        )
+        self._on_line, self._on_end = on_line, on_end
+        for name, target in (("reader", self._read), ("stderr", self._drain)):
+            threading.Thread(target=target, name=f"latentbridge-{name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def write(self, line: bytes) -> None:
+        """Writes a whole line; ``OSError`` when the host is gone."""
+        while line:
+            line = line[os.write(self._process.stdin.fileno(), line):]
+
+    def end(self, seconds: float) -> int | None:
+        """Closes stdin, waits at most ``seconds`` for the host, kills it if need be; the exit code, None for a kill."""
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def kill(self) -> None:
+        """Ends the host at once and takes its exit code, so that no zombie stays."""
+        try:
+            self._process.kill()
+            self._process.wait(timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+
+    def forget(self) -> None:
+        """In a forked child: lets go of the pipes, so that they close when the parent ends."""
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            try:
+                pipe.close()
+            except OSError:
+                pass
+        self._process.returncode = 0
+
+    def _read(self) -> None:
+        lines = io.BufferedReader(self._process.stdout, 1 << 16)
+        try:
+            while line := lines.readline(protocol.MAXIMUM_LINE + 1):
+                self._on_line(line)
+        except (OSError, ValueError):
+            pass  # the pipe was closed under us
+        self._on_end()
+
+    def _drain(self) -> None:
+        try:
+            for line in io.BufferedReader(self._process.stderr):
+                self.last_words.append(line[:500].decode("utf-8", "replace").rstrip())
+        except (OSError, ValueError):
+            pass

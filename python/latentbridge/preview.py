@@ -1,0 +1,40 @@
+"""What comes back: a finished picture of one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An encoded picture of one sampler step.
+
+    ``data`` is a finished file (PNG, JPEG, WebP) or, for encoding ``rgb24``, rows of 8-bit RGB without padding. Width and
+    height in pixels, ``step`` 0-based, ``total`` 0 when unknown. ``milliseconds`` runs from ``submit`` to these bytes; the
+    three parts of it that the host measured stand beside it.
+    """
+
+    data: bytes
+    encoding: str
+    width: int
+    height: int
+    run: int
+    stream: int
+    step: int
+    total: int
+    sequence: int
+    decoder: str
+    milliseconds: float
+    decode_milliseconds: float = 0.0
+    encode_milliseconds: float = 0.0
+    wait_milliseconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_last_step(self) -> bool:
+        return 0 < self.total <= self.step + 1
+
+    @property
+    def media_type(self) -> str:
+        """For HTTP and data URLs: ``image/png`` and the like (``application/octet-stream`` for raw RGB24)."""
+        return "application/octet-stream" if self.encoding == "rgb24" else f"image/{self.encoding}"

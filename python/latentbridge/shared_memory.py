@@ -1,0 +1,134 @@
+"""The memory that shim and host share: made here, owned here, gone with the last of the two processes.
+
+Linux uses a ``memfd`` (no name at all), other Unix systems and Linux without ``memfd_create`` a temporary file that is
+unlinked before anybody else could open it, Windows a section of the page file with a random name. Nothing is left
+behind, however either process ends. ``multiprocessing.shared_memory`` is avoided: its tracker unlinks live blocks.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import sys
+import tempfile
+from collections import deque
+from typing import Any
+
+from . import protocol
+
+_CHUNK = 1 << 20
+
+
+class SharedMemoryError(OSError):
+    """The mapping could not be made: no memory left for it, or not permitted."""
+
+
+class Mapping:
+    """One generation of the shared memory, with the slots that are free to write latents to.
+
+    ``view`` is the whole mapping as writable bytes. ``free`` holds the numbers of the latent slots the shim owns; taking
+    one (``popleft``) and giving it back (``append``) are atomic, so no lock is needed.
+    """
+
+    def __init__(self, memory: mmap.mmap, geometry: protocol.Geometry, generation: int) -> None:
+        self.geometry = geometry
+        self.generation = generation
+        self.view = memoryview(memory)
+        self.latent_capacity = geometry.latent_capacity
+        self.free: deque[int] = deque(range(geometry.latent_slots))
+        protocol.write_header_page(self.view, geometry, os.getpid(), generation)
+
+    def latent_payload(self, slot: int, length: int) -> memoryview:
+        """The first ``length`` bytes of a latent slot's payload, writable."""
+        start = self.geometry.latent_offset(slot) + protocol.SLOT_HEADER_LENGTH
+        return self.view[start:start + length]
+
+    def write_latent_header(self, slot: int, header: protocol.LatentHeader) -> None:
+        protocol.write_latent_header(self.view, self.geometry.latent_offset(slot), header)
+
+    def read_image(self, slot: int) -> tuple[protocol.ImageHeader, bytes]:
+        """Header and payload of an image slot; ``ProtocolError`` when the slot number or a header field is wrong."""
+        if not isinstance(slot, int) or not 0 <= slot < self.geometry.image_slots:
+            raise protocol.ProtocolError(f"image slot {slot!r}; expected 0 to {self.geometry.image_slots - 1}")
+        offset = self.geometry.image_offset(slot)
+        header = protocol.read_image_header(self.view, offset, self.geometry, self.generation)
+        start = offset + protocol.SLOT_HEADER_LENGTH
+        return header, bytes(self.view[start:start + header.length])
+
+    def touch(self) -> None:
+        """Faults every latent page in, a slot at a time, so that the sampler's thread never does (bridge thread only)."""
+        stride = self.geometry.latent_stride
+        for slot in range(self.geometry.latent_slots):
+            start = self.geometry.latent_offset(slot)
+            self.view[start:start + stride:protocol.PAGE] = bytes(stride // protocol.PAGE)
+
+
+class SharedMemory:
+    """The memory of one host process; ``map`` makes its first generation and each bigger one.
+
+    ``descriptor`` is the file descriptor the host inherits (None on Windows, where ``source`` names the section).
+    """
+
+    def __init__(self) -> None:
+        self.descriptor: int | None = None if sys.platform == "win32" else _anonymous_file()
+        self._section = ""
+        self._generation = 0
+
+    def map(self, geometry: protocol.Geometry) -> Mapping:
+        """Reserves and maps the memory for a geometry, at least as long as the last; ``SharedMemoryError`` when it is not to be had."""
+        try:
+            if self.descriptor is None:
+                self._section = f"Local\\latentbridge-{secrets.token_hex(16)}"
+                memory = mmap.mmap(-1, geometry.length, tagname=self._section)  # type: ignore[call-arg]
+            else:
+                _reserve(self.descriptor, geometry.length)
+                memory = mmap.mmap(self.descriptor, geometry.length)
+        except (OSError, OverflowError, ValueError) as error:
+            raise SharedMemoryError(
+                f"no shared memory for {geometry.length / 1048576:.0f} MB ({error}); free some memory, or raise the "
+                "limit of the container"
+            ) from error
+        self._generation += 1
+        return Mapping(memory, geometry, self._generation)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """What ``attach`` sends to name the mapping."""
+        if self.descriptor is None:
+            return {"kind": "section", "name": self._section}
+        return {"kind": "fd", "fd": self.descriptor}
+
+    def close(self) -> None:
+        """Gives up the descriptor. Views that are still in use keep their memory until they are dropped."""
+        descriptor, self.descriptor = self.descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _anonymous_file() -> int:
+    if hasattr(os, "memfd_create"):
+        try:
+            return os.memfd_create("latentbridge", os.MFD_CLOEXEC)
+        except OSError:
+            pass  # an old kernel or a sandbox that refuses it: a file does as well
+    for folder in ("/dev/shm", None):
+        try:
+            descriptor, path = tempfile.mkstemp(prefix="latentbridge-", dir=folder)
+        except OSError as error:
+            reason = error
+        else:
+            os.unlink(path)
+            return descriptor
+    raise SharedMemoryError(f"neither anonymous memory nor a temporary file could be made ({reason})") from reason
+
+
+def _reserve(descriptor: int, length: int) -> None:
+    """Makes the file ``length`` bytes long with every byte backed, so that a lack of memory shows here and not as SIGBUS."""
+    begin = os.fstat(descriptor).st_size
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, length)
+        return
+    zeros = bytes(_CHUNK)
+    while begin < length:
+        begin += os.pwrite(descriptor, zeros[:length - begin], begin)

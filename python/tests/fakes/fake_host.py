@@ -1,0 +1,162 @@
+"""A host in Python that follows the protocol, or misbehaves as its arguments say.
+
+Its picture of a latent is the SHA-256 of the payload it was given (as encoding ``png``, 1 x 1 pixels), so a test knows that
+the right bytes arrived. Arguments are words with an optional value, such as ``die-on-submit=3`` or ``mute``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from latentbridge import protocol
+
+QUIRKS = dict(argument.partition("=")[::2] for argument in sys.argv[1:])
+
+
+def number(name: str) -> int:
+    return int(QUIRKS.get(name) or -1)
+
+
+def say(**message: object) -> None:
+    line = json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+    os.write(1, line)
+
+
+def tell(method: str, **params: object) -> None:
+    say(method=method, params=params)
+
+
+class FakeHost:
+    def __init__(self) -> None:
+        self.submits = 0
+        self.images: list[int] = []
+        self.begun: list[dict] = []
+        self.seen: list[str] = []
+        self.options: dict = {}
+
+    def serve(self) -> None:
+        if "say-on-stderr" in QUIRKS:
+            print(QUIRKS["say-on-stderr"], file=sys.stderr, flush=True)
+        if "die-at-start" in QUIRKS:
+            os._exit(1)
+        for line in sys.stdin.buffer:
+            message = json.loads(line)
+            self.seen.append(message["method"])
+            getattr(self, message["method"])(message.get("id"), message.get("params", {}))
+            if "garbage" in QUIRKS:
+                os.write(1, b"so much for JSON\n[1]\n{\"jsonrpc\":\"2.0\",\"method\":\"ready\"}\n\xff\xfe\n")
+
+    def hello(self, identifier: int, params: dict) -> None:
+        if "mute" in QUIRKS:
+            time.sleep(1000)
+        if "refuse" in QUIRKS:
+            say(id=identifier, error={"code": -32001, "message": "The shim speaks protocol 1, this host 2 to 3: update the shim."})
+            sys.exit(3)
+        if "refuse-by-exit" in QUIRKS:
+            print("versions do not meet", file=sys.stderr, flush=True)
+            sys.exit(3)
+        say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else 1, "host": "fake",
+                                   "process": os.getpid(), "kernel": "none", "processors": 1})
+
+    def attach(self, identifier: int, params: dict) -> None:
+        if "section" in params["mapping"]["kind"]:
+            self.memory = mmap.mmap(-1, params["length"], tagname=params["mapping"]["name"])
+        else:
+            self.memory = mmap.mmap(params["mapping"]["fd"], params["length"])
+        self.geometry, _, self.generation = protocol.read_header_page(self.memory)
+        assert self.generation == params["generation"]
+        assert self.geometry.length == params["length"]
+        self.images = list(range(self.geometry.image_slots))
+        say(id=identifier, result={"generation": self.generation})
+
+    def configure(self, identifier: int, params: dict) -> None:
+        self.options.update(params)
+        say(id=identifier, result=self.options)
+
+    def status(self, identifier: int, params: dict) -> None:
+        say(id=identifier, result={"protocol": 1, "host": "fake", "generation": self.generation, "begun": self.begun,
+                                   "options": self.options, "seen": self.seen, "freeImages": len(self.images)})
+
+    def begin(self, identifier: None, params: dict) -> None:
+        self.begun.append(params)
+
+    def end(self, identifier: None, params: dict) -> None:
+        pass
+
+    cancel = end
+
+    def submit(self, identifier: None, params: dict) -> None:
+        self.submits += 1
+        if self.submits == number("die-on-submit"):
+            os._exit(9)
+        if self.submits == number("hang-on-submit"):
+            time.sleep(1000)
+        slot = params["slot"]
+        offset = self.geometry.latent_offset(slot)
+        header = protocol.read_latent_header(self.memory, offset, self.geometry, self.generation)
+        assert header.sequence == params["sequence"]
+        digest = self.digest(offset, header)
+        if "keep-slots" not in QUIRKS:
+            tell("released", slot=slot, sequence=header.sequence)
+        if "lie-released" in QUIRKS:
+            tell("released", slot=slot, sequence=header.sequence)
+            tell("released", slot=99, sequence=1)
+            tell("released", slot="x", sequence=None)
+        if "slow" in QUIRKS:
+            time.sleep(number("slow") / 1000)
+        where = {"run": header.run, "stream": header.stream, "step": header.step, "sequence": header.sequence}
+        if "drop" in QUIRKS:
+            tell("dropped", **where, reason=QUIRKS["drop"], detail="because")
+        elif "needed" in QUIRKS and self.geometry.image_capacity < number("needed"):
+            tell("dropped", **where, reason="image-slot-too-small", detail="too big", needed=number("needed"))
+        else:
+            self.ready(header, digest)
+        if self.submits == number("die-after-ready"):
+            os._exit(9)
+
+    def digest(self, offset: int, header: protocol.LatentHeader) -> bytes:
+        start = offset + protocol.SLOT_HEADER_LENGTH
+        return hashlib.sha256(self.memory[start:start + header.length]).digest()
+
+    def picture(self, header: protocol.LatentHeader, digest: bytes) -> dict:
+        slot = self.images.pop(0)
+        generation = self.generation + ("lie-image" in QUIRKS)
+        protocol.write_image_header(self.memory, self.geometry.image_offset(slot), protocol.ImageHeader(
+            generation, header.sequence, header.run, header.stream, header.step, header.total, header.flags, 1, 1, 1, len(digest)))
+        start = self.geometry.image_offset(slot) + protocol.SLOT_HEADER_LENGTH
+        self.memory[start:start + len(digest)] = digest
+        return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
+                "total": header.total, "width": 1, "height": 1, "length": len(digest), "encoding": "png",
+                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25}
+
+    def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
+        tell("ready", **self.picture(header, digest))
+
+    def decode(self, identifier: int, params: dict) -> None:
+        offset = self.geometry.latent_offset(params["slot"])
+        header = protocol.read_latent_header(self.memory, offset, self.geometry, self.generation)
+        digest = self.digest(offset, header)
+        tell("released", slot=params["slot"], sequence=params["sequence"])
+        if "drop" in QUIRKS:
+            say(id=identifier, error={"code": -32000, "message": "because"})
+        else:
+            say(id=identifier, result=self.picture(header, digest))
+
+    def release(self, identifier: None, params: dict) -> None:
+        assert params["slot"] not in self.images
+        self.images.append(params["slot"])
+
+    def shutdown(self, identifier: int, params: dict) -> None:
+        say(id=identifier, result={})
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    FakeHost().serve()
