@@ -43,7 +43,7 @@ log = logging.getLogger("latentbridge")
 
 MINIMUM_LATENT_CAPACITY = 1 << 20
 MINIMUM_IMAGE_CAPACITY = 4 << 20
-MAXIMUM_GUESSED_IMAGE = 64 << 20
+MAXIMUM_GUESSED_IMAGE = 16 << 20
 MAXIMUM_IMAGE_CAPACITY = 1 << 30
 DEVICE_POLL = 0.001
 BACK_OFF_LIMIT = 30.0
@@ -194,6 +194,8 @@ class Bridge:
             source = tensors.read(latent, state.choice, self._staging)
             if source.length > self._latent_limit:
                 raise tensors.LatentError(f"the latent has {source.length} bytes; there is shared memory for {self._latent_limit}")
+            if step < 0 or total < 0 or run < 0:
+                raise ValueError(f"run {run}, step {step} of {total}; expected numbers of at least 0")
             flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
             header = _Header(next(self._sequence), run, stream, step, total, flags,
                              source.element_type, source.axes, source.length)
@@ -461,6 +463,7 @@ class Bridge:
                 return left
             self._connect()
             return 0.0
+        polling = connection.mapping is not None and self._send_waiting(connection, connection.mapping)
         try:
             pause = connection.tick()
         except SharedMemoryError as error:
@@ -472,24 +475,22 @@ class Bridge:
         elif connection.failure is not None:
             self._fail(connection.failure, connection)
             return 0.0
-        self._greet(connection)
-        if connection.mapping is not None and self._send_waiting(connection, connection.mapping):
-            return DEVICE_POLL
-        return pause
+        elif self._mapping is not connection.mapping:
+            self._show_mapping(connection)
+            return 0.0
+        return DEVICE_POLL if polling else pause
 
-    def _greet(self, connection: Connection) -> None:
-        """Shows the sampler the mapping; a host that has just attached hears of options and runs first."""
-        mapping = connection.mapping
-        if mapping is not None and self._mapping is None and not self._begun:
+    def _show_mapping(self, connection: Connection) -> None:
+        """Shows the samplers a new mapping, or that there is none; a host that has just attached hears of options and runs first."""
+        if not self._begun:
             self._begun[-1] = 0
             if self._options:
                 connection.ask("configure", self._configured, **_for_host(self._options))
             for state in tuple(self._streams.values()):
                 self._send_begin(state, state.run)
-            with self._arrived:
-                self._mapping = mapping
-                self._arrived.notify_all()
-        self._mapping = mapping
+        with self._arrived:
+            self._mapping = connection.mapping
+            self._arrived.notify_all()
 
     def _connect(self) -> None:
         command = self._command()
@@ -598,6 +599,7 @@ class Bridge:
             if slot is None:
                 break
             self._decodes.popleft()
+            self._submitted_at[frame.header.sequence] = frame.started
             connection.decode(slot, frame.header.sequence, partial(self._decoded, answer), **params)
         polling = False
         for state in tuple(self._streams.values()):
@@ -649,9 +651,9 @@ class Bridge:
         return slot
 
     def _measure(self, frame: _Frame) -> None:
-        """Makes the next geometry big enough for a frame and, by a guess of 8 x 8 pixels a cell, its picture."""
+        """Makes the next geometry big enough for a frame and, by a guess of 8 x 8 pixels of 3 bytes a cell, its picture."""
         axes = frame.header.axes
-        picture = axes[0] * axes[-1] * axes[-2] * 200 if len(axes) > 3 else 0
+        picture = axes[0] * axes[-1] * axes[-2] * 8 * 8 * 3 if len(axes) > 3 else 0
         self._latent_capacity = max(self._latent_capacity, frame.header.length)
         self._image_capacity = max(self._image_capacity, min(picture, MAXIMUM_GUESSED_IMAGE))
 

@@ -82,17 +82,18 @@ class HostProcess:
         self._process.returncode = 0
 
     def _read(self) -> None:
-        lines = io.BufferedReader(self._process.stdout, 1 << 16)
         try:
-            while line := lines.readline(protocol.MAXIMUM_LINE + 1):
-                self._on_line(line)
+            with io.BufferedReader(self._process.stdout, 1 << 16) as lines:
+                while line := lines.readline(protocol.MAXIMUM_LINE + 1):
+                    self._on_line(line)
         except (OSError, ValueError):
             pass  # the pipe was closed under us
         self._on_end()
 
     def _drain(self) -> None:
         try:
-            for line in io.BufferedReader(self._process.stderr):
-                self.last_words.append(line[:500].decode("utf-8", "replace").rstrip())
+            with io.BufferedReader(self._process.stderr) as lines:
+                for line in lines:
+                    self.last_words.append(line[:500].decode("utf-8", "replace").rstrip())
         except (OSError, ValueError):
             pass

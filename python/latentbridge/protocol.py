@@ -185,6 +185,8 @@ def read_latent_header(buffer: Any, offset: int, geometry: Geometry, generation:
     _expect("generation", slot_generation, generation)
     _expect_within("sequence", sequence, 1, MAXIMUM_NUMBER - 1)
     _expect_within("run", run, 0, MAXIMUM_NUMBER - 1)
+    _expect_within("step", step, 0, 0x7FFFFFFF)
+    _expect_within("total steps", total, 0, 0x7FFFFFFF)
     _expect_within("element type", element_type, 0, len(ELEMENT_TYPES) - 1)
     _expect_within("number of axes", count, 2, MAXIMUM_AXES)
     for axis in axes[:count]:

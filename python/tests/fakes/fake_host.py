@@ -37,6 +37,7 @@ class FakeHost:
     def __init__(self) -> None:
         self.submits = 0
         self.images: list[int] = []
+        self.unsent: list[tuple] = []
         self.begun: list[dict] = []
         self.seen: list[str] = []
         self.options: dict = {}
@@ -137,7 +138,14 @@ class FakeHost:
                 "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
-        tell("ready", **self.picture(header, digest))
+        self.finish(header, digest, lambda picture: tell("ready", **picture))
+
+    def finish(self, header: protocol.LatentHeader, digest: bytes, send) -> None:
+        """Sends a picture now, or when an image slot has come back."""
+        if self.images:
+            send(self.picture(header, digest))
+        else:
+            self.unsent.append((header, digest, send))
 
     def decode(self, identifier: int, params: dict) -> None:
         offset = self.geometry.latent_offset(params["slot"])
@@ -147,11 +155,13 @@ class FakeHost:
         if "drop" in QUIRKS:
             say(id=identifier, error={"code": -32000, "message": "because"})
         else:
-            say(id=identifier, result=self.picture(header, digest))
+            self.finish(header, digest, lambda picture: say(id=identifier, result=picture))
 
     def release(self, identifier: None, params: dict) -> None:
         assert params["slot"] not in self.images
         self.images.append(params["slot"])
+        if self.unsent:
+            self.finish(*self.unsent.pop(0))
 
     def shutdown(self, identifier: int, params: dict) -> None:
         say(id=identifier, result={})
