@@ -54,7 +54,8 @@ public sealed class TensorFile : IDisposable
     /// <summary>Closes the file; tensors can no longer be read.</summary>
     public void Dispose() => _bytes.Dispose();
 
-    static TensorFile Open(TensorBytes bytes)
+    /// <summary>Reads what is in the bytes and owns them.</summary>
+    internal static TensorFile Open(TensorBytes bytes)
     {
         try
         {

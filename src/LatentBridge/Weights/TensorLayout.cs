@@ -57,7 +57,7 @@ sealed class TensorLayout
             strides ??= RowMajor(dimensions);
             long length = Product(dimensions);
             _ = checked(length * sizeof(double));
-            long extent = length == 0 ? 0 : Last(dimensions, strides) + 1;
+            long extent = length == 0 ? 0 : checked(Last(dimensions, strides) + 1);
             if (extent > available)
             {
                 return $"has shape {Describe(dimensions)} and so needs {extent} stored elements, found {available}";
