@@ -9,6 +9,9 @@ namespace LatentBridge.Weights;
 /// </summary>
 static class SafetensorsReader
 {
+    /// <summary>The header's one name that is no tensor: text by text keys.</summary>
+    public const string MetadataKey = "__metadata__";
+
     const long MaximumHeaderLength = 32 << 20;
     const string Damaged = "The file is cut off or damaged; copy or download it again";
 
@@ -39,7 +42,7 @@ static class SafetensorsReader
                     throw bytes.Bad($"the safetensors header names \"{TensorEntry.Shorten(name)}\" twice. {Damaged}");
                 }
 
-                if (name == "__metadata__")
+                if (name == MetadataKey)
                 {
                     ReadMetadata(ref json, metadata);
                 }
@@ -142,23 +145,25 @@ static class SafetensorsReader
         }
     }
 
-    static TensorElementType? ElementType(string dtype) => dtype switch
+    /// <summary>The format's name of an element type.</summary>
+    public static string NameOf(TensorElementType type) => type switch
     {
-        "F64" => TensorElementType.F64,
-        "F32" => TensorElementType.F32,
-        "F16" => TensorElementType.F16,
-        "BF16" => TensorElementType.BF16,
-        "F8_E4M3" => TensorElementType.F8E4M3,
-        "F8_E5M2" => TensorElementType.F8E5M2,
-        "I64" => TensorElementType.I64,
-        "I32" => TensorElementType.I32,
-        "I16" => TensorElementType.I16,
-        "I8" => TensorElementType.I8,
-        "U64" => TensorElementType.U64,
-        "U32" => TensorElementType.U32,
-        "U16" => TensorElementType.U16,
-        "U8" => TensorElementType.U8,
-        "BOOL" => TensorElementType.Bool,
-        _ => null,
+        TensorElementType.Bool => "BOOL",
+        TensorElementType.F8E4M3 => "F8_E4M3",
+        TensorElementType.F8E5M2 => "F8_E5M2",
+        _ => type.ToString(),
     };
+
+    static TensorElementType? ElementType(string dtype)
+    {
+        foreach (TensorElementType type in Enum.GetValues<TensorElementType>())
+        {
+            if (NameOf(type) == dtype)
+            {
+                return type;
+            }
+        }
+
+        return null;
+    }
 }

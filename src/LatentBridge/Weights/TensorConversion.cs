@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace LatentBridge.Weights;
 
-/// <summary>Stored elements to F32: exact where F32 can hold the value, else rounded to nearest.</summary>
+/// <summary>Stored elements to F32 and back: exact where the other can hold the value, else rounded to nearest, ties to even.</summary>
 static class TensorConversion
 {
     /// <summary>Converts little-endian elements, one value each.</summary>
@@ -27,6 +27,42 @@ static class TensorConversion
             case TensorElementType.Bool: Convert<byte>(elements, values, static v => v == 0 ? 0 : 1); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "No such element type.");
         }
+    }
+
+    /// <summary>Converts values to little-endian F32, F16 or BF16 elements.</summary>
+    public static void FromSingle(ReadOnlySpan<float> values, TensorElementType type, Span<byte> elements)
+    {
+        switch (type)
+        {
+            case TensorElementType.F32:
+                MemoryMarshal.AsBytes(values).CopyTo(elements);
+                break;
+            case TensorElementType.F16:
+                Span<Half> halves = MemoryMarshal.Cast<byte, Half>(elements);
+                for (int i = 0; i < values.Length; i++)
+                {
+                    halves[i] = (Half)values[i];
+                }
+
+                break;
+            case TensorElementType.BF16:
+                Span<ushort> upper = MemoryMarshal.Cast<byte, ushort>(elements);
+                for (int i = 0; i < values.Length; i++)
+                {
+                    upper[i] = ToBFloat16(values[i]);
+                }
+
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "Values are written as F32, F16 or BF16.");
+        }
+    }
+
+    // Adding half of what is cut off, less one when the last kept bit is 0, carries exactly when it must; a NaN stays one.
+    static ushort ToBFloat16(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return (ushort)(float.IsNaN(value) ? bits >> 16 | 0x40 : bits + 0x7FFF + (bits >> 16 & 1) >> 16);
     }
 
     static void Convert<T>(ReadOnlySpan<byte> elements, Span<float> values, Func<T, float> convert)
