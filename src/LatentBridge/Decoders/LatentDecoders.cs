@@ -2,6 +2,8 @@ using LatentBridge.Decoders.ApproxNn;
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Decoders.Taesd;
+using LatentBridge.Decoders.Tiny;
 using LatentBridge.Formats;
 using LatentBridge.Weights;
 
@@ -13,6 +15,9 @@ public static class LatentDecoders
     /// <summary>The decoders that a recognised network makes, by its architecture.</summary>
     static readonly Dictionary<string, Func<FoundWeights, DecoderEntry[]>> ByNetwork = new()
     {
+        [NetworkArchitectures.TaesdDecoder.Id] = Taesd,
+        [NetworkArchitectures.SanaDecoder.Id] = Taesd,
+        [NetworkArchitectures.Tiny.Id] = found => [new(TinyDecoder.Describe(found), false, () => Load(found, weights => new TinyDecoder(weights)))],
         [NetworkArchitectures.ApproxNn.Id] = found => [new(ApproxNnDecoder.Describe(found), false, () => Load(found, weights => new ApproxNnDecoder(weights)))],
         [NetworkArchitectures.MlpDecoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
         [NetworkArchitectures.Polynomial.Id] = found => [new(PolynomialDecoder.Describe(found), false, () => Load(found, weights => new PolynomialDecoder(weights)))],
@@ -58,6 +63,12 @@ public static class LatentDecoders
             return id == entry.Description.Id ? entry : entry with { Description = entry.Description with { Id = id } };
         }
     }
+
+    static DecoderEntry[] Taesd(FoundWeights found) =>
+    [
+        new(TaesdDecoder.Describe(found, half: false), false, () => Load(found, weights => new TaesdDecoder(weights))),
+        new(TaesdDecoder.Describe(found, half: true), false, () => Load(found, weights => new TaesdDecoder(weights, half: true))),
+    ];
 
     static ILatentDecoder Load(FoundWeights found, Func<NetworkTensors, ILatentDecoder> make)
     {

@@ -48,4 +48,7 @@ interface ILanes<TVector>
 
     /// <summary>Rounds to the nearest whole number, halves to even.</summary>
     static abstract TVector Round(TVector value);
+
+    /// <summary>All lanes added up, in pairs.</summary>
+    static abstract float Sum(TVector vector);
 }

@@ -45,6 +45,9 @@ readonly partial struct Lanes512 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Round(Vector512<float> value) => Vector512.Round(value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector512<float> vector) => Vector512.Sum(vector);
+
     // MaxNumber: NaN loses to the zero.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<int> Byte(Vector512<float> value) =>
@@ -93,6 +96,9 @@ readonly partial struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Round(Vector256<float> value) => Vector256.Round(value);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256<float> vector) => Vector256.Sum(vector);
+
     // MaxNumber: NaN loses to the zero.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<int> Byte(Vector256<float> value) =>
@@ -140,6 +146,9 @@ readonly partial struct Lanes128 : ILanes<Vector128<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Round(Vector128<float> value) => Vector128.Round(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector128<float> vector) => Vector128.Sum(vector);
 
     // MaxNumber: NaN loses to the zero.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -55,6 +55,8 @@ readonly struct LanesScalar : IPixelLanes<float>
 
     public static float Round(float value) => MathF.Round(value);
 
+    public static float Sum(float vector) => vector;
+
     public static float ReplaceNaN(float value, ref int nonFinite)
     {
         if (float.IsFinite(value))

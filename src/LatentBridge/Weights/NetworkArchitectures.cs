@@ -1,3 +1,7 @@
+using LatentBridge.Decoders.Taesd;
+using LatentBridge.Decoders.Tiny;
+using LatentBridge.Tensors;
+
 namespace LatentBridge.Weights;
 
 /// <summary>Every network the program knows, with every tensor it has. <c>docs/decoders.md</c> has the layers in words.</summary>
@@ -5,58 +9,33 @@ static class NetworkArchitectures
 {
     /// <summary>LatentBridge's own tiny decoder.</summary>
     public static readonly NetworkArchitecture Tiny = new("latentbridge-tiny", "LatentBridge tiny decoder", "blocks.0.0.weight", "conv_in.weight", t =>
-        t["conv_in.weight"] is not [64, (> 0 and <= 1024) and var latent, 3, 3] || t["conv_out.weight"] is not [48, 64, 3, 3] ? null : new((int)latent,
-        [
-            .. Convolution("conv_in", latent, 64),
-            .. Enumerable.Range(0, 4).SelectMany(i => Convolution($"blocks.{i}.0", 64, 64).Concat(Convolution($"blocks.{i}.1", 64, 64))),
-            .. Convolution("conv_out", 64, 48),
-        ]));
+        t["conv_in.weight"] is [64, (> 0 and <= 1024) and var latent, 3, 3] && t["conv_out.weight"] is [48, 64, 3, 3]
+            ? Layout((int)latent, TinyDecoder.Network((int)latent))
+            : null);
 
     /// <summary>The decoder of TAESD and its sisters (taesdxl, taesd3, taef1; taef2 with group norm).</summary>
     public static readonly NetworkArchitecture TaesdDecoder = new("taesd-decoder", "TAESD decoder", "19.weight", "1.weight", t =>
-        t["1.weight"] is not [64, (> 0 and <= 1024) and var latent, 3, 3] || t["19.weight"] is not [3, 64, 3, 3] ? null : new((int)latent,
-        [
-            .. Convolution("1", latent, 64),
-            .. Blocks(3, 3, 64, groupNorm: t["3.pool.0.weight"] is not null),
-            .. Convolution("7", 64, 64, bias: false),
-            .. Blocks(8, 3, 64),
-            .. Convolution("12", 64, 64, bias: false),
-            .. Blocks(13, 3, 64),
-            .. Convolution("17", 64, 64, bias: false),
-            .. Blocks(18, 1, 64),
-            .. Convolution("19", 64, 3),
-        ]));
+        t["1.weight"] is [64, (> 0 and <= 1024) and var latent, 3, 3] && t["19.weight"] is [3, 64, 3, 3]
+            ? Layout((int)latent, TaesdNetworks.Decoder((int)latent, groupNorm: t["3.pool.0.weight"] is not null, half: false))
+            : null);
+
+    /// <summary>The decoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
+    public static readonly NetworkArchitecture SanaDecoder = new("taesana-decoder", "TAESANA decoder", "29.weight", "1.weight", t =>
+        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["29.weight"] is [3, 64, 3, 3]
+            ? Layout((int)latent, TaesdNetworks.SanaDecoder((int)latent, half: false))
+            : null);
 
     /// <summary>The encoder of TAESD and its sisters.</summary>
     public static readonly NetworkArchitecture TaesdEncoder = new("taesd-encoder", "TAESD encoder", "14.weight", "0.weight", t =>
-        t["0.weight"] is not [64, 3, 3, 3] || t["14.weight"] is not [(> 0 and <= 1024) and var latent, 64, 3, 3] ? null : new((int)latent,
-        [
-            .. Convolution("0", 3, 64),
-            .. Blocks(1, 1, 64),
-            .. Convolution("2", 64, 64, bias: false),
-            .. Blocks(3, 3, 64),
-            .. Convolution("6", 64, 64, bias: false),
-            .. Blocks(7, 3, 64),
-            .. Convolution("10", 64, 64, bias: false),
-            .. Blocks(11, 3, 64, groupNorm: t["11.pool.0.weight"] is not null),
-            .. Convolution("14", 64, latent),
-        ]));
+        t["0.weight"] is [64, 3, 3, 3] && t["14.weight"] is [(> 0 and <= 1024) and var latent, 64, 3, 3]
+            ? Layout((int)latent, TaesdNetworks.Encoder((int)latent, groupNorm: t["11.pool.0.weight"] is not null))
+            : null);
 
     /// <summary>The encoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
     public static readonly NetworkArchitecture SanaEncoder = new("taesana-encoder", "TAESANA encoder", "17.weight", "0.weight", t =>
-        t["0.weight"] is not [32, 3, 3, 3] || t["17.weight"] is not [(> 0 and <= 1024) and var latent, 64, 3, 3] ? null : new((int)latent,
-        [
-            .. Convolution("0", 3, 32),
-            .. Convolution("2", 32, 64),
-            .. Blocks(4, 1, 64),
-            .. Convolution("5", 64, 64, bias: false),
-            .. Blocks(6, 3, 64),
-            .. Convolution("9", 64, 64, bias: false),
-            .. Blocks(10, 3, 64),
-            .. Convolution("13", 64, 64, bias: false),
-            .. Blocks(14, 3, 64),
-            .. Convolution("17", 64, latent),
-        ]));
+        t["0.weight"] is [32, 3, 3, 3] && t["17.weight"] is [(> 0 and <= 1024) and var latent, 64, 3, 3]
+            ? Layout((int)latent, TaesdNetworks.SanaEncoder((int)latent))
+            : null);
 
     /// <summary>stable-diffusion-webui's "Approx NN".</summary>
     public static readonly NetworkArchitecture ApproxNn = new("approx-nn", "VAE-approx (\"Approx NN\")", "conv8.weight", "conv1.weight", t =>
@@ -93,12 +72,6 @@ static class NetworkArchitectures
             .. t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.cubic", [3, c * (c + 1) * (c + 2) / 6])],
         ]));
 
-    static readonly NetworkArchitecture SanaDecoder = new("taesana-decoder", "TAESANA decoder", "29.weight", "1.weight", t =>
-        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] ? new((int)latent, []) : null)
-    {
-        NotSupported = "there is no decoder for Sana's latents here yet",
-    };
-
     static readonly NetworkArchitecture Taehv = new("taehv", "TAEHV video decoder", "22.weight", "1.weight", t =>
         t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["22.weight"] is [_, 64, 3, 3] ? new((int)latent, []) : null)
     {
@@ -111,6 +84,8 @@ static class NetworkArchitectures
         Tiny, TaesdDecoder, TaesdDecoder with { IndexShift = -1 }, TaesdEncoder, SanaEncoder, ApproxNn, MlpDecoder, MlpEncoder, Polynomial,
         SanaDecoder, SanaDecoder with { IndexShift = -1 }, Taehv,
     ];
+
+    static NetworkLayout Layout(int latentChannels, Network network) => new(latentChannels, [.. network.Tensors]);
 
     static NetworkLayout Perceptron(TensorShapes t, long latentChannels)
     {
@@ -131,27 +106,6 @@ static class NetworkArchitectures
 
     static ExpectedTensor[] Linear(string name, long input, long output) => [new(name + ".weight", [output, input]), new(name + ".bias", [output])];
 
-    static ExpectedTensor[] Convolution(string name, long input, long output, int kernel = 3, bool bias = true)
-    {
-        ExpectedTensor weight = new(name + ".weight", [output, input, kernel, kernel]);
-        return bias ? [weight, new(name + ".bias", [output])] : [weight];
-    }
-
-    /// <summary>TAESD's residual blocks, numbered from <paramref name="first"/>; taef2's have a group-norm pool in front.</summary>
-    static IEnumerable<ExpectedTensor> Blocks(int first, int count, long width, bool groupNorm = false) =>
-        Enumerable.Range(first, count).SelectMany(i => (ExpectedTensor[])
-        [
-            .. Convolution($"{i}.conv.0", width, width),
-            .. Convolution($"{i}.conv.2", width, width),
-            .. Convolution($"{i}.conv.4", width, width),
-            .. groupNorm ? GroupNormPool($"{i}.pool", width) : [],
-        ]);
-
-    static ExpectedTensor[] GroupNormPool(string name, long width) =>
-    [
-        .. Convolution(name + ".0", width, width * 4, kernel: 1, bias: false),
-        new(name + ".1.weight", [width * 4]),
-        new(name + ".1.bias", [width * 4]),
-        .. Convolution(name + ".3", width * 4, width, kernel: 1, bias: false),
-    ];
+    static ExpectedTensor[] Convolution(string name, long input, long output, int kernel = 3) =>
+        [new(name + ".weight", [output, input, kernel, kernel]), new(name + ".bias", [output])];
 }
