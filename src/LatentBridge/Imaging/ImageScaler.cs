@@ -12,6 +12,7 @@ public sealed class ImageScaler
     readonly KernelWidth _width;
     readonly ResamplingAxis _across = new();
     readonly ResamplingAxis _down = new();
+    int[] _columns = [];
     float[] _row = [];
     float[] _rows = [];
 
@@ -54,8 +55,14 @@ public sealed class ImageScaler
     }
 
     // The pixel whose area the new pixel's centre lies in: floor((x + 1/2) * old / new).
-    static void ScaleNearest(ReadOnlySpan<byte> source, int width, int height, Span<byte> destination, int newWidth, int newHeight)
+    void ScaleNearest(ReadOnlySpan<byte> source, int width, int height, Span<byte> destination, int newWidth, int newHeight)
     {
+        Reserve(ref _columns, newWidth);
+        for (int x = 0; x < newWidth; x++)
+        {
+            _columns[x] = 3 * (int)((((2L * x) + 1) * width) / (2L * newWidth));
+        }
+
         int before = -1;
         for (int y = 0; y < newHeight; y++)
         {
@@ -69,12 +76,13 @@ public sealed class ImageScaler
 
             before = from;
             ReadOnlySpan<byte> old = source.Slice(3 * width * from, 3 * width);
-            for (int x = 0; x < newWidth; x++)
+            int at = 0;
+            foreach (int pixel in _columns.AsSpan(0, newWidth))
             {
-                int pixel = 3 * (int)((((2L * x) + 1) * width) / (2L * newWidth));
-                row[3 * x] = old[pixel];
-                row[(3 * x) + 1] = old[pixel + 1];
-                row[(3 * x) + 2] = old[pixel + 2];
+                row[at] = old[pixel];
+                row[at + 1] = old[pixel + 1];
+                row[at + 2] = old[pixel + 2];
+                at += 3;
             }
         }
     }
@@ -85,6 +93,7 @@ public sealed class ImageScaler
         int ringRows = _down.TapCount;
         int stride = (3 * newWidth) + ScalingKernel.RowPadding;
         Reserve(ref _rows, ringRows * stride);
+        Span<float> weights = stackalloc float[ringRows];
         int ready = 0;
         for (int y = 0; y < newHeight; y++)
         {
@@ -97,7 +106,12 @@ public sealed class ImageScaler
                 ScalingKernel.Across(_row, _across, _rows.AsSpan(ready % ringRows * stride, stride), newWidth);
             }
 
-            ScalingKernel.CombineRows(_rows, ringRows, stride, start, _down.Weights(y), destination.Slice(3 * newWidth * y, 3 * newWidth), _width);
+            for (int tap = 0; tap < ringRows; tap++)
+            {
+                weights[(start + tap) % ringRows] = _down.Weights(y)[tap];
+            }
+
+            ScalingKernel.CombineRows(_rows, stride, weights, destination.Slice(3 * newWidth * y, 3 * newWidth), _width);
         }
     }
 
@@ -123,11 +137,11 @@ public sealed class ImageScaler
         }
     }
 
-    static void Reserve(ref float[] buffer, int length)
+    static void Reserve<T>(ref T[] buffer, int length)
     {
         if (buffer.Length < length)
         {
-            buffer = new float[length];
+            buffer = new T[length];
         }
     }
 

@@ -37,17 +37,17 @@ static class ScalingKernel
         ToBytes<LanesScalar, float>(values, bytes, done);
     }
 
-    /// <summary>As <see cref="ToBytes"/> of the weighted sum of <paramref name="weights"/>.Length rows of a ring, the first of them row <paramref name="start"/>.</summary>
-    public static void CombineRows(ReadOnlySpan<float> ring, int ringRows, int stride, int start, ReadOnlySpan<float> weights, Span<byte> bytes, KernelWidth width)
+    /// <summary>As <see cref="ToBytes"/> of the weighted sum of as many rows as there are weights.</summary>
+    public static void CombineRows(ReadOnlySpan<float> rows, int stride, ReadOnlySpan<float> weights, Span<byte> bytes, KernelWidth width)
     {
         int done = width switch
         {
-            KernelWidth.Vector512 => CombineRows<Lanes512, Vector512<float>>(ring, ringRows, stride, start, weights, bytes, 0),
-            KernelWidth.Vector256 => CombineRows<Lanes256, Vector256<float>>(ring, ringRows, stride, start, weights, bytes, 0),
-            KernelWidth.Vector128 => CombineRows<Lanes128, Vector128<float>>(ring, ringRows, stride, start, weights, bytes, 0),
+            KernelWidth.Vector512 => CombineRows<Lanes512, Vector512<float>>(rows, stride, weights, bytes, 0),
+            KernelWidth.Vector256 => CombineRows<Lanes256, Vector256<float>>(rows, stride, weights, bytes, 0),
+            KernelWidth.Vector128 => CombineRows<Lanes128, Vector128<float>>(rows, stride, weights, bytes, 0),
             _ => 0,
         };
-        CombineRows<LanesScalar, float>(ring, ringRows, stride, start, weights, bytes, done);
+        CombineRows<LanesScalar, float>(rows, stride, weights, bytes, done);
     }
 
     /// <summary>Resamples a row across: each new pixel is the weighted sum of its old ones. Both rows end with <see cref="RowPadding"/>.</summary>
@@ -105,19 +105,20 @@ static class ScalingKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static int CombineRows<TLanes, TVector>(ReadOnlySpan<float> ring, int ringRows, int stride, int start, ReadOnlySpan<float> weights, Span<byte> bytes, int at)
+    static int CombineRows<TLanes, TVector>(ReadOnlySpan<float> rows, int stride, ReadOnlySpan<float> weights, Span<byte> bytes, int at)
         where TLanes : struct, IPixelLanes<TVector>
         where TVector : struct
     {
-        ref float from = ref MemoryMarshal.GetReference(ring);
+        ref float from = ref MemoryMarshal.GetReference(rows);
         ref byte to = ref MemoryMarshal.GetReference(bytes);
         for (; at <= bytes.Length - TLanes.Count; at += TLanes.Count)
         {
             TVector sum = TLanes.Broadcast(0.5f);
-            for (int tap = 0; tap < weights.Length; tap++)
+            ref float value = ref Unsafe.Add(ref from, at);
+            foreach (float weight in weights)
             {
-                nint row = (nint)((start + tap) % ringRows) * stride;
-                sum = TLanes.MultiplyAdd(TLanes.Load(ref Unsafe.Add(ref from, row + at)), TLanes.Broadcast(weights[tap]), sum);
+                sum = TLanes.MultiplyAdd(TLanes.Load(ref value), TLanes.Broadcast(weight), sum);
+                value = ref Unsafe.Add(ref value, stride);
             }
 
             TLanes.StoreBytes(sum, ref Unsafe.Add(ref to, at));

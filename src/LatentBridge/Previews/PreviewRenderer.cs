@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LatentBridge.Decoders;
+using LatentBridge.Decoders.Estimated;
 using LatentBridge.Formats;
 using LatentBridge.Imaging;
 using LatentBridge.Latents;
@@ -113,6 +114,10 @@ public sealed class PreviewRenderer : IDisposable
         if (ItemCount > 1)
         {
             picture.Clear();
+            if (decoder is EstimatedDecoder estimated)
+            {
+                ObserveAll(estimated, cancellation);
+            }
         }
 
         for (int item = 0; item < ItemCount; item++)
@@ -129,6 +134,14 @@ public sealed class PreviewRenderer : IDisposable
             {
                 ImageGrid.Place(tile, layout.TileWidth, layout.TileHeight, picture, layout.Columns, item);
             }
+        }
+    }
+
+    void ObserveAll(EstimatedDecoder decoder, CancellationToken cancellation)
+    {
+        for (int item = 0; item < ItemCount; item++)
+        {
+            decoder.Observe(_staging.Planes(item), cancellation);
         }
     }
 

@@ -6,7 +6,7 @@ using LatentBridge.Tensors;
 
 namespace LatentBridge.Decoders.Estimated;
 
-/// <summary>Mean and covariance of a run's channels over the cells, followed smoothly from picture to picture.</summary>
+/// <summary>Mean and covariance of a run's channels over the cells, followed smoothly from step to step.</summary>
 /// <remarks>
 /// A large latent is sampled: blocks of 128 cells, evenly spread, as many as keep the work within some ten million
 /// multiply-adds. Beyond 512 channels only the first 512 count.
@@ -16,18 +16,22 @@ sealed class ChannelMoments
     const int MaximumChannels = 512;
     const int BlockLength = 128;
     const int LeastCells = 1024;
-    const long ProductsWanted = 1 << 26;
+    const int MostCells = 1 << 16;
+    const int ProductsWanted = 1 << 25;
 
-    /// <summary>How much of a new picture's moments enters; the rest is the past's.</summary>
+    /// <summary>How much of a new step's moments enters; the rest is the past's.</summary>
     const double Weight = 0.3;
 
     /// <summary>A total variance this many times larger or smaller than the past's is a break: the past is forgotten.</summary>
     const double Break = 16;
 
+    static readonly float[] Ones = [.. Enumerable.Repeat(1f, BlockLength)];
+
     readonly double[] _mean;
     readonly double[] _covariance;
     readonly double[] _newMean;
     readonly double[] _newCovariance;
+    long _count;
     bool _hasPast;
 
     public ChannelMoments(int channels)
@@ -63,55 +67,57 @@ sealed class ChannelMoments
         }
     }
 
-    /// <summary>Lets a picture enter.</summary>
+    /// <summary>Adds a picture of the step to come.</summary>
     public void Add(in LatentPlanes latent, KernelWidth width, CancellationToken cancellation)
     {
-        Measure(latent, width, cancellation);
-        double weight = _hasPast && !IsBreak(Trace(_covariance), Trace(_newCovariance)) ? Weight : 1;
-        Blend(_mean, _newMean, weight);
-        Blend(_covariance, _newCovariance, weight);
-        _hasPast = true;
-    }
-
-    void Measure(in LatentPlanes latent, KernelWidth width, CancellationToken cancellation)
-    {
         int cells = latent.PlaneLength;
-        long wanted = Math.Max(LeastCells, ProductsWanted / ((long)Channels * Channels));
-        int blocks = (int)Math.Min((cells + BlockLength - 1L) / BlockLength, (wanted + BlockLength - 1) / BlockLength);
-        Array.Clear(_newMean);
-        Array.Clear(_newCovariance);
-        long count = 0;
+        int wanted = Math.Clamp(ProductsWanted / (Channels * Channels), LeastCells, MostCells);
+        int blocks = (int)((Math.Min(cells, wanted) + BlockLength - 1L) / BlockLength);
         for (int block = 0; block < blocks; block++)
         {
             cancellation.ThrowIfCancellationRequested();
             int start = (int)((long)block * cells / blocks);
             int length = Math.Min(BlockLength, (int)((block + 1L) * cells / blocks) - start);
-            count += length;
+            _count += length;
             for (int i = 0; i < Channels; i++)
             {
                 ReadOnlySpan<float> row = latent.Plane(i).Slice(start, length);
-                foreach (float value in row)
-                {
-                    _newMean[i] += value;
-                }
-
+                _newMean[i] += Dot(row, Ones.AsSpan(0, length), width);
                 for (int j = 0; j <= i; j++)
                 {
                     _newCovariance[(i * Channels) + j] += Dot(row, latent.Plane(j).Slice(start, length), width);
                 }
             }
         }
+    }
 
+    /// <summary>Lets the pictures added since the last step enter.</summary>
+    public void Step()
+    {
         for (int i = 0; i < Channels; i++)
         {
-            _newMean[i] /= count;
+            _newMean[i] /= _count;
             for (int j = 0; j <= i; j++)
             {
-                double covariance = (_newCovariance[(i * Channels) + j] / count) - (_newMean[i] * _newMean[j]);
+                double covariance = (_newCovariance[(i * Channels) + j] / _count) - (_newMean[i] * _newMean[j]);
                 _newCovariance[(i * Channels) + j] = covariance;
                 _newCovariance[(j * Channels) + i] = covariance;
             }
         }
+
+        double weight = _hasPast && !IsBreak(Trace(_covariance), Trace(_newCovariance)) ? Weight : 1;
+        Blend(_mean, _newMean, weight);
+        Blend(_covariance, _newCovariance, weight);
+        _hasPast = true;
+        Clear();
+    }
+
+    /// <summary>Forgets the pictures added since the last step.</summary>
+    public void Clear()
+    {
+        Array.Clear(_newMean);
+        Array.Clear(_newCovariance);
+        _count = 0;
     }
 
     static bool IsBreak(double past, double now) => now > past * Break || past > now * Break;

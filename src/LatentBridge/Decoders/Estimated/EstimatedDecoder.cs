@@ -34,6 +34,10 @@ public sealed class EstimatedDecoder : ILatentDecoder
     readonly float[] _weights;
     readonly KernelWidth _width;
 
+    /// <summary>Pictures observed since the last step, and observed ones that are still to be decoded.</summary>
+    int _observed;
+    int _waiting;
+
     /// <summary>Makes one for latents of so many channels, 1 or more.</summary>
     public EstimatedDecoder(int channels)
         : this(channels, Kernel.Width)
@@ -60,16 +64,52 @@ public sealed class EstimatedDecoder : ILatentDecoder
     public long WorkingBytes(int latentHeight, int latentWidth) =>
         (24L * Description.Channels) + (16L * _moments.Channels * _moments.Channels);
 
+    /// <summary>
+    /// Takes a picture of the step to come into account. A grid's pictures are all observed before the first is decoded, so that they
+    /// share their colours; without that, <see cref="Decode"/> observes the one it is given.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">Stopped; what was observed of this step is forgotten.</exception>
+    public void Observe(in LatentPlanes latent, CancellationToken cancellation)
+    {
+        try
+        {
+            _moments.Add(latent, _width, cancellation);
+            _observed++;
+        }
+        catch (OperationCanceledException)
+        {
+            _moments.Clear();
+            _observed = 0;
+            throw;
+        }
+    }
+
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         DecoderArguments.Check(Description, latent, destination);
-        _moments.Add(latent, _width, cancellation);
-        _components.Follow(_moments.Covariance);
-        FindMap();
+        if (_observed == 0 && _waiting == 0)
+        {
+            Observe(latent, cancellation);
+        }
+
+        if (_observed > 0)
+        {
+            _moments.Step();
+            _components.Follow(_moments.Covariance);
+            FindMap();
+            (_waiting, _observed) = (_observed, 0);
+        }
+
+        _waiting--;
         for (int from = 0; from < latent.PlaneLength; from += CellsBetweenLooks)
         {
-            cancellation.ThrowIfCancellationRequested();
+            if (cancellation.IsCancellationRequested)
+            {
+                _waiting = 0;
+                cancellation.ThrowIfCancellationRequested();
+            }
+
             int to = Math.Min(from + CellsBetweenLooks, latent.PlaneLength);
             LinearKernel.Decode(latent, _weights, destination, from, to, _width);
         }
