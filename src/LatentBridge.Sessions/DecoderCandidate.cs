@@ -32,7 +32,11 @@ sealed class DecoderCandidate(DecoderEntry entry)
     /// <summary>False for a while after a failure: twice as long after each further one, but never for ever.</summary>
     public bool IsUsable => _framesToSkip == 0;
 
-    public ILatentDecoder Load() => IsStateful ? entry.Load() : Instance ??= entry.Load();
+    public ILatentDecoder Load()
+    {
+        IsWanted = false;
+        return IsStateful ? entry.Load() : Instance ??= entry.Load();
+    }
 
     public void Unload()
     {

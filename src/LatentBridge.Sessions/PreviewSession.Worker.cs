@@ -242,7 +242,7 @@ public sealed partial class PreviewSession
         {
             FormatDecoders decoders = DecodersOf(stream.Format!);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
-            bool last = job.Request is not null || header.Flags.HasFlag(FrameMarks.LastStep);
+            bool last = job.Request is not null || (header.Flags & FrameMarks.LastStep) != 0;
             DecoderChoice choice;
             lock (_gate)
             {

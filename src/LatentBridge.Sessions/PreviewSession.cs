@@ -267,14 +267,10 @@ public sealed partial class PreviewSession : IDisposable
     {
         lock (_gate)
         {
-            foreach (PreviewStream stream in _streams)
+            if (FindStream(streamId) is { } stream && stream.Close(run, reason))
             {
-                if (stream.Id == streamId && stream.Run == run)
-                {
-                    stream.Closed ??= reason;
-                    DropWaiting(stream, reason);
-                    StopWork(stream, reason);
-                }
+                DropWaiting(stream, reason);
+                StopWork(stream, reason);
             }
         }
     }
@@ -348,7 +344,7 @@ public sealed partial class PreviewSession : IDisposable
 
         if (_streams.Count >= MaximumStreams)
         {
-            int idle = _streams.FindIndex(s => s.Closed is not null && s.Waiting is null && s != _work?.Stream);
+            int idle = _streams.FindIndex(s => (s.Closed is not null || !s.HasRun) && s.Waiting is null && s != _work?.Stream);
             if (idle < 0)
             {
                 return null;

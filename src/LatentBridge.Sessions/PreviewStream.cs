@@ -19,6 +19,7 @@ sealed class PreviewStream(uint id) : IDisposable
 
     long _lastSubmit;
     int _lastStep;
+    (ulong Run, DropReason Reason)? _closedAhead;
     PreviewOptions? _resolvedFrom;
     PreviewOptions _resolved = PreviewOptions.Default;
 
@@ -30,7 +31,7 @@ sealed class PreviewStream(uint id) : IDisposable
     public ulong Run { get; private set; }
 
     /// <summary>Null while the run goes on; else what a latent of it is dropped for.</summary>
-    public DropReason? Closed { get; set; }
+    public DropReason? Closed { get; private set; }
 
     /// <summary>As <c>begin</c> named it, or as guessed from the first latent; null until then.</summary>
     public LatentFormat? Format { get; set; }
@@ -87,7 +88,7 @@ sealed class PreviewStream(uint id) : IDisposable
 
     public void Begin(ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options)
     {
-        Closed = HasRun && run == Run ? Closed : null;
+        Closed = HasRun && run == Run ? Closed : _closedAhead?.Run == run ? _closedAhead?.Reason : null;
         HasRun = true;
         Run = run;
         Format = format;
@@ -100,6 +101,24 @@ sealed class PreviewStream(uint id) : IDisposable
         IsWarmUpDue = format is not null;
         _lastSubmit = 0;
         Warnings.Clear();
+    }
+
+    /// <summary>Closes a run, now or when it begins: a cancel may overtake the first latent of its run.</summary>
+    /// <returns>True when it is the run going on.</returns>
+    public bool Close(ulong run, DropReason reason)
+    {
+        if (HasRun && run == Run)
+        {
+            Closed ??= reason;
+            return true;
+        }
+
+        if (!HasRun || run > Run)
+        {
+            _closedAhead = (run, reason);
+        }
+
+        return false;
     }
 
     public void CountSubmit(int step)

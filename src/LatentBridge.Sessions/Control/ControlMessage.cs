@@ -18,6 +18,7 @@ sealed class ControlMessage : IDisposable
 
     readonly LineText _text = new();
     string? _wrong;
+    bool _hasWrongId;
 
     /// <summary>A long, a string, or null when there was none (then it is a notification: <see cref="HasId"/>).</summary>
     public object? Id { get; private set; }
@@ -100,6 +101,11 @@ sealed class ControlMessage : IDisposable
             throw new ControlException(ControlException.InvalidRequest, "A message needs \"jsonrpc\":\"2.0\".");
         }
 
+        if (_hasWrongId)
+        {
+            throw new ControlException(ControlException.InvalidRequest, "An \"id\" is a string or an integer.");
+        }
+
         if (!hasMethod)
         {
             throw new ControlException(ControlException.InvalidRequest, "A message needs a \"method\", a string.");
@@ -139,6 +145,7 @@ sealed class ControlMessage : IDisposable
                 case "id":
                     HasId = true;
                     Id = json.Value is long or string ? json.Value : null;
+                    _hasWrongId = Id is null && json.TokenType != JsonToken.Null;
                     Finish(json);
                     break;
                 case "method":
@@ -347,6 +354,7 @@ sealed class ControlMessage : IDisposable
     void Clear()
     {
         _wrong = null;
+        _hasWrongId = false;
         Id = null;
         HasId = false;
         Method = "";

@@ -1,0 +1,57 @@
+using LatentBridge.Decoders;
+using LatentBridge.Latents;
+
+namespace LatentBridge.Sessions.Tests;
+
+/// <summary>A decoder that a test stops and lets go, or that fails. It paints the first value of the latent.</summary>
+sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, int channels = 4) : ILatentDecoder
+{
+    readonly ManualResetEventSlim _open = new(true);
+    readonly SemaphoreSlim _entered = new(0);
+
+    public DecoderDescription Description { get; } = new(id, "test", channels, 1, cost, quality);
+
+    /// <summary>Thrown by the next decodes while set.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>Decodes that began.</summary>
+    public int Count { get; private set; }
+
+    public bool IsDisposed { get; private set; }
+
+    public static FakeDecoder Named(string id, int quality = 60, long cost = 100) => new(id, quality, cost);
+
+    public DecoderEntry Entry => new(Description, false, () => this);
+
+    /// <summary>Every decode from now on waits inside.</summary>
+    public void Hold()
+    {
+        _open.Reset();
+        while (_entered.Wait(0))
+        {
+        }
+    }
+
+    /// <summary>Lets waiting and further decodes go.</summary>
+    public void Go() => _open.Set();
+
+    /// <summary>Waits until a decode is inside.</summary>
+    public void WaitUntilInside() => Assert.True(_entered.Wait(TimeSpan.FromSeconds(30)), "no decode began");
+
+    public long WorkingBytes(int latentHeight, int latentWidth) => 0;
+
+    public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
+    {
+        Count++;
+        _entered.Release();
+        _open.Wait(cancellation);
+        if (Failure is { } failure)
+        {
+            throw failure;
+        }
+
+        destination.Fill((byte)latent.Values[0]);
+    }
+
+    public void Dispose() => IsDisposed = true;
+}

@@ -1,0 +1,29 @@
+namespace LatentBridge.Sessions.Tests;
+
+public class IdleCoresTests
+{
+    [Fact]
+    public void The_idle_and_waiting_columns_of_proc_stat_are_added() =>
+        Assert.Equal(1_234_567 + 89, IdleCores.ParseIdle("cpu  100 2 300 1234567 89 0 7 0 0 0\ncpu0 1 1 1 1 1\n"u8));
+
+    [Fact]
+    public void Anything_else_is_not_measured()
+    {
+        Assert.Null(IdleCores.ParseIdle(""u8));
+        Assert.Null(IdleCores.ParseIdle("cpu0 1 2 3 4 5\n"u8));
+        Assert.Null(IdleCores.ParseIdle("cpu  1 2 3\n"u8));
+        Assert.Null(IdleCores.ParseIdle("cpu  a b c d e\n"u8));
+    }
+
+    [Fact]
+    public void Between_one_and_half_of_the_processors_are_given_without_allocating()
+    {
+        using var idle = new IdleCores();
+        idle.HalfOfIdle();
+        Thread.Sleep(600);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        int threads = idle.HalfOfIdle();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.InRange(threads, 1, Math.Max(1, Environment.ProcessorCount / 2));
+    }
+}

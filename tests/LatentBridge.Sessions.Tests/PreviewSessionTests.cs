@@ -1,0 +1,401 @@
+using LatentBridge.Decoders;
+using LatentBridge.Ipc;
+using LatentBridge.Latents;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions.Tests;
+
+public class PreviewSessionTests
+{
+    [Fact]
+    public void A_latent_becomes_a_picture_and_its_slot_returns_before_the_decode()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong sequence = bench.Submit(2, run: 7, step: 3, value: 9);
+        decoder.WaitUntilInside();
+        Assert.Equal([new RecordingSink.Released(2, sequence)], bench.Sink.Events);
+
+        decoder.Go();
+        ReadyPreview ready = bench.Sink.WaitForReady(sequence);
+        Assert.Equal((7UL, 0U, 3, 20, "fake"), (ready.Run, ready.Stream, ready.Step, ready.TotalSteps, ready.Decoder));
+        Assert.Equal((SessionBench.Side, SessionBench.Side, 48), (ready.Picture.Width, ready.Picture.Height, ready.Picture.ByteLength));
+        Assert.All(bench.Picture(ready), b => Assert.Equal(9, b));
+        ImageSlotHeader header = bench.PictureHeader(ready);
+        Assert.Null(header.Validate(1, 3968));
+        Assert.Equal((sequence, 7UL, 3, 0U, 48UL), (header.Sequence, header.Run, header.Step, header.Encoding, header.PayloadLength));
+    }
+
+    [Fact]
+    public void A_newer_latent_replaces_the_waiting_one_but_never_the_one_being_decoded()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong first = bench.Submit(0, run: 1, step: 0, value: 1);
+        decoder.WaitUntilInside();
+        ulong second = bench.Submit(1, run: 1, step: 1, value: 2);
+        ulong third = bench.Submit(2, run: 1, step: 2, value: 3);
+        Assert.Equal((second, DropReason.Replaced), (bench.Sink.Dropped.Single().Sequence, bench.Sink.Dropped.Single().Reason));
+        Assert.Contains(new RecordingSink.Released(1, second), bench.Sink.Events);
+
+        decoder.Go();
+        bench.Sink.WaitForReady(third);
+        Assert.Equal([first, third], bench.Sink.Ready.Select(r => r.Sequence));
+        StreamStatus status = bench.Session.Status().Streams.Single();
+        Assert.Equal((3L, 2L, 1L, 0L), (status.Submitted, status.Shown, status.Replaced, status.Failed));
+    }
+
+    [Fact]
+    public void Cancel_stops_the_decode_drops_what_waits_and_refuses_what_still_comes()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong decoding = bench.Submit(0, run: 1);
+        decoder.WaitUntilInside();
+        ulong waiting = bench.Submit(1, run: 1, step: 1);
+        bench.Session.Cancel(0, 1);
+        Assert.Equal(DropReason.Cancelled, bench.Sink.WaitForDropped(waiting).Reason);
+        Assert.Equal(DropReason.Cancelled, bench.Sink.WaitForDropped(decoding).Reason);
+
+        ulong late = bench.Submit(2, run: 1, step: 2);
+        Assert.Equal(DropReason.Cancelled, bench.Sink.WaitForDropped(late).Reason);
+        Assert.Empty(bench.Sink.Ready);
+        Assert.Equal(3, bench.Sink.Events.OfType<RecordingSink.Released>().Count());
+    }
+
+    [Fact]
+    public void End_shows_nothing_any_more_and_the_next_run_works()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong decoding = bench.Submit(0, run: 1);
+        decoder.WaitUntilInside();
+        bench.Session.End(0, 1);
+        Assert.Equal(DropReason.Ended, bench.Sink.WaitForDropped(decoding).Reason);
+        decoder.Go();
+        bench.Sink.WaitForReady(bench.Submit(0, run: 2));
+    }
+
+    [Fact]
+    public void A_cancel_of_another_run_or_stream_changes_nothing()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong sequence = bench.Submit(0, run: 5);
+        decoder.WaitUntilInside();
+        bench.Session.Cancel(0, 4);
+        bench.Session.Cancel(1, 5);
+        bench.Session.End(0, 6);
+        decoder.Go();
+        bench.Sink.WaitForReady(sequence);
+    }
+
+    [Fact]
+    public void A_cancel_that_overtakes_the_first_latent_of_its_run_holds()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        bench.Session.Cancel(0, 3);
+        Assert.Equal(DropReason.Cancelled, bench.Sink.WaitForDropped(bench.Submit(0, run: 3)).Reason);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 4));
+        bench.Session.End(0, 6);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 4, step: 1));
+        bench.Begin(6);
+        Assert.Equal(DropReason.Ended, bench.Sink.WaitForDropped(bench.Submit(0, run: 6)).Reason);
+    }
+
+    [Fact]
+    public void A_newer_run_ends_the_older_one_whether_begun_or_just_submitted()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong old = bench.Submit(0, run: 1);
+        decoder.WaitUntilInside();
+        ulong waiting = bench.Submit(1, run: 1, step: 1);
+        ulong newer = bench.Submit(2, run: 2);
+        Assert.Equal(DropReason.Ended, bench.Sink.WaitForDropped(waiting).Reason);
+        Assert.Equal(DropReason.Ended, bench.Sink.WaitForDropped(old).Reason);
+        decoder.WaitUntilInside();
+        bench.Begin(3);
+        Assert.Equal(DropReason.Ended, bench.Sink.WaitForDropped(newer).Reason);
+        Assert.Equal(DropReason.Ended, bench.Sink.WaitForDropped(bench.Submit(3, run: 2)).Reason);
+        decoder.Go();
+        bench.Sink.WaitForReady(bench.Submit(0, run: 3));
+        Assert.Single(bench.Sink.Ready);
+    }
+
+    [Fact]
+    public void Streams_take_turns()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(8, 8, _ => [decoder.Entry]);
+        decoder.Hold();
+        bench.Submit(0, run: 1, stream: 0);
+        decoder.WaitUntilInside();
+        bench.Submit(1, run: 1, stream: 0, step: 1);
+        bench.Submit(2, run: 1, stream: 1);
+        bench.Submit(3, run: 1, stream: 2);
+        decoder.Go();
+        bench.Sink.WaitFor(e => e.OfType<ReadyPreview>().Count() == 4, "four pictures");
+        Assert.Equal([0U, 1U, 2U, 0U], bench.Sink.Ready.Select(r => r.Stream));
+    }
+
+    [Fact]
+    public void Without_a_free_image_slot_nothing_is_decoded_and_the_newest_waits()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(4, 1, _ => [decoder.Entry]);
+        ReadyPreview held = bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        int before = decoder.Count;
+        ulong second = bench.Submit(1, run: 1, step: 1);
+        ulong third = bench.Submit(2, run: 1, step: 2);
+        Assert.Equal(DropReason.Replaced, bench.Sink.WaitForDropped(second).Reason);
+        Assert.Equal(before, decoder.Count);
+        bench.Session.Release(held.Slot);
+        Assert.Equal(held.Slot, bench.Sink.WaitForReady(third).Slot);
+    }
+
+    [Fact]
+    public void A_slot_that_lies_is_released_and_dropped_and_the_session_goes_on()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        foreach (Testing.Vectors.Case c in Testing.Vectors.Cases("latent-slot", "bad"))
+        {
+            LatentSlotHeader header = System.Runtime.InteropServices.MemoryMarshal.Read<LatentSlotHeader>(c.Bytes);
+            header.Sequence = header.Sequence is 0 or >= Protocol.NumberLimit ? header.Sequence : bench.Header(1).Sequence;
+            bench.Write(1, header);
+            bench.Session.Submit(1, header.Sequence);
+            object[] last = [.. bench.Sink.Events.TakeLast(2)];
+            Assert.Equal(new RecordingSink.Released(1, header.Sequence), last[0]);
+            Assert.Equal(DropReason.BadSlot, Assert.IsType<DroppedLatent>(last[1]).Reason);
+        }
+
+        bench.Sink.WaitForReady(bench.Submit(1, run: 1));
+    }
+
+    [Fact]
+    public void A_slot_that_is_not_the_shims_or_says_another_sequence_is_dropped()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        bench.Submit(0, run: 1);
+        decoder.WaitUntilInside();
+        ulong waiting = bench.Submit(1, run: 1, step: 1);
+        bench.Session.Submit(1, waiting);
+        bench.Session.Submit(4, 1000);
+        bench.Session.Submit(-1, 1001);
+        bench.Write(2, bench.Header(1, step: 2));
+        bench.Session.Submit(2, 1002);
+        Assert.Equal([waiting, 1000UL, 1001UL, 1002UL], bench.Sink.Dropped.Select(d => d.Sequence));
+        Assert.All(bench.Sink.Dropped, d => Assert.Equal(DropReason.BadSlot, d.Reason));
+        Assert.Equal([0, 2], bench.Sink.Events.OfType<RecordingSink.Released>().Select(r => r.Slot));
+        decoder.Go();
+        bench.Sink.WaitForReady(waiting);
+    }
+
+    [Fact]
+    public void Channels_that_do_not_fit_the_format_are_a_bad_latent_with_both_named()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        bench.Begin(1);
+        LatentSlotHeader header = bench.Header(1);
+        header.Axes[1] = 16;
+        header.Axes[3] = 1;
+        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, header));
+        Assert.Equal(DropReason.BadLatent, dropped.Reason);
+        Assert.Contains("16", dropped.Detail, StringComparison.Ordinal);
+        Assert.Contains("SD15", dropped.Detail, StringComparison.Ordinal);
+        header = bench.Header(1);
+        header.AxisCount = 2;
+        header.Axes[0] = 4 * SessionBench.Side;
+        header.Axes[1] = SessionBench.Side;
+        header.Axes[2] = 0;
+        header.Axes[3] = 0;
+        Assert.Equal(DropReason.BadLatent, bench.Sink.WaitForDropped(bench.Submit(0, header)).Reason);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+    }
+
+    [Fact]
+    public void A_picture_larger_than_the_slot_says_what_it_needs()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        bench.Begin(1, options: SessionBench.Raw with { Size = 64 });
+        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, run: 1));
+        Assert.Equal((DropReason.ImageSlotTooSmall, 3 * 64 * 64L), (dropped.Reason, dropped.NeededByteLength));
+        bench.Begin(2);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 2));
+    }
+
+    [Fact]
+    public void A_decoder_that_fails_costs_its_picture_and_the_next_one_down_takes_over_for_a_while()
+    {
+        var good = FakeDecoder.Named("good", 80);
+        var plain = FakeDecoder.Named("plain", 20);
+        using var bench = new SessionBench(good, plain);
+        bench.Begin(1, options: SessionBench.Raw with { Decoder = "good" });
+        good.Failure = new InvalidOperationException("out of luck");
+        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, run: 1));
+        Assert.Equal(DropReason.Failed, dropped.Reason);
+        Assert.Contains("out of luck", dropped.Detail, StringComparison.Ordinal);
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: 1)).Decoder);
+        Assert.Contains("out of luck", bench.Session.Status().Streams.Single().Reason, StringComparison.Ordinal);
+
+        good.Failure = null;
+        var decoders = new List<string>();
+        for (int step = 2; step < 40 && !decoders.Contains("good"); step++)
+        {
+            ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step));
+            decoders.Add(ready.Decoder);
+            bench.Session.Release(ready.Slot);
+        }
+
+        Assert.Equal("good", decoders[^1]);
+    }
+
+    [Fact]
+    public void Decode_answers_its_request_whatever_a_stream_does_meanwhile()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        bench.Submit(0, run: 1);
+        decoder.WaitUntilInside();
+        LatentSlotHeader header = bench.Header(1, step: 5);
+        bench.Write(1, header, 77);
+        bench.Session.Decode(new DecodeRequest(1, header.Sequence, SessionBench.Format, LatentSpace.Sampler, SessionBench.Raw, "ask"));
+        bench.Submit(2, run: 1, step: 6);
+        bench.Session.Cancel(0, 1);
+        decoder.Go();
+        bench.Sink.WaitFor(e => e.OfType<RecordingSink.Answer>().Any(), "an answer");
+        RecordingSink.Answer answer = bench.Sink.Events.OfType<RecordingSink.Answer>().Single();
+        Assert.Equal("ask", answer.Tag);
+        Assert.All(bench.Picture(answer.Picture!.Value), b => Assert.Equal(77, b));
+        Assert.Contains(new RecordingSink.Released(1, header.Sequence), bench.Sink.Events);
+
+        bench.Session.Decode(new DecodeRequest(9, 1, null, LatentSpace.Sampler, SessionBench.Raw, "bad"));
+        Assert.Equal(DropReason.BadSlot, bench.Sink.Events.OfType<RecordingSink.Answer>().Last().Dropped!.Value.Reason);
+    }
+
+    [Fact]
+    public void A_bigger_mapping_takes_over_and_every_slot_returns_to_its_first_owner()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        decoder.Hold();
+        ulong decoding = bench.Submit(1, run: 1, step: 1);
+        decoder.WaitUntilInside();
+        ulong waiting = bench.Submit(2, run: 1, step: 2);
+        HeaderPage bigger = HeaderPage.Create(4, 100_000, 1, 100_000, Environment.ProcessId, 2);
+        bench.Memory.Resize(bigger);
+        bench.Session.Attach(bench.Memory.Source, (long)bigger.TotalLength, 2);
+        bench.Page = bigger;
+        Assert.Equal([decoding, waiting], bench.Sink.Dropped.Select(d => d.Sequence).Order());
+        decoder.Go();
+        ulong old = bench.Header(1).Sequence;
+        var stale = bench.Header(1);
+        stale.Generation = 1;
+        Assert.Equal(DropReason.BadSlot, bench.Sink.WaitForDropped(bench.Submit(3, stale)).Reason);
+        Assert.True(old < stale.Sequence);
+        Assert.Equal(0, bench.Sink.WaitForReady(bench.Submit(1, run: 1, step: 3)).Slot);
+        Assert.Equal(2U, bench.Session.Status().Generation);
+    }
+
+    [Fact]
+    public void A_mapping_that_cannot_be_opened_leaves_the_old_one_in_use()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        Assert.Throws<MappingException>(() => bench.Session.Attach(MappingSource.FromDescriptor(99_999), 8192, 2));
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+    }
+
+    [Fact]
+    public void A_guessed_format_and_values_that_are_not_finite_are_named_in_status()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1, value: float.NaN));
+        Assert.Equal(4 * SessionBench.Side * SessionBench.Side, ready.Picture.NonFiniteCount);
+        Assert.True(bench.PictureHeader(ready).Flags.HasFlag(FrameMarks.NotFinite));
+        StreamStatus status = bench.Session.Status().Streams.Single();
+        Assert.Equal(("SD15", true, "fake", "test"), (status.Format, status.FormatGuessed, status.Decoder, status.Source));
+        Assert.Contains(status.Warnings, w => w.Contains("guess", StringComparison.Ordinal));
+        Assert.Contains(status.Warnings, w => w.Contains("NaN", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_stateful_decoder_is_kept_through_a_run_and_made_anew_for_the_next()
+    {
+        var made = new List<FakeDecoder>();
+        var description = new FakeDecoder("estimated", 10).Description;
+        var entry = new DecoderEntry(description, true, () =>
+        {
+            var decoder = new FakeDecoder("estimated", 10);
+            made.Add(decoder);
+            return decoder;
+        });
+        using var bench = new SessionBench(4, 4, _ => [entry]);
+        for (int step = 0; step < 3; step++)
+        {
+            bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step));
+        }
+
+        Assert.Single(made);
+        bench.Session.Release(0);
+        bench.Session.Release(1);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 2));
+        Assert.Equal([true, false], made.Select(d => d.IsDisposed));
+    }
+
+    [Fact]
+    public void More_streams_than_there_is_room_for_use_the_place_of_ended_ones()
+    {
+        using var bench = new SessionBench(4, 64, _ => [new FakeDecoder().Entry]);
+        for (uint stream = 0; stream < 64; stream++)
+        {
+            bench.Session.Release(bench.Sink.WaitForReady(bench.Submit(0, run: 1, stream: stream)).Slot);
+        }
+
+        DroppedLatent refused = bench.Sink.WaitForDropped(bench.Submit(0, run: 1, stream: 64));
+        Assert.Equal(DropReason.Failed, refused.Reason);
+        bench.Session.End(10, 1);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1, stream: 64));
+        Assert.Equal(64, bench.Session.Status().Streams.Count);
+    }
+
+    [Fact]
+    public void Disposing_in_the_middle_of_a_decode_stops_it()
+    {
+        var decoder = new FakeDecoder();
+        var bench = new SessionBench(decoder);
+        decoder.Hold();
+        bench.Submit(0, run: 1);
+        decoder.WaitUntilInside();
+        bench.Dispose();
+        Assert.True(decoder.IsDisposed);
+        Assert.Empty(bench.Sink.Ready);
+    }
+
+    [Fact]
+    public void Weights_load_in_the_background_and_the_first_picture_does_not_wait_for_them()
+    {
+        using var loaded = new ManualResetEventSlim();
+        var slow = FakeDecoder.Named("slow-to-load", 80);
+        var plain = FakeDecoder.Named("plain", 20, cost: 1);
+        using var bench = new SessionBench(4, 4, _ => [plain.Entry, new DecoderEntry(slow.Description, false, () =>
+        {
+            loaded.Wait();
+            return slow;
+        })]);
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1)).Decoder);
+        Assert.Contains("being loaded", bench.Session.Status().Streams.Single().Reason, StringComparison.Ordinal);
+        loaded.Set();
+        SpinWait.SpinUntil(() => bench.Session.Status().Decoders.Any(d => d.Id == "slow-to-load" && d.Milliseconds is not null), TimeSpan.FromSeconds(30));
+        Assert.Equal("slow-to-load", bench.Sink.WaitForReady(bench.Submit(0, run: 2)).Decoder);
+    }
+}
