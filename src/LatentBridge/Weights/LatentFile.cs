@@ -69,7 +69,7 @@ public static partial class LatentFile
             entry.CopyBytesTo(bytes);
         }
 
-        bool kohya = file.Kind == TensorFileKind.Npz && KohyaKey().IsMatch(entry.Name);
+        bool kohya = file.Kind == TensorFileKind.Npz && entry.Name.StartsWith("latents", StringComparison.Ordinal);
         string[] keys = [.. latents.Append(entry).Select(static e => e.Name).Distinct()];
         return new(
             path, entry.Name, bytes, type, [.. entry.Dimensions], space ?? (comfy || kohya ? LatentSpace.Vae : LatentSpace.Sampler),

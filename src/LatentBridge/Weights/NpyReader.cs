@@ -14,8 +14,13 @@ static partial class NpyReader
     public static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Reads the header; the values are read later.</summary>
-    public static TensorEntry Read(ByteRange range, string name)
+    public static TensorEntry Read(ByteRange range, string name) =>
+        Read(range, name, out string? unsupported) ?? throw range.Bytes.Bad($"numpy array \"{TensorEntry.Shorten(name)}\" {unsupported}");
+
+    /// <summary>Reads the header; null, and why, when the elements are no numbers.</summary>
+    public static TensorEntry? Read(ByteRange range, string name, out string? unsupported)
     {
+        unsupported = null;
         TensorBytes bytes = range.Bytes;
         ByteCursor cursor = range.Cursor();
         if (!cursor.ReadBytes(6).AsSpan().SequenceEqual(Magic))
@@ -40,8 +45,12 @@ static partial class NpyReader
         string descr = Field(DescrPattern());
         bool fortran = Field(OrderPattern()) == "True";
         long[] shape = Shape(bytes, Field(ShapePattern()));
-        TensorElementType type = ElementType(descr, out bool bigEndian)
-            ?? throw bytes.Bad($"numpy array \"{TensorEntry.Shorten(name)}\" {Unsupported(descr)}");
+        if (ElementType(descr, out bool bigEndian) is not { } type)
+        {
+            unsupported = Unsupported(descr);
+            return null;
+        }
+
         var entry = TensorEntry.Create(
             name, type, shape, fortran ? TensorLayout.ColumnMajor(shape) : null, bytes, cursor.Position, cursor.Remaining, bigEndian);
         return entry.ByteLength == cursor.Remaining

@@ -3,16 +3,27 @@ namespace LatentBridge.Weights;
 /// <summary>numpy's <c>.npz</c>: a ZIP of <c>.npy</c> files, stored or deflated. kohya's latent caches are these.</summary>
 static class NpzReader
 {
-    /// <summary>Reads every array's header.</summary>
-    public static List<TensorEntry> Read(TensorBytes bytes, List<ZipEntry> entries)
+    /// <summary>Reads every array's header. Arrays of text or objects are left out, and the metadata says why.</summary>
+    public static (List<TensorEntry> Tensors, Dictionary<string, string> Metadata) Read(TensorBytes bytes, List<ZipEntry> entries)
     {
         var tensors = new List<TensorEntry>();
+        Dictionary<string, string> metadata = [];
         foreach (ZipEntry entry in entries.Where(static e => IsArray(e.Name)))
         {
-            tensors.Add(NpyReader.Read(ZipDirectory.Open(bytes, entry), entry.Name[..^".npy".Length]));
+            string name = entry.Name[..^".npy".Length];
+            if (NpyReader.Read(ZipDirectory.Open(bytes, entry), name, out string? unsupported) is { } tensor)
+            {
+                tensors.Add(tensor);
+            }
+            else
+            {
+                metadata[name] = $"left out: it {unsupported}";
+            }
         }
 
-        return tensors;
+        return tensors.Count > 0
+            ? (tensors, metadata)
+            : throw bytes.Bad($"has no array of numbers ({string.Join("; ", metadata.Take(4).Select(static m => $"\"{TensorEntry.Shorten(m.Key)}\" {m.Value}"))})");
     }
 
     /// <summary>Whether a ZIP entry is an array.</summary>

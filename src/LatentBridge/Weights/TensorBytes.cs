@@ -60,17 +60,19 @@ abstract class TensorBytes(string name, long length) : IDisposable
     /// <summary>Opens a file for reading.</summary>
     public static TensorBytes OpenFile(string path)
     {
+        SafeFileHandle? handle = null;
         try
         {
-            SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.RandomAccess);
             return new FileBytes(path, handle, RandomAccess.GetLength(handle));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new LatentBridgeException($"{path}: there is no such file. Check the path.", e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
+            handle?.Dispose();
             string why = Directory.Exists(path) ? "is a folder; a file is expected" : $"cannot be opened ({e.Message})";
             throw new LatentBridgeException($"{path}: {why}.", e);
         }

@@ -1,4 +1,8 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using LatentBridge.Latents;
+using LatentBridge.Tensors;
 
 namespace LatentBridge.Weights;
 
@@ -12,8 +16,8 @@ static class TensorConversion
         {
             case TensorElementType.F32: elements.CopyTo(MemoryMarshal.AsBytes(values)); break;
             case TensorElementType.F64: Convert<double>(elements, values, static v => (float)v); break;
-            case TensorElementType.F16: Convert<Half>(elements, values, static v => (float)v); break;
-            case TensorElementType.BF16: FromBFloat16(MemoryMarshal.Cast<byte, ushort>(elements), values); break;
+            case TensorElementType.F16: Widen<F16Element>(elements, values, Kernel.Width); break;
+            case TensorElementType.BF16: Widen<BF16Element>(elements, values, Kernel.Width); break;
             case TensorElementType.F8E4M3: Convert<byte>(elements, values, FromE4M3); break;
             case TensorElementType.F8E5M2: Convert<byte>(elements, values, static v => (float)BitConverter.UInt16BitsToHalf((ushort)(v << 8))); break;
             case TensorElementType.I64: Convert<long>(elements, values, static v => v); break;
@@ -75,13 +79,36 @@ static class TensorConversion
         }
     }
 
-    static void FromBFloat16(ReadOnlySpan<ushort> elements, Span<float> values)
+    /// <summary>The narrow floats that networks and latents are stored in, exactly, with vectors: a network is a million of them.</summary>
+    public static void Widen<TElement>(ReadOnlySpan<byte> elements, Span<float> values, KernelWidth width)
+        where TElement : struct, ILatentElement
     {
-        Span<uint> bits = MemoryMarshal.Cast<float, uint>(values);
-        for (int i = 0; i < bits.Length; i++)
+        ArgumentOutOfRangeException.ThrowIfLessThan(elements.Length, values.Length * TElement.ByteLength);
+        int done = width switch
         {
-            bits[i] = (uint)elements[i] << 16;
+            KernelWidth.Vector512 => Widen<Lanes512, Vector512<float>, TElement>(elements, values, 0),
+            KernelWidth.Vector256 => Widen<Lanes256, Vector256<float>, TElement>(elements, values, 0),
+            KernelWidth.Vector128 => Widen<Lanes128, Vector128<float>, TElement>(elements, values, 0),
+            _ => 0,
+        };
+        Widen<LanesScalar, float, TElement>(elements, values, done);
+    }
+
+    /// <summary>Converts whole vectors from <paramref name="at"/> on; returns where it stopped.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static int Widen<TLanes, TVector, TElement>(ReadOnlySpan<byte> elements, Span<float> values, int at)
+        where TLanes : struct, IPixelLanes<TVector>
+        where TVector : struct
+        where TElement : struct, ILatentElement
+    {
+        ref byte from = ref MemoryMarshal.GetReference(elements);
+        ref float to = ref MemoryMarshal.GetReference(values);
+        for (; at <= values.Length - TLanes.Count; at += TLanes.Count)
+        {
+            TLanes.Store(TElement.Load<TLanes, TVector>(ref Unsafe.Add(ref from, at * TElement.ByteLength)), ref Unsafe.Add(ref to, at));
         }
+
+        return at;
     }
 
     // sign 1, exponent 4 (bias 7), fraction 3; all ones is NaN, exponent 0 is subnormal: fraction * 2^-9

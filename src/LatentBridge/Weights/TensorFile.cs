@@ -106,9 +106,13 @@ public sealed class TensorFile : IDisposable
             return (contents.Tensors, contents.Metadata, TensorFileKind.Torch);
         }
 
-        return entries.Exists(static e => NpzReader.IsArray(e.Name))
-            ? (NpzReader.Read(bytes, entries), NoMetadata, TensorFileKind.Npz)
-            : throw bytes.Bad($"is a ZIP file of {entries.Count} entries, but holds neither numpy arrays (.npz) nor a torch.save (.pt, .pth). Unpack it first");
+        if (!entries.Exists(static e => NpzReader.IsArray(e.Name)))
+        {
+            throw bytes.Bad($"is a ZIP file of {entries.Count} entries, but holds neither numpy arrays (.npz) nor a torch.save (.pt, .pth). Unpack it first");
+        }
+
+        var (tensors, metadata) = NpzReader.Read(bytes, entries);
+        return (tensors, metadata, TensorFileKind.Npz);
     }
 
     static string Unknown(ReadOnlySpan<byte> start)

@@ -59,6 +59,10 @@ public sealed class LatentFileTests
     }
 
     [Fact]
+    public void All_latents_of_a_kohya_cache_are_in_vae_space() =>
+        Assert.Equal(LatentSpace.Vae, LatentFile.Load(TensorFileGoldenTests.PathOf("kohya.npz"), "latents_flipped").Space);
+
+    [Fact]
     public void Other_element_types_become_F32()
     {
         LoadedLatent latent = LatentFile.Load(TensorFileGoldenTests.PathOf("types.pt"), "I16");

@@ -25,6 +25,7 @@ public sealed class TensorFileTests
     {
         Assert.Contains("there is no such file", Assert.Throws<LatentBridgeException>(() => TensorFile.Open("/no/such/file.pt")).Message, StringComparison.Ordinal);
         Assert.Contains("is a folder", Assert.Throws<LatentBridgeException>(() => TensorFile.Open(Path.GetTempPath())).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be opened", Assert.Throws<LatentBridgeException>(() => TensorFile.Open("a\0b")).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -58,6 +59,16 @@ public sealed class TensorFileTests
     [Fact]
     public void A_zip_of_something_else_is_named() =>
         Refused(TensorFileWriters.Zip(CompressionLevel.NoCompression, ("a.txt", [1])), "is a ZIP file of 1 entries");
+
+    [Fact]
+    public void Text_in_an_npz_is_left_out_and_named()
+    {
+        byte[] text = TensorFileWriters.Npy("<U2", false, "(1,)", new byte[8]);
+        using var file = TensorFile.Parse(TensorFileWriters.Zip(CompressionLevel.Optimal, ("prompt.npy", text), ("a.npy", TensorFileWriters.Npy("<f4", false, "(2,)", new byte[8]))), "x");
+        Assert.Equal(["a"], file.Tensors.Select(static t => t.Name));
+        Assert.StartsWith("left out: it has element type \"<U2\"", file.Metadata["prompt"], StringComparison.Ordinal);
+        Refused(TensorFileWriters.Zip(CompressionLevel.Optimal, ("prompt.npy", text)), "has no array of numbers (\"prompt\" left out");
+    }
 
     [Fact]
     public void TorchScript_is_refused() =>
