@@ -1,0 +1,98 @@
+using Newtonsoft.Json;
+using Spectre.Console;
+
+namespace LatentBridge.Host.Output;
+
+/// <summary>
+/// Where a command speaks: tables and progress bars on a terminal, plain lines in a pipe, and with <c>--json</c> one document on stdout and
+/// nothing else there.
+/// </summary>
+sealed class Terminal
+{
+    readonly TextWriter _output;
+    readonly TextWriter _error;
+    readonly IAnsiConsole? _console;
+    readonly IAnsiConsole? _progress;
+
+    /// <summary>Makes one over the process's streams, or over those of a test.</summary>
+    internal Terminal(TextWriter output, TextWriter error)
+    {
+        (_output, _error) = (output, error);
+        _console = output == Console.Out && !Console.IsOutputRedirected ? Open(output) : null;
+        _progress = error == Console.Error && !Console.IsErrorRedirected && _console is not null ? Open(error) : null;
+    }
+
+    /// <summary>A result, on stdout.</summary>
+    internal void Say(string line) => _output.WriteLine(line);
+
+    /// <summary>Something to know beside the result, on stderr.</summary>
+    internal void Note(string line) => _error.WriteLine(line);
+
+    /// <summary>A table, on stdout.</summary>
+    internal void Write(TextTable table)
+    {
+        if (_console is null)
+        {
+            foreach (string line in table.ToLines())
+            {
+                _output.WriteLine(line);
+            }
+
+            return;
+        }
+
+        Table drawn = new() { Border = TableBorder.Rounded, BorderStyle = new Style(Color.Grey35) };
+        for (int column = 0; column < table.Headers.Count; column++)
+        {
+            TableColumn added = new(new Text(table.Headers[column], new Style(decoration: Decoration.Bold)));
+            drawn.AddColumn(table.IsRightAligned(column) ? added.RightAligned() : added);
+        }
+
+        foreach (string[] row in table.Rows)
+        {
+            drawn.AddRow(row.Select(cell => new Text(cell)));
+        }
+
+        _console.Write(drawn);
+    }
+
+    /// <summary>One JSON document, on stdout.</summary>
+    internal void WriteJson(Action<JsonTextWriter> write)
+    {
+        using JsonTextWriter json = new(_output) { Formatting = Formatting.Indented, CloseOutput = false };
+        write(json);
+        json.Flush();
+        _output.WriteLine();
+    }
+
+    /// <summary>Does the work item by item; on a terminal a bar shows how far it is.</summary>
+    internal void ForEach<T>(IReadOnlyList<T> items, Func<T, string> name, Action<T> work)
+    {
+        if (_progress is null || items.Count < 2)
+        {
+            foreach (T item in items)
+            {
+                work(item);
+            }
+
+            return;
+        }
+
+        _progress.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()).Start(context =>
+        {
+            ProgressTask task = context.AddTask("", maxValue: items.Count);
+            foreach (T item in items)
+            {
+                task.Description = Markup.Escape(name(item));
+                work(item);
+                task.Increment(1);
+            }
+        });
+    }
+
+    /// <summary>Does one long piece of work; on a terminal a spinner says what it is.</summary>
+    internal T While<T>(string what, Func<T> work) =>
+        _progress is null ? work() : _progress.Status().Start(Markup.Escape(what), _ => work());
+
+    static IAnsiConsole Open(TextWriter writer) => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+}

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+
+namespace LatentBridge.Host.Python;
+
+/// <summary>A Python 3.10 or newer on this machine, and the shim it can import.</summary>
+/// <param name="Path">The program to start.</param>
+/// <param name="Version">As <c>3.12.4</c>.</param>
+sealed record PythonInterpreter(string Path, Version Version)
+{
+    /// <summary>The environment variable that names the interpreter to use.</summary>
+    internal const string Variable = "LATENTBRIDGE_PYTHON";
+
+    static readonly Version Oldest = new(3, 10);
+    static readonly string[] Names = OperatingSystem.IsWindows() ? ["python.exe", "python3.exe", "py.exe"] : ["python3", "python"];
+
+    /// <summary>
+    /// Looks for an interpreter: the one <see cref="Variable"/> names, then <c>python3</c>, <c>python</c> and (Windows) <c>py</c> on PATH.
+    /// </summary>
+    /// <param name="tried">What was found at each place, for messages.</param>
+    /// <returns>Null when there is none that is new enough.</returns>
+    internal static PythonInterpreter? Find(List<(string Place, string Found)> tried)
+    {
+        string? named = Environment.GetEnvironmentVariable(Variable);
+        List<(string Place, string? Path)> places = [(Variable, string.IsNullOrEmpty(named) ? null : named)];
+        foreach (string name in Names)
+        {
+            places.Add(($"{name} on PATH", FindOnPath(name)));
+        }
+
+        foreach ((string place, string? path) in places)
+        {
+            if (path is null)
+            {
+                tried.Add((place, place == Variable ? "not set" : "not there"));
+                continue;
+            }
+
+            Version? version = Ask(path);
+            tried.Add((place, version is null ? $"{path}: does not start" : version < Oldest ? $"{path}: {version}, too old" : $"{path}: {version}"));
+            if (version >= Oldest)
+            {
+                return new(path, version);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The paths of every interpreter there seems to be, the preferred one first; Debian's own among them, which has Debian's packages.</summary>
+    internal static IEnumerable<string> FindAll() => Names.Select(FindOnPath).Prepend(Environment.GetEnvironmentVariable(Variable)).Append("/usr/bin/python3")
+        .OfType<string>().Where(File.Exists).Distinct();
+
+    /// <summary>As <see cref="Find"/>, or an exception whose message says what was tried.</summary>
+    /// <exception cref="LatentBridgeException">There is no Python 3.10 or newer.</exception>
+    internal static PythonInterpreter Require(string wantedFor)
+    {
+        List<(string Place, string Found)> tried = [];
+        return Find(tried) ?? throw new LatentBridgeException(
+            $"{wantedFor} needs Python 3.10 or newer, and none was found ({string.Join("; ", tried.Select(t => $"{t.Place}: {t.Found}"))}). "
+            + $"Install it (Debian, Ubuntu: sudo apt install python3; else https://www.python.org/downloads/) or name it in {Variable}.");
+    }
+
+    /// <summary>The folder that holds the shim's package <c>latentbridge</c>, beside this program; null when there is none.</summary>
+    internal static string? FindShimFolder() => ProgramFolders()
+        .Select(folder => System.IO.Path.Combine(folder, "python"))
+        .FirstOrDefault(folder => File.Exists(System.IO.Path.Combine(folder, "latentbridge", "__init__.py")));
+
+    /// <summary>A file or folder of the distribution, looked for beside this program; null when it is not there.</summary>
+    internal static string? FindBesideProgram(params string[] parts) => ProgramFolders()
+        .Select(folder => System.IO.Path.Combine([folder, .. parts]))
+        .FirstOrDefault(System.IO.Path.Exists);
+
+    /// <summary>Runs Python with the shim importable and this program as its host.</summary>
+    /// <param name="arguments">What follows the interpreter: <c>-m latentbridge demo</c>.</param>
+    /// <param name="error">Gets what it writes to stderr, line by line.</param>
+    /// <returns>Its exit code and all of its stdout.</returns>
+    internal (int ExitCode, string Output) Run(IEnumerable<string> arguments, Action<string> error)
+    {
+        ProcessStartInfo start = new(Path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["PYTHONIOENCODING"] = "utf-8";
+        start.Environment["PYTHONPATH"] = string.Join(
+            System.IO.Path.PathSeparator,
+            new[] { FindShimFolder(), Environment.GetEnvironmentVariable("PYTHONPATH") }.Where(folder => !string.IsNullOrEmpty(folder)));
+        if (Environment.ProcessPath is { } self && System.IO.Path.GetFileNameWithoutExtension(self) is not ("dotnet" or "testhost"))
+        {
+            start.Environment.TryAdd("LATENTBRIDGE_HOST", self);
+        }
+
+        using Process process = Process.Start(start)!;
+        process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data is not null)
+            {
+                error(line.Data);
+            }
+        };
+        process.BeginErrorReadLine();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output);
+    }
+
+    // A package keeps its program in a folder of its own, a clone in artifacts/bin/<project>/release. No other folder above is looked into:
+    // what lies there is not ours, and may be somebody else's.
+    static IEnumerable<string> ProgramFolders()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar));
+        for (int level = 0; folder is not null && level <= 4; level++, folder = folder.Parent)
+        {
+            if (level < 2 || File.Exists(System.IO.Path.Combine(folder.FullName, "LatentBridge.sln")))
+            {
+                yield return folder.FullName;
+            }
+        }
+    }
+
+    static string? FindOnPath(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
+        .Split(System.IO.Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+        .Select(folder => System.IO.Path.Combine(folder, name))
+        .FirstOrDefault(File.Exists);
+
+    // Windows puts a `python.exe` on PATH that only opens its shop: it is told by not answering.
+    static Version? Ask(string path)
+    {
+        try
+        {
+            ProcessStartInfo start = new(path, ["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            using Process process = Process.Start(start)!;
+            Task<string> answer = process.StandardOutput.ReadToEndAsync();
+            if (!process.WaitForExit(TimeSpan.FromSeconds(20)))
+            {
+                process.Kill(entireProcessTree: true);
+                return null;
+            }
+
+            return Version.TryParse(answer.Result.Trim(), out Version? version) ? version : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+}
