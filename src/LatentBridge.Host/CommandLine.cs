@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using LatentBridge.Host.Commands;
+using LatentBridge.Host.Output;
 
 namespace LatentBridge.Host;
 
@@ -12,7 +14,7 @@ static class CommandLine
     /// <summary>Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong usage or unreadable input.</summary>
     internal static int Run(string[] arguments, TextWriter output, TextWriter error)
     {
-        ParseResult parsed = Root().Parse(arguments.Length == 0 ? ["--help"] : arguments);
+        ParseResult parsed = Root(new Terminal(output, error)).Parse(arguments.Length == 0 ? ["--help"] : arguments);
         if (parsed.Errors.Count > 0)
         {
             foreach (var found in parsed.Errors)
@@ -20,20 +22,37 @@ static class CommandLine
                 error.WriteLine(found.Message);
             }
 
+            error.WriteLine($"See {Path(parsed.CommandResult)} --help.");
             return ExitCode.Usage;
         }
 
-        return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        }
+        catch (InputException failure)
+        {
+            error.WriteLine(failure.Message);
+            return ExitCode.Usage;
+        }
+        catch (Exception failure) when (failure is LatentBridgeException or IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            error.WriteLine(failure.Message);
+            return ExitCode.Failed;
+        }
     }
 
-    static Command Root()
+    static Command Root(Terminal terminal) => new("latentbridge", "Live previews for diffusion models: latents to pictures on idle CPU cores.")
     {
-        Command root = new("latentbridge", "Live previews for diffusion models: latents to pictures on idle CPU cores.")
-        {
-            new HelpOption(),
-            new VersionOption(),
-            new Command("serve", "The host a UI starts: JSON-RPC on stdin and stdout, see docs/protocol.md."),
-        };
-        return root;
-    }
+        new HelpOption(),
+        new VersionOption(),
+        DecodeCommand.Create(terminal),
+        InspectCommand.Create(terminal),
+        ModelsCommand.Create(terminal),
+        BenchCommand.Create(terminal),
+        new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
+    };
+
+    static string Path(System.CommandLine.Parsing.CommandResult command) =>
+        command.Parent is System.CommandLine.Parsing.CommandResult parent ? $"{Path(parent)} {command.Command.Name}" : command.Command.Name;
 }

@@ -22,6 +22,9 @@ sealed class Terminal
         _progress = error == Console.Error && !Console.IsErrorRedirected && _console is not null ? Open(error) : null;
     }
 
+    /// <summary>True when results are shown as tables on a terminal, false when they go into a pipe line by line.</summary>
+    internal bool HasTables => _console is not null;
+
     /// <summary>A result, on stdout.</summary>
     internal void Say(string line) => _output.WriteLine(line);
 

@@ -1,0 +1,22 @@
+using System.CommandLine;
+using LatentBridge.Host.Bench;
+using LatentBridge.Host.Output;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary><c>latentbridge bench</c>: timings as ratios to the peers that this machine has, measured in the same run.</summary>
+static class BenchCommand
+{
+    internal static Command Create(Terminal terminal) => new("bench", "Timings, as ratios to the peers that this machine has.")
+    {
+        CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
+    };
+
+    static Command CreateBench(Terminal terminal, string name, string description, Func<Action<string>, IReadOnlyList<BenchRow>> measure)
+    {
+        Command command = new(name, description);
+        Option<bool> json = command.Json();
+        command.SetAction(parsed => BenchReport.Write(terminal, terminal.While($"Measuring {name} ...", () => measure(terminal.Note)), parsed.GetValue(json)));
+        return command;
+    }
+}

@@ -1,0 +1,180 @@
+using System.CommandLine;
+using System.Globalization;
+using LatentBridge.Decoders;
+using LatentBridge.Host.Output;
+using LatentBridge.Imaging;
+using LatentBridge.Previews;
+using LatentBridge.Weights;
+using Newtonsoft.Json;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary><c>latentbridge decode FILE...</c>: latents to pictures.</summary>
+sealed class DecodeCommand
+{
+    readonly Terminal _terminal;
+    readonly WeightLibrary _weights = WeightLibrary.OfThisMachine();
+
+    readonly Argument<string[]> _files = new("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth", Arity = ArgumentArity.OneOrMore };
+    readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => "." };
+    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
+    readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
+    readonly Option<string> _scaling = new("--scaling") { Description = "How --size scales.", HelpName = "smooth|nearest", DefaultValueFactory = _ => "smooth" };
+    readonly Option<bool> _grid = new("--grid") { Description = "A batch as one picture; else each item is a picture of its own." };
+    readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
+    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<string> _encode = new("--encode") { Description = "Kind of picture.", HelpName = "png", DefaultValueFactory = _ => "png" };
+    readonly Option<bool> _json;
+    readonly LatentOptions _latent;
+
+    DecodeCommand(Terminal terminal, Command command)
+    {
+        _terminal = terminal;
+        _scaling.AcceptOnlyFromAmong("smooth", "nearest");
+        _encode.AcceptOnlyFromAmong("png");
+        _item.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int item) || item < 0))
+            {
+                result.AddError($"--item {result.Tokens[0].Value}: expected a number from 0.");
+            }
+        });
+        command.Add(_files);
+        command.Add(_folder);
+        command.Add(_decoder);
+        _latent = new(command);
+        foreach (Option option in new Option[] { _size, _scaling, _grid, _item, _threads, _encode })
+        {
+            command.Add(option);
+        }
+
+        _json = command.Json();
+        command.SetAction(Run);
+    }
+
+    internal static Command Create(Terminal terminal)
+    {
+        Command command = new("decode", "Latents to pictures.");
+        _ = new DecodeCommand(terminal, command);
+        return command;
+    }
+
+    int Run(ParseResult parsed)
+    {
+        _latent.Check(parsed);
+        string folder = parsed.GetValue(_folder)!;
+        Directory.CreateDirectory(folder);
+        bool json = parsed.GetValue(_json);
+        List<DecodedPicture> pictures = [];
+        int exitCode = ExitCode.Done;
+
+        _terminal.ForEach(parsed.GetValue(_files)!, file => Path.GetFileName(file), file =>
+        {
+            try
+            {
+                foreach (DecodedPicture picture in Decode(parsed, file, folder))
+                {
+                    pictures.Add(picture);
+                    if (!json && !_terminal.HasTables)
+                    {
+                        _terminal.Say(picture.ToString());
+                    }
+                }
+            }
+            catch (LatentBridgeException failure)
+            {
+                _terminal.Note(failure.Message);
+                exitCode = Math.Max(exitCode, failure is InputException ? ExitCode.Usage : ExitCode.Failed);
+            }
+        });
+
+        if (json)
+        {
+            _terminal.WriteJson(writer => WriteJson(writer, pictures));
+        }
+        else if (_terminal.HasTables && pictures.Count > 0)
+        {
+            _terminal.Write(ToTable(pictures));
+        }
+
+        return exitCode;
+    }
+
+    IEnumerable<DecodedPicture> Decode(ParseResult parsed, string file, string folder)
+    {
+        LatentInput input = _latent.Open(parsed, file);
+        PreviewOptions options = new()
+        {
+            Size = parsed.GetValue(_size),
+            Scaling = parsed.GetValue(_scaling) == "nearest" ? ImageScaling.Nearest : ImageScaling.Smooth,
+            Frame = _latent.Frame(parsed),
+            Threads = parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount,
+            Batch = parsed.GetValue(_grid) ? BatchChoice.Grid : BatchChoice.Item,
+        };
+        int batch = input.Shape.Batch;
+        if (parsed.GetValue(_item) >= batch)
+        {
+            throw new InputException($"\"{file}\" holds {batch} {(batch == 1 ? "latent" : "latents")}; --item {parsed.GetValue(_item)} is not there. Items are counted from 0.");
+        }
+
+        if (input.IsGuess)
+        {
+            _terminal.Note($"{file}: {input.FormatReason}");
+        }
+
+        DecoderEntry entry = LatentDecoders.For(input.Format, _weights).Choose(parsed.GetValue(_decoder)!, input.Format);
+        using ILatentDecoder decoder = entry.Load();
+        using PreviewRenderer renderer = new(input.Format);
+        bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
+        int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
+        byte[] buffer = [];
+        foreach (int index in items)
+        {
+            renderer.Stage(input.View, options with { Item = index });
+            PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
+            string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
+            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{entry.Description.Id.Replace(':', '-')}.png");
+            File.WriteAllBytes(path, buffer.AsSpan(0, result.ByteLength));
+            yield return new(file, path, input, entry.Description, result);
+        }
+    }
+
+    static PreviewResult Render(PreviewRenderer renderer, ILatentDecoder decoder, PreviewOptions options, ref byte[] buffer)
+    {
+        PreviewResult result = renderer.Render(decoder, options, buffer, CancellationToken.None);
+        if (!result.Fits)
+        {
+            buffer = new byte[result.ByteLength];
+            result = renderer.Render(decoder, options, buffer, CancellationToken.None);
+        }
+
+        return result;
+    }
+
+    static TextTable ToTable(List<DecodedPicture> pictures)
+    {
+        TextTable table = new("picture", "size", "format", "decoder", "decode>", "encode>", "bytes>", "note");
+        foreach (DecodedPicture picture in pictures)
+        {
+            table.Add(
+                picture.Output, picture.Size, picture.Input.Format.Id, picture.DecoderAndSource, DecodedPicture.Milliseconds(picture.Result.DecodeMilliseconds),
+                DecodedPicture.Milliseconds(picture.Result.EncodeMilliseconds), picture.Result.ByteLength.ToString("N0", CultureInfo.InvariantCulture), picture.Note);
+        }
+
+        return table;
+    }
+
+    static void WriteJson(JsonTextWriter json, List<DecodedPicture> pictures)
+    {
+        json.WriteStartObject();
+        json.WritePropertyName("pictures");
+        json.WriteStartArray();
+        foreach (DecodedPicture picture in pictures)
+        {
+            picture.WriteJson(json);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}

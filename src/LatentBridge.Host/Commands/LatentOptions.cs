@@ -1,0 +1,68 @@
+using System.CommandLine;
+using LatentBridge.Formats;
+using LatentBridge.Latents;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary>The options of every command that reads latents.</summary>
+sealed class LatentOptions
+{
+    readonly Option<string?> _format = new("--format", "-f")
+    {
+        Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2, Wan21 ...; see `models formats`. Else the file's own, else a guess.",
+        HelpName = "ID",
+    };
+
+    readonly Option<string?> _space = new("--space") { Description = "Scale of the values: sampler's or VAE's. Else what the kind of file says.", HelpName = "sampler|vae" };
+
+    readonly Option<string?> _key = new("--key") { Description = "Which tensor of the file, where it holds several.", HelpName = "NAME" };
+
+    readonly Option<FrameChoice> _frame = new("--frame")
+    {
+        Description = "Which frame of a video.",
+        HelpName = "first|middle|last|N",
+        DefaultValueFactory = _ => FrameChoice.Middle,
+        CustomParser = result =>
+        {
+            if (!FrameChoice.TryParse(result.Tokens[0].Value, out FrameChoice choice))
+            {
+                result.AddError($"--frame {result.Tokens[0].Value}: expected first, middle, last or a number from 0.");
+            }
+
+            return choice;
+        },
+    };
+
+    internal LatentOptions(Command command)
+    {
+        _space.AcceptOnlyFromAmong("sampler", "vae");
+        command.Add(_format);
+        command.Add(_space);
+        command.Add(_key);
+        command.Add(_frame);
+    }
+
+    /// <summary>Refuses an unknown format before any file is read.</summary>
+    /// <exception cref="InputException">The format is not known.</exception>
+    internal void Check(ParseResult parsed)
+    {
+        if (parsed.GetValue(_format) is { } id && LatentFormats.Find(id) is null)
+        {
+            throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.");
+        }
+    }
+
+    /// <summary>Reads a file as the options say.</summary>
+    /// <exception cref="InputException">It is not readable as a latent.</exception>
+    internal LatentInput Open(ParseResult parsed, string path) => LatentInput.Open(path, parsed.GetValue(_key), Space(parsed), parsed.GetValue(_format));
+
+    internal FrameChoice Frame(ParseResult parsed) => parsed.GetValue(_frame);
+
+    LatentSpace? Space(ParseResult parsed) => parsed.GetValue(_space) switch
+    {
+        "sampler" => LatentSpace.Sampler,
+        "vae" => LatentSpace.Vae,
+        _ => null,
+    };
+}

@@ -1,0 +1,204 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Security.Cryptography;
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+using LatentBridge.Host.Output;
+using LatentBridge.Weights;
+using Newtonsoft.Json;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary><c>latentbridge models</c>: which decoders and weights there are, and whether the files are what they seem.</summary>
+static class ModelsCommand
+{
+    internal static Command Create(Terminal terminal)
+    {
+        Command list = new("list", "Every decoder that can be used, its weights, and for which latent formats.");
+        Option<string?> format = new("--format", "-f") { Description = "Only those of this latent format.", HelpName = "ID" };
+        list.Add(format);
+        Option<bool> listJson = list.Json();
+        list.SetAction(parsed => List(terminal, parsed.GetValue(format), parsed.GetValue(listJson)));
+
+        Command formats = new("formats", "Every latent format, what it is like and which models use it.");
+        Option<bool> formatsJson = formats.Json();
+        formats.SetAction(parsed => Formats(terminal, parsed.GetValue(formatsJson)));
+
+        Command verify = new("verify", "Compares the weights found with the checksums of the manifest; 1 when one that came with LatentBridge differs or is missing.");
+        Option<bool> verifyJson = verify.Json();
+        verify.SetAction(parsed => Verify(terminal, parsed.GetValue(verifyJson)));
+
+        return new Command("models", "The decoders, weights and latent formats there are.") { list, formats, verify };
+    }
+
+    static int List(Terminal terminal, string? formatId, bool json)
+    {
+        WeightLibrary weights = WeightLibrary.OfThisMachine();
+        IReadOnlyList<LatentFormat> formats = formatId is null
+            ? LatentFormats.All
+            : [LatentFormats.Find(formatId) ?? throw new InputException($"Latent format \"{formatId}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.")];
+
+        // The same decoder of the same file serves several formats; `built in` maps are one decoder for all of theirs.
+        var decoders = formats
+            .SelectMany(format => LatentDecoders.For(format, weights).Select(entry => (entry.Description, Format: format.Id)))
+            .GroupBy(pair => (pair.Description.Id, Source: SourceOf(pair.Description)))
+            .OrderByDescending(group => group.First().Description.Quality)
+            .ThenBy(group => group.Key.Source, StringComparer.Ordinal)
+            .ToList();
+        FoundWeights[] useless = [.. weights.Found.Where(found => found.Problem is not null)];
+
+        if (json)
+        {
+            terminal.WriteJson(writer =>
+            {
+                writer.WriteStartObject();
+                WriteArray(writer, "folders", weights.Folders, folder => writer.WriteValue(folder));
+                WriteArray(writer, "decoders", decoders, group =>
+                {
+                    DecoderDescription description = group.First().Description;
+                    writer.WriteStartObject();
+                    WriteMember(writer, "id", description.Id);
+                    WriteMember(writer, "source", group.Key.Source);
+                    WriteMember(writer, "pixelsPerCell", description.PixelsPerCell);
+                    WriteMember(writer, "multiplyAddsPerCell", description.MultiplyAddsPerCell);
+                    WriteArray(writer, "formats", group.Select(pair => pair.Format), id => writer.WriteValue(id));
+                    writer.WriteEndObject();
+                });
+                WriteArray(writer, "unusable", useless, found =>
+                {
+                    writer.WriteStartObject();
+                    WriteMember(writer, "file", found.Path);
+                    WriteMember(writer, "network", found.Title);
+                    WriteMember(writer, "problem", found.Problem!);
+                    writer.WriteEndObject();
+                });
+                writer.WriteEndObject();
+            });
+            return ExitCode.Done;
+        }
+
+        TextTable table = new("decoder", "weights", "pixels a cell>", "multiply-adds a cell>", "latent formats");
+        foreach (var group in decoders)
+        {
+            DecoderDescription description = group.First().Description;
+            string[] ids = [.. group.Select(pair => pair.Format)];
+            table.Add(
+                description.Id, group.Key.Source, Number(description.PixelsPerCell), Number(description.MultiplyAddsPerCell),
+                ids.Length > 8 ? $"{string.Join(", ", ids.Take(6))} and {ids.Length - 6} more" : string.Join(", ", ids));
+        }
+
+        terminal.Write(table);
+        foreach (FoundWeights found in useless)
+        {
+            terminal.Say($"not usable: {found.Path} ({found.Title}): {found.Problem}");
+        }
+
+        terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names further ones.");
+        return ExitCode.Done;
+    }
+
+    static int Formats(Terminal terminal, bool json)
+    {
+        if (json)
+        {
+            terminal.WriteJson(writer => WriteArray(writer, null, LatentFormats.All, format =>
+            {
+                writer.WriteStartObject();
+                WriteMember(writer, "id", format.Id);
+                WriteMember(writer, "channels", format.Channels);
+                WriteMember(writer, "dimensions", format.Dimensions);
+                WriteMember(writer, "spatialCompression", format.SpatialCompression);
+                WriteMember(writer, "temporalCompression", format.TemporalCompression);
+                WriteMember(writer, "scaleFactor", format.ScaleFactor);
+                WriteMember(writer, "latent2rgb", format.Rgb?.Name);
+                WriteMember(writer, "tinyAutoencoder", format.TinyAutoencoder);
+                WriteArray(writer, "models", format.Models, model => writer.WriteValue(model));
+                writer.WriteEndObject();
+            }));
+            return ExitCode.Done;
+        }
+
+        TextTable table = new("format", "channels>", "dimensions>", "pixels a cell>", "colour map", "tiny autoencoder", "models");
+        foreach (LatentFormat format in LatentFormats.All)
+        {
+            table.Add(
+                format.Id, Number(format.Channels), Number(format.Dimensions), Number(format.SpatialCompression), format.Rgb?.Name ?? "", format.TinyAutoencoder ?? "",
+                string.Join(", ", format.Models));
+        }
+
+        terminal.Write(table);
+        return ExitCode.Done;
+    }
+
+    static int Verify(Terminal terminal, bool json)
+    {
+        WeightLibrary weights = WeightLibrary.OfThisMachine();
+        FoundWeights[] known = [.. weights.Found.Where(found => found.Known is not null)];
+        List<(string File, string Id, string Result, bool IsBad)> results = [];
+        terminal.ForEach(known, found => found.FileName, found =>
+        {
+            using FileStream file = File.OpenRead(found.Path);
+            bool same = Convert.ToHexStringLower(SHA256.HashData(file)) == found.Known!.Sha256;
+            string result = same ? "byte for byte the published file"
+                : found.Known.Bundled ? "differs from the file that came with LatentBridge: unpack it anew"
+                : "the published numbers, stored differently";
+            results.Add((found.Path, found.Known.Id, result, !same && found.Known.Bundled));
+        });
+        foreach (KnownWeights missing in WeightManifest.Known.Where(entry => entry.Bundled && !known.Any(found => found.Known == entry)))
+        {
+            results.Add((missing.File, missing.Id, "missing: it comes with LatentBridge, in its models folder", true));
+        }
+
+        if (json)
+        {
+            terminal.WriteJson(writer => WriteArray(writer, null, results, entry =>
+            {
+                writer.WriteStartObject();
+                WriteMember(writer, "file", entry.File);
+                WriteMember(writer, "id", entry.Id);
+                WriteMember(writer, "result", entry.Result);
+                WriteMember(writer, "good", !entry.IsBad);
+                writer.WriteEndObject();
+            }));
+        }
+        else
+        {
+            TextTable table = new("weights", "result", "file");
+            foreach (var (file, id, result, _) in results)
+            {
+                table.Add(id, result, file);
+            }
+
+            terminal.Write(table);
+        }
+
+        return results.Exists(entry => entry.IsBad) ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    // A colour map names its format ("comfyui SD15"): as a row of its own each, they would bury the rest.
+    static string SourceOf(DecoderDescription description) => description.Id is "latent2rgb" or "estimated" ? "built in" : description.Source;
+
+    static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    static void WriteMember(JsonTextWriter json, string name, object? value)
+    {
+        json.WritePropertyName(name);
+        json.WriteValue(value);
+    }
+
+    static void WriteArray<T>(JsonTextWriter json, string? name, IEnumerable<T> items, Action<T> write)
+    {
+        if (name is not null)
+        {
+            json.WritePropertyName(name);
+        }
+
+        json.WriteStartArray();
+        foreach (T item in items)
+        {
+            write(item);
+        }
+
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,28 @@
+using System.CommandLine;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary>Checks that several commands' options share.</summary>
+static class OptionExtensions
+{
+    /// <summary>Refuses numbers outside a range; both ends belong to it.</summary>
+    internal static Option<int> Within(this Option<int> option, int lowest, int highest)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int value) || value < lowest || value > highest))
+            {
+                result.AddError($"{option.Name} {result.Tokens[0].Value}: expected a number from {lowest} to {highest}.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>The option of every command whose result a program may want to read.</summary>
+    internal static Option<bool> Json(this Command command)
+    {
+        Option<bool> json = new("--json") { Description = "One JSON document on stdout." };
+        command.Add(json);
+        return json;
+    }
+}
