@@ -1,0 +1,69 @@
+"""Makes the archives of a release: python package.py VERSION DIST RUNTIME=PROGRAM ...
+
+PROGRAM is the published executable of a RUNTIME (linux-x64, win-x64). Each archive, .zip for Windows and .tar.gz elsewhere, holds one
+folder `latentbridge`, which is at once a ComfyUI node pack, an A1111 extension and a program: unpack it where it is wanted. Archives of the
+same content are the same, byte for byte. Beside them: SHA256SUMS.
+"""
+
+import gzip
+import hashlib
+import io
+import pathlib
+import sys
+import tarfile
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CONTENT = [
+    "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "examples/latents", "benchmarks/peers",
+    "__init__.py", "install.py", "scripts", "web",
+]
+LEFT_OUT = ("__pycache__", "tests", "formats")  # the formats are built into the program
+ZIP_TIME = (2020, 1, 1, 0, 0, 0)
+
+
+def files(runtime, program):
+    """(name in the archive, bytes, executable) of every file, sorted."""
+    found = {f"bin/{runtime}/{program.name}": (program.read_bytes(), True)}
+    for entry in CONTENT:
+        path = ROOT / entry
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
+            name = file.relative_to(ROOT).as_posix()
+            if file.is_file() and not any(part in LEFT_OUT or part.endswith(".egg-info") for part in name.split("/")):
+                found[name] = (file.read_bytes(), False)
+    return [(f"latentbridge/{name}", *found[name]) for name in sorted(found)]
+
+
+def write_zip(target, content):
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data, executable in content:
+            entry = zipfile.ZipInfo(name, ZIP_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (0o755 if executable else 0o644) << 16
+            archive.writestr(entry, data)
+
+
+def write_tar(target, content):
+    with open(target, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, data, executable in content:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755 if executable else 0o644
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def main(version, dist, *programs):
+    dist = pathlib.Path(dist)
+    dist.mkdir(parents=True, exist_ok=True)
+    sums = []
+    for pair in programs:
+        runtime, _, path = pair.partition("=")
+        content = files(runtime, pathlib.Path(path))
+        target = dist / f"latentbridge-{version}-{runtime}{'.zip' if runtime.startswith('win') else '.tar.gz'}"
+        (write_zip if target.suffix == ".zip" else write_tar)(target, content)
+        sums.append(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target.name}\n")
+        print(f"{target}  {target.stat().st_size / 1e6:.1f} MB, {len(content)} files")
+    (dist / "SHA256SUMS").write_bytes("".join(sums).encode())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,37 @@
+# ./run.ps1                 builds when needed and runs the demo: example latents through the real bridge, pictures into out\demo\
+# ./run.ps1 COMMAND ...     the command line: decode, inspect, models, bench, doctor, serve; see ./run.ps1 --help
+
+$root = $PSScriptRoot
+$program = Join-Path $root 'artifacts\bin\LatentBridge.Host\release\LatentBridge.Host.exe'
+$stamp = Join-Path $root 'artifacts\run.stamp' # as old as the start of the last good build
+
+function Test-Built {
+    if (-not ((Test-Path $program) -and (Test-Path $stamp))) { return $false }
+    $built = (Get-Item $stamp).LastWriteTimeUtc
+    $sources = @('src', 'models\formats', 'python\version.txt', 'Directory.Build.props', 'Directory.Packages.props', 'global.json')
+    foreach ($source in $sources) {
+        $item = Get-Item (Join-Path $root $source)
+        $all = @($item)
+        if ($item.PSIsContainer) { $all += Get-ChildItem $item -Recurse }
+        if ($all | Where-Object { $_.LastWriteTimeUtc -gt $built } | Select-Object -First 1) { return $false }
+    }
+    return $true
+}
+
+if (-not (Test-Built)) {
+    . (Join-Path $root 'build\setup.ps1')
+    Assert-Dotnet
+    $started = [DateTime]::UtcNow
+    [Console]::Error.WriteLine('Building (once) ...')
+    $log = dotnet build (Join-Path $root 'src\LatentBridge.Host') -c Release --verbosity quiet -nologo
+    if ($LASTEXITCODE -ne 0) {
+        $log | ForEach-Object { [Console]::Error.WriteLine($_) }
+        [Console]::Error.WriteLine('The build failed; the lines above say why.')
+        exit 1
+    }
+    New-Item $stamp -ItemType File -Force | Out-Null
+    (Get-Item $stamp).LastWriteTimeUtc = $started
+}
+
+if ($args.Count -eq 0) { & $program demo } else { & $program @args }
+exit $LASTEXITCODE
