@@ -15,7 +15,8 @@ sealed class DecodeCommand
     readonly Terminal _terminal;
     readonly WeightLibrary _weights = WeightLibrary.OfThisMachine();
 
-    readonly Argument<string[]> _files = new("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth", Arity = ArgumentArity.OneOrMore };
+    readonly Argument<string[]> _files =
+        new Argument<string[]>("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);

@@ -15,9 +15,10 @@ namespace LatentBridge.Host.Commands;
 sealed class InspectCommand
 {
     const int PanelSide = 192;
+    const int LargestPanelSide = 512;
 
     readonly Terminal _terminal;
-    readonly Argument<string> _file = new("FILE") { Description = "A latent: .safetensors, .latent, .npy, .npz, .pt, .pth" };
+    readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A latent: .safetensors, .latent, .npy, .npz, .pt, .pth" }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the picture of the channels.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<int> _item = new Option<int>("--item") { Description = "Which item of a batch the picture shows, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
     readonly LatentOptions _latent;
@@ -98,8 +99,7 @@ sealed class InspectCommand
         using PreviewRenderer renderer = new(input.Format);
         renderer.Stage(input.View, options);
         LatentPlanes planes = renderer.Planes(0);
-        int factor = Math.Max(1, PanelSide / Math.Max(planes.Height, planes.Width));
-        (int width, int height) = (planes.Width * factor, planes.Height * factor);
+        (int width, int height) = PanelSize(planes.Width, planes.Height);
 
         ImageScaler scaler = new();
         byte[] small = new byte[3 * planes.PlaneLength];
@@ -109,7 +109,7 @@ sealed class InspectCommand
             ReadOnlySpan<float> plane = planes.Plane(channel);
             ChannelPanels.Draw(new LatentPlanes(plane, 1, planes.Height, planes.Width), small);
             byte[] pixels = new byte[3 * width * height];
-            scaler.Scale(small, planes.Width, planes.Height, pixels, width, height, ImageScaling.Nearest);
+            scaler.Scale(small, planes.Width, planes.Height, pixels, width, height, width < planes.Width ? ImageScaling.Smooth : ImageScaling.Nearest);
             (float least, float most) = Range(plane);
             panels.Add((new(pixels, width, height), Invariant($"{channel}: {least:0.0} to {most:0.0}")));
         }
@@ -117,7 +117,21 @@ sealed class InspectCommand
         string unpacked = input.Format.Unpack > 1 ? Invariant($", unpacked to {planes.Channels} channels of {planes.Height} x {planes.Width}") : "";
         return ContactSheet.Compose(
             Path.GetFileName(input.Loaded.Path), $"{input.Format.Id} {input.Shape}{unpacked}; each channel from its least value (violet) to its greatest (yellow)",
-            panels, ImageGrid.Layout(panels.Count).Columns);
+            panels, panels.Count is <= 4 or > 16 ? 8 : 4);
+    }
+
+    // Small latents are enlarged by a whole number, so that cells stay squares; large ones are reduced.
+    static (int Width, int Height) PanelSize(int width, int height)
+    {
+        int longest = Math.Max(width, height);
+        if (longest > LargestPanelSide)
+        {
+            double share = (double)LargestPanelSide / longest;
+            return (Math.Max(1, (int)(width * share)), Math.Max(1, (int)(height * share)));
+        }
+
+        int factor = Math.Clamp((PanelSide + Math.Min(width, height) - 1) / Math.Min(width, height), 1, LargestPanelSide / longest);
+        return (width * factor, height * factor);
     }
 
     static void WriteJson(JsonTextWriter json, LatentInput input, ChannelStatistics[] channels, string panels)

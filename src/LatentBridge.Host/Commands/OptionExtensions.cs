@@ -18,6 +18,20 @@ static class OptionExtensions
         return option;
     }
 
+    /// <summary>Refuses words that begin as options do: a mistyped option is not a file (one of such a name is given as <c>./-name</c>).</summary>
+    internal static TArgument WithoutOptions<TArgument>(this TArgument argument)
+        where TArgument : Argument
+    {
+        argument.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(token => token.Value is ['-', _, ..]) is { } found)
+            {
+                result.AddError($"There is no option {found.Value}.");
+            }
+        });
+        return argument;
+    }
+
     /// <summary>The option of every command whose result a program may want to read.</summary>
     internal static Option<bool> Json(this Command command)
     {

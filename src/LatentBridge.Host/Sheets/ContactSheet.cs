@@ -9,11 +9,12 @@ static class ContactSheet
     const int CaptionScale = 2;
 
     const int TitleHeight = (PixelFont.Height * TitleScale) + Gap;
+    const int LineHeight = (PixelFont.Height * CaptionScale) + 4;
     const int CaptionHeight = 6 + (PixelFont.Height * CaptionScale);
 
     /// <summary>Composes a sheet; the pictures are of one size.</summary>
     /// <param name="title">One line in large letters.</param>
-    /// <param name="note">One line in small letters, or nothing.</param>
+    /// <param name="note">A sentence in small letters, broken into lines as needed; or nothing.</param>
     /// <param name="panels">Each picture with its caption; a caption longer than its picture is wide is cut.</param>
     /// <param name="columns">Pictures in a row.</param>
     internal static Picture Compose(string title, string note, IReadOnlyList<(Picture Picture, string Caption)> panels, int columns)
@@ -22,12 +23,11 @@ static class ContactSheet
         int rows = (panels.Count + columns - 1) / columns;
         int stepX = panels.Max(panel => panel.Picture.Width) + Gap;
         int stepY = panels.Max(panel => panel.Picture.Height) + CaptionHeight + Gap;
-        int noteHeight = note.Length > 0 ? PixelFont.Height * CaptionScale : 0;
-        int width = Math.Max(
-            columns * stepX - Gap,
-            Math.Max(PixelFont.Measure(title) * TitleScale, PixelFont.Measure(note) * CaptionScale)) + (2 * Margin);
+        int inside = Math.Max((columns * stepX) - Gap, PixelFont.Measure(title) * TitleScale);
+        string[] lines = [.. Wrap(note, inside)];
+        int notesTop = Margin + TitleHeight + (rows * stepY);
 
-        Canvas canvas = new(width, (2 * Margin) + TitleHeight + (rows * stepY) - Gap + (noteHeight > 0 ? Gap + noteHeight : 0));
+        Canvas canvas = new(inside + (2 * Margin), notesTop + (lines.Length * LineHeight) - (lines.Length > 0 ? 0 : Gap) + Margin);
         canvas.Write(title, Margin, Margin, TitleScale, Canvas.Ink);
         for (int i = 0; i < panels.Count; i++)
         {
@@ -38,8 +38,33 @@ static class ContactSheet
             canvas.Write(Fit(caption, picture.Width), left, top + picture.Height + 6, CaptionScale, Canvas.PaleInk);
         }
 
-        canvas.Write(note, Margin, canvas.Height - Margin - noteHeight, CaptionScale, Canvas.PaleInk);
+        for (int i = 0; i < lines.Length; i++)
+        {
+            canvas.Write(lines[i], Margin, notesTop + (i * LineHeight), CaptionScale, Canvas.PaleInk);
+        }
+
         return canvas.ToPicture();
+    }
+
+    static IEnumerable<string> Wrap(string text, int width)
+    {
+        string line = "";
+        foreach (string word in text.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string longer = line.Length == 0 ? word : $"{line} {word}";
+            if (line.Length > 0 && PixelFont.Measure(longer) * CaptionScale > width)
+            {
+                yield return line;
+                longer = word;
+            }
+
+            line = longer;
+        }
+
+        if (line.Length > 0)
+        {
+            yield return line;
+        }
     }
 
     static string Fit(string caption, int width)

@@ -1,0 +1,42 @@
+using Newtonsoft.Json.Linq;
+
+namespace LatentBridge.Host.Tests.Commands;
+
+public sealed class ModelsCommandTests : IDisposable
+{
+    readonly CommandRun _run = new();
+
+    public void Dispose() => _run.Dispose();
+
+    [Fact]
+    public void List_names_every_decoder_with_the_formats_it_serves()
+    {
+        Assert.Equal(0, _run.Run("models", "list", "--json"));
+        JToken linear = JObject.Parse(_run.Output)["decoders"]!.Single(decoder => (string)decoder["id"]! == "latent2rgb");
+        Assert.Superset(new HashSet<string> { "SD15", "SDXL", "SD3", "Flux", "Flux2" }, linear["formats"]!.Select(format => (string)format!).ToHashSet());
+    }
+
+    [Fact]
+    public void List_of_one_format_leaves_the_others_out()
+    {
+        Assert.Equal(0, _run.Run("models", "list", "--format", "sdxl", "--json"));
+        Assert.All(JObject.Parse(_run.Output)["decoders"]!, decoder => Assert.Equal("SDXL", Assert.Single(decoder["formats"]!)));
+        Assert.Equal(2, _run.Run("models", "list", "--format", "SD99"));
+    }
+
+    [Fact]
+    public void Formats_are_all_there_are()
+    {
+        Assert.Equal(0, _run.Run("models", "formats", "--json"));
+        Assert.Equal(Formats.LatentFormats.Ids, JArray.Parse(_run.Output).Select(format => (string)format["id"]!));
+    }
+
+    [Fact]
+    public void Verify_finds_the_bundled_weights_as_they_were_published()
+    {
+        Assert.Equal(0, _run.Run("models", "verify", "--json"));
+        JArray results = JArray.Parse(_run.Output);
+        Assert.All(results, result => Assert.Equal(true, result["good"]));
+        Assert.Equal(5, results.Count(result => ((string)result["id"]!).StartsWith("tiny-", StringComparison.Ordinal)));
+    }
+}
