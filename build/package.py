@@ -18,7 +18,7 @@ CONTENT = [
     "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "examples/latents", "benchmarks/peers",
     "__init__.py", "install.py", "scripts", "web",
 ]
-LEFT_OUT = ("__pycache__", "tests", "formats")  # the formats are built into the program
+LEFT_OUT = ("__pycache__", "tests")
 ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
 
