@@ -14,7 +14,7 @@ namespace LatentBridge.Weights;
 /// </remarks>
 sealed class PickleMachine(ByteCursor input, PickleObjects objects)
 {
-    const int MaximumOperations = 4_000_000;
+    const int MaximumOperations = 1_000_000;
     const int MaximumNameLength = 512;
     const int MaximumIntegerLength = 64;
 
@@ -122,7 +122,7 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
     {
         if (!BigInteger.TryParse(text, out BigInteger value))
         {
-            throw Bad($"has \"{text}\" where an integer is expected");
+            throw Bad($"has \"{TensorEntry.Shorten(text)}\" where an integer is expected");
         }
 
         PushInteger(value);

@@ -12,7 +12,7 @@ static class SafetensorsReader
     /// <summary>The header's one name that is no tensor: text by text keys.</summary>
     public const string MetadataKey = "__metadata__";
 
-    const long MaximumHeaderLength = 32 << 20;
+    const long MaximumHeaderLength = 16 << 20;
     const string Damaged = "The file is cut off or damaged; copy or download it again";
 
     /// <summary>Reads the header; the data is read later, tensor by tensor.</summary>

@@ -120,8 +120,18 @@ public sealed class TensorEntry
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {ElementType} {TensorLayout.Describe(Dimensions)}";
 
-    /// <summary>A name fit for a message: files may hold any.</summary>
-    internal static string Shorten(string name) => name.Length <= 80 ? name : $"{name[..80]}...";
+    /// <summary>A text of a file, fit for a message: short, and without characters that would steer a terminal.</summary>
+    internal static string Shorten(string text)
+    {
+        string start = text.Length <= 80 ? text : $"{text[..80]}...";
+        return string.Create(start.Length, start, static (shown, from) =>
+        {
+            for (int i = 0; i < shown.Length; i++)
+            {
+                shown[i] = char.IsControl(from[i]) ? '?' : from[i];
+            }
+        });
+    }
 
     void ReadStored(long offset, Span<byte> destination)
     {

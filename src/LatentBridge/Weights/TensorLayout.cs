@@ -98,7 +98,7 @@ sealed class TensorLayout
         }
     }
 
-    /// <summary>Strides of a row-major array.</summary>
+    /// <summary>Strides of a row-major array; those too large to count stay at the largest number, which <see cref="Check"/> refuses.</summary>
     public static long[] RowMajor(long[] dimensions)
     {
         long[] strides = new long[dimensions.Length];
@@ -106,7 +106,8 @@ sealed class TensorLayout
         for (int axis = dimensions.Length - 1; axis >= 0; axis--)
         {
             strides[axis] = next;
-            next = checked(next * Math.Max(1, dimensions[axis]));
+            long dimension = Math.Max(1, dimensions[axis]);
+            next = next > long.MaxValue / dimension ? long.MaxValue : next * dimension;
         }
 
         return strides;

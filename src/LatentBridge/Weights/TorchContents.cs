@@ -7,8 +7,8 @@ namespace LatentBridge.Weights;
 sealed class TorchContents
 {
     const int MaximumDepth = 32;
-    const int MaximumNodes = 1 << 20;
-    const int MaximumNameLength = 1024;
+    const int MaximumNodes = 1 << 17;
+    const int MaximumNameLength = 512;
 
     readonly TensorBytes _bytes;
     int _nodeCount;

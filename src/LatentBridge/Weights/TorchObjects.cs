@@ -36,7 +36,7 @@ sealed class TorchObjects(TensorBytes bytes, Func<string, TensorElementType, lon
         ("torch", "CharStorage") => TensorElementType.I8,
         ("torch", "ByteStorage") => TensorElementType.U8,
         ("torch", "BoolStorage") => TensorElementType.Bool,
-        _ => throw bytes.Bad($"\"{module}.{name}\" refused: weights are data, and this file asks to run code. Save plain tensors instead (safetensors, or torch.save of a dict of tensors)"),
+        _ => throw bytes.Bad($"\"{TensorEntry.Shorten($"{module}.{name}")}\" refused: weights are data, and this file asks to run code. Save plain tensors instead (safetensors, or torch.save of a dict of tensors)"),
     };
 
     public override object? Call(object callable, object?[] arguments) => (callable, arguments) switch

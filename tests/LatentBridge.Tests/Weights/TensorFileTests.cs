@@ -117,6 +117,21 @@ public sealed class TensorFileTests
     }
 
     [Fact]
+    public void A_fortran_shape_too_large_to_count_is_refused() =>
+        Refused(TensorFileWriters.Npy("<f4", true, "(4611686018427387904, 4, 3)", new byte[8]), "more elements than can be counted");
+
+    [Fact]
+    public void A_zip_of_too_many_arrays_is_refused() =>
+        Refused(TensorFileWriters.Zip(CompressionLevel.NoCompression, [.. Enumerable.Range(0, 4097).Select(static i => ($"{i}.npy", Array.Empty<byte>()))]), "4097 numpy arrays");
+
+    [Fact]
+    public void Names_cannot_steer_the_terminal()
+    {
+        var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(TensorFileWriters.Safetensors("""{"\u001b[2J":{"dtype":"F99","shape":[],"data_offsets":[0,0]}}""", []), "x"));
+        Assert.Contains("tensor \"?[2J\"", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Zip64_is_read()
     {
         byte[] npy = TensorFileWriters.Npy("<f4", false, "(2,)", [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]);
