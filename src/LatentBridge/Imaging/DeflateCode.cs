@@ -20,6 +20,8 @@ sealed unsafe class DeflateCode
 
     public const int LongestMatch = 258;
 
+    public const int LiteralTablesLength = 3 * 256;
+
     /// <summary>How much more a symbol counts that the sample has, than one that it has not.</summary>
     const uint SampleWeight = 16;
 
@@ -27,16 +29,18 @@ sealed unsafe class DeflateCode
     readonly ulong[] _order = new ulong[SymbolCount];
     readonly uint[] _tree = new uint[SymbolCount];
     readonly byte[] _lengths = new byte[SymbolCount];
-    readonly byte[] _tables = GC.AllocateArray<byte>((SymbolCount * 4) + (3 * 256), pinned: true);
+    readonly byte[] _tables = GC.AllocateArray<byte>(64 + LiteralTablesLength + 256 + (SymbolCount * 4), pinned: true);
 
     /// <summary>How often each symbol was seen.</summary>
     public Span<uint> Counts => _counts;
 
-    /// <summary>For each symbol: its code, first bit lowest, and from bit 16 on its length.</summary>
-    public uint* Entries => (uint*)Marshal.UnsafeAddrOfPinnedArrayElement(_tables, 0);
+    /// <summary>
+    /// Three tables of 256 bytes, by literal: bits 0 to 7 of the code, bits 8 to 13, 16 - its length. On a multiple of 64, with 256 bytes of scratch memory behind them.
+    /// </summary>
+    public byte* LiteralTables => (byte*)(((nuint)Marshal.UnsafeAddrOfPinnedArrayElement(_tables, 0) + 63) & ~(nuint)63);
 
-    /// <summary>Three tables of 256 bytes, by literal: bits 0 to 7 of the code, bits 8 to 13, the length.</summary>
-    public byte* LiteralTables => (byte*)(Entries + SymbolCount);
+    /// <summary>For each symbol: its code, first bit lowest, and from bit 16 on its length.</summary>
+    public uint* Entries => (uint*)(LiteralTables + LiteralTablesLength + 256);
 
     /// <summary>The symbol of a match length, 3 to 258.</summary>
     public static int MatchSymbol(int length) => 257 + MatchClasses[length - 3];
@@ -202,7 +206,7 @@ sealed unsafe class DeflateCode
             {
                 literals[i] = (byte)code;
                 literals[256 + i] = (byte)(code >> 8);
-                literals[512 + i] = (byte)length;
+                literals[512 + i] = (byte)(16 - length);
             }
         }
     }

@@ -5,7 +5,7 @@ using LatentBridge.Tensors;
 
 namespace LatentBridge.Imaging;
 
-/// <summary>Appends bits to memory, the first lowest. Writes up to 8 bytes behind the last bit; the caller provides the room.</summary>
+/// <summary>Appends bits to memory, the first lowest. Writes up to 16 bytes behind the last bit; the caller provides the room.</summary>
 unsafe struct DeflateWriter : IRunSink
 {
     readonly uint* _entries;
@@ -51,7 +51,7 @@ unsafe struct DeflateWriter : IRunSink
         if (_wide && count >= 64)
         {
             int blocks = count >> 6;
-            LiteralPacker512.Pack(_literalTables, bytes, blocks, ref _position, ref _bits, ref _count);
+            LiteralPacker512.Pack(_literalTables, (ulong*)(_literalTables + DeflateCode.LiteralTablesLength), bytes, blocks, ref _position, ref _bits, ref _count);
             bytes += blocks << 6;
             count &= 63;
         }
