@@ -17,10 +17,10 @@ namespace LatentBridge.Imaging;
 /// </remarks>
 public sealed unsafe class PngEncoder
 {
-    const int SignatureLength = 8, HeaderLength = 13, ChunkFrame = 12, ZlibFrame = 6, StoredFrame = 5, LongestStored = 65535;
+    const int HeaderLength = 13, ChunkFrame = 12, ZlibFrame = 6, StoredFrame = 5, LongestStored = 65535;
 
     /// <summary>Where the zlib stream begins: signature, IHDR, length and type of IDAT.</summary>
-    const int DataOffset = SignatureLength + ChunkFrame + HeaderLength + 8;
+    const int DataOffset = PngChunks.SignatureLength + ChunkFrame + HeaderLength + 8;
 
     /// <summary>Checksum of IDAT, and IEND.</summary>
     const int EndLength = 4 + ChunkFrame;
@@ -108,17 +108,17 @@ public sealed unsafe class PngEncoder
     int EncodeInto(ReadOnlySpan<byte> pixels, int width, int height, int channels, Span<byte> file)
     {
         int rowLength = width * channels;
-        ((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G', (byte)'\r', (byte)'\n', 0x1A, (byte)'\n']).CopyTo(file);
-        Span<byte> header = BeginChunk(file[SignatureLength..], "IHDR"u8);
+        PngChunks.Signature.CopyTo(file);
+        Span<byte> header = file[(PngChunks.SignatureLength + 8)..];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header[4..], height);
         header[8] = 8;                                          // bits a channel
         header[9] = (byte)(channels == 1 ? 0 : 2);              // grey, RGB
         header.Slice(10, 3).Clear();                            // deflate, the five filters, not interlaced
-        EndChunk(file[SignatureLength..], HeaderLength);
+        PngChunks.Close(file[PngChunks.SignatureLength..], "IHDR"u8, HeaderLength);
 
         Span<byte> chunk = file[(DataOffset - 8)..];
-        Span<byte> data = BeginChunk(chunk, "IDAT"u8);
+        Span<byte> data = chunk[8..];
         int stored = (int)StoredLength((1 + (long)rowLength) * height);
         int length = Deflate(pixels, rowLength, height, channels, data, stored);
         if (length >= stored)
@@ -126,10 +126,8 @@ public sealed unsafe class PngEncoder
             length = Store(pixels, rowLength, data);
         }
 
-        EndChunk(chunk, length);
-        Span<byte> end = chunk[(length + ChunkFrame)..];
-        BeginChunk(end, "IEND"u8);
-        EndChunk(end, 0);
+        int end = PngChunks.Close(chunk, "IDAT"u8, length);
+        PngChunks.Close(chunk[end..], "IEND"u8, 0);
         return DataOffset + length + EndLength;
     }
 
@@ -268,16 +266,4 @@ public sealed unsafe class PngEncoder
 
     /// <summary>Zeros above the picture, left of it, and behind the rows.</summary>
     void ClearRows(int stride) => _rows.AsSpan(0, (3 * stride) + (3 * PngFilter.Margin)).Clear();
-
-    static Span<byte> BeginChunk(Span<byte> chunk, ReadOnlySpan<byte> type)
-    {
-        type.CopyTo(chunk[4..]);
-        return chunk[8..];
-    }
-
-    static void EndChunk(Span<byte> chunk, int length)
-    {
-        BinaryPrimitives.WriteInt32BigEndian(chunk, length);
-        BinaryPrimitives.WriteUInt32BigEndian(chunk[(8 + length)..], Crc32.Append(0, chunk.Slice(4, 4 + length)));
-    }
 }
