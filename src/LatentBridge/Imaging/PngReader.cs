@@ -67,7 +67,7 @@ public static class PngReader
             using var zlib = new ZLibStream(data, CompressionMode.Decompress);
             return ReadPixels(zlib, header, new PngPixels(header, palette, transparency));
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or IOException)
         {
             throw new LatentBridgeException("The PNG file is damaged: its compressed data cannot be read. Copy or download it again.", e);
         }
