@@ -1,4 +1,5 @@
 using LatentBridge.Decoders.ApproxNn;
+using LatentBridge.Decoders.Estimated;
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
@@ -50,6 +51,7 @@ public static class LatentDecoders
             entries.Add(new(new LinearDecoder(format).Description, false, () => new LinearDecoder(format)));
         }
 
+        entries.Add(new(new EstimatedDecoder(format.PlaneChannels).Description, Stateful: true, () => new EstimatedDecoder(format.PlaneChannels)));
         return [.. entries.OrderByDescending(entry => entry.Description.Quality)];
 
         DecoderEntry Named(DecoderEntry entry)
