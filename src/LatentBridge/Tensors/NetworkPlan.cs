@@ -43,6 +43,8 @@ sealed unsafe class NetworkPlan
         {
             _passes.Add(new RowPipeline(pass));
         }
+
+        ScratchLength = _passes.Max(pass => pass.ScratchLength);
     }
 
     /// <summary>Rows of the input.</summary>
@@ -62,7 +64,7 @@ sealed unsafe class NetworkPlan
     public long RingLength => _rings.Sum(ring => ring.Length);
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
-    public long ScratchLength => _passes.Max(pass => pass.ScratchLength);
+    public long ScratchLength { get; }
 
     /// <summary>Gives the rings their memory: <see cref="RingLength"/> zeros.</summary>
     public void Place(float* memory)
