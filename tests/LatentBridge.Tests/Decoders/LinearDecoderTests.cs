@@ -79,6 +79,17 @@ public sealed class LinearDecoderTests
     }
 
     [Fact]
+    public void The_default_map_has_the_plain_id_and_the_others_their_name_and_less_rank()
+    {
+        LatentFormat format = LatentFormats.Get("SD15");
+        using var fitted = new LinearDecoder(format);
+        using var other = new LinearDecoder(format, format.FindRgb("comfyui"));
+        Assert.Equal(("latent2rgb", "SD15 (fitted)"), (fitted.Description.Id, fitted.Description.Source));
+        Assert.Equal(("latent2rgb:comfyui", "SD15 (comfyui)"), (other.Description.Id, other.Description.Source));
+        Assert.True(other.Description.Quality < fitted.Description.Quality);
+    }
+
+    [Fact]
     public void A_cancelled_decode_stops()
     {
         using var decoder = new LinearDecoder(LatentFormats.Get("SD15"));

@@ -53,8 +53,8 @@ public sealed class EstimatedDecoder : ILatentDecoder
         _factors = new float[3 * channels];
         _weights = new float[(3 * channels) + 3];
         _width = width;
-        long covariance = _moments.Channels * (_moments.Channels + 1L) / 2;
-        Description = new DecoderDescription(Id, "the latent itself", channels, 1, (3L * channels) + covariance, 10);
+        long pairs = _moments.Channels * (_moments.Channels + 1L) / 2;
+        Description = new DecoderDescription(Id, "the latent itself", channels, 1, (3L * channels) + pairs, 10);
     }
 
     /// <inheritdoc/>

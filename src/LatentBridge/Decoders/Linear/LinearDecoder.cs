@@ -20,8 +20,8 @@ public sealed class LinearDecoder : ILatentDecoder
     readonly KernelWidth _width;
 
     /// <summary>Makes one of a format's colour map.</summary>
-    /// <param name="format">The format; used for the name of the source only.</param>
-    /// <param name="map">One of <see cref="LatentFormat.RgbMaps"/>; null: the default.</param>
+    /// <param name="format">The format.</param>
+    /// <param name="map">One of <see cref="LatentFormat.RgbMaps"/>; null: the default. Another than the default has its name in the id: <c>latent2rgb:comfyui</c>.</param>
     /// <exception cref="LatentBridgeException">The format has no colour map.</exception>
     public LinearDecoder(LatentFormat format, LatentRgbMap? map = null)
         : this(format, map, Kernel.Width)
@@ -34,7 +34,8 @@ public sealed class LinearDecoder : ILatentDecoder
         _width = width;
         _weights = new float[map.Factors.Length + 3];
         LinearKernel.Prepare(map.Factors, map.Bias, _weights);
-        Description = new DecoderDescription(Id, $"{format.Id} ({map.Name})", map.Channels, 1, 3L * map.Channels, 20);
+        bool isDefault = ReferenceEquals(map, format.Rgb);
+        Description = new DecoderDescription(isDefault ? Id : $"{Id}:{map.Name}", $"{format.Id} ({map.Name})", map.Channels, 1, 3L * map.Channels, isDefault ? 20 : 15);
     }
 
     /// <inheritdoc/>
