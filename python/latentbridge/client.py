@@ -31,12 +31,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import host_locator, protocol, tensors
 from ._version import VERSION
-from .connection import Connection
+from .connection import HOST_ENDED, Connection
 from .preview import Preview
+from .protocol import LatentHeader
 from .shared_memory import Mapping, SharedMemoryError
 
 log = logging.getLogger("latentbridge")
@@ -53,26 +54,12 @@ class BridgeError(Exception):
     """``decode`` or another call that waits for an answer did not get one; the message says why and what helps."""
 
 
-class _Header(NamedTuple):
-    """A latent slot's header but for the generation, which is known when there is a slot."""
-
-    sequence: int
-    run: int
-    stream: int
-    step: int
-    total: int
-    flags: int
-    element_type: int
-    axes: tuple[int, ...]
-    length: int
-
-
 class _Frame:
     """A latent that waits in private memory (or in pinned memory, still on its way) for a slot."""
 
     __slots__ = ("source", "header", "buffer", "started")
 
-    def __init__(self, source: tensors.Source, header: _Header, buffer: bytearray | None, started: int) -> None:
+    def __init__(self, source: tensors.Source, header: LatentHeader, buffer: bytearray | None, started: int) -> None:
         self.source, self.header, self.buffer, self.started = source, header, buffer, started
 
     def copy_into(self, target: memoryview) -> None:
@@ -197,7 +184,7 @@ class Bridge:
             if step < 0 or total < 0 or run < 0:
                 raise ValueError(f"run {run}, step {step} of {total}; expected numbers of at least 0")
             flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
-            header = _Header(next(self._sequence), run, stream, step, total, flags,
+            header = LatentHeader(next(self._sequence), run, stream, step, total, flags,
                              source.element_type, source.axes, source.length)
             if not self._fill_slot(source, header, started):
                 self._keep(state, source, header, started)
@@ -318,7 +305,7 @@ class Bridge:
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
-        header = _Header(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
+        header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
         params = {"stream": stream, "format": latent_format, "space": space, **_for_host(chosen)}
         answer: SimpleQueue[Any] = SimpleQueue()
         self._post(self._want_decode, (_Frame(source, header, buffer, time.perf_counter_ns()), params, answer))
@@ -350,7 +337,7 @@ class Bridge:
 
     # --- the sampler's thread ----------------------------------------------------------------------------------------
 
-    def _fill_slot(self, source: tensors.Source, header: _Header, started: int) -> bool:
+    def _fill_slot(self, source: tensors.Source, header: LatentHeader, started: int) -> bool:
         mapping = self._mapping
         if mapping is None or source.on_device or source.length > mapping.latent_capacity:
             return False
@@ -359,15 +346,14 @@ class Bridge:
         except IndexError:
             return False
         try:
-            source.copy_into(mapping.latent_payload(slot, source.length))
-            mapping.write_latent_header(slot, protocol.LatentHeader(mapping.generation, *header))
+            mapping.write_latent(slot, header, source.copy_into)
         except BaseException:
             mapping.free.append(slot)
             raise
         self._actions.put((self._submit, mapping, slot, header, started))
         return True
 
-    def _keep(self, state: _Stream, source: tensors.Source, header: _Header, started: int) -> None:
+    def _keep(self, state: _Stream, source: tensors.Source, header: LatentHeader, started: int) -> None:
         """No slot: the newest latent of the stream waits in private memory and replaces the one that waited."""
         buffer = None
         try:
@@ -580,7 +566,7 @@ class Bridge:
         if connection is not None and self._begun.get(state.number) == run:
             connection.send(protocol.notification(method, stream=state.number, run=run))
 
-    def _submit(self, mapping: Mapping, slot: int, header: _Header, started: int) -> None:
+    def _submit(self, mapping: Mapping, slot: int, header: LatentHeader, started: int) -> None:
         """Rings for a slot that a sampler's thread has filled."""
         connection = self._connection
         if connection is None or not connection.owns(mapping):
@@ -646,8 +632,7 @@ class Bridge:
             slot = mapping.free.popleft()
         except IndexError:
             return None
-        frame.copy_into(mapping.latent_payload(slot, frame.header.length))
-        mapping.write_latent_header(slot, protocol.LatentHeader(mapping.generation, *frame.header))
+        mapping.write_latent(slot, frame.header, frame.copy_into)
         return slot
 
     def _measure(self, frame: _Frame) -> None:
@@ -667,7 +652,7 @@ class Bridge:
             connection.ask("configure", self._configured, **_for_host(self._options))
 
     def _configured(self, _: Any, error: dict[str, Any] | None) -> None:
-        if error is not None:
+        if error is not None and error.get("code") != HOST_ENDED:
             self._say(f"the host refused the options: {error.get('message')}")
 
     def _ask_status(self, answer: SimpleQueue[Any]) -> None:

@@ -26,6 +26,8 @@ from .shared_memory import Mapping, SharedMemory, SharedMemoryError
 CREDIT = 3500
 PING_AFTER = 1.5
 TICK = 0.5
+HOST_ENDED = 0
+"""The error code of a request whose host ended before it answered (JSON-RPC has none for that)."""
 
 Answer = Callable[[Any, "dict[str, Any] | None"], None]
 """Called with (result, None) or (None, error object)."""
@@ -165,7 +167,7 @@ class Connection:
         self._memory.close()
         requests, self._requests = self._requests, {}
         for answer in requests.values():
-            answer(None, {"code": 0, "message": self.failure or "the host has ended"})
+            answer(None, {"code": HOST_ENDED, "message": self.failure or "the host has ended"})
         return code
 
     def kill(self) -> None:
@@ -209,7 +211,6 @@ class Connection:
         if error is not None:
             self.failure = self.failure or f"attach was refused: {error.get('message')}"
             return
-        self._at_host.clear()
         self._current.touch()
         self.mapping = self._current
 
@@ -229,6 +230,7 @@ class Connection:
             self.mapping = current
             raise
         self._drained.clear()
+        self._at_host.clear()  # every slot is the shim's again; a late ``released`` of the old mapping must not count
         self._attach()
 
     # --- lines ---

@@ -138,9 +138,8 @@ def read_header_page(buffer: Any) -> tuple[Geometry, int, int]:
 
 
 class LatentHeader(NamedTuple):
-    """The header of a latent slot. ``axes`` outermost first; ``length`` in bytes."""
+    """The header of a latent slot, but for the generation. ``axes`` outermost first; ``length`` in bytes."""
 
-    generation: int
     sequence: int
     run: int
     stream: int
@@ -171,10 +170,11 @@ class ImageHeader(NamedTuple):
 _PADDING = tuple((0,) * (MAXIMUM_AXES - count) for count in range(MAXIMUM_AXES + 1))
 
 
-def write_latent_header(buffer: Any, offset: int, header: LatentHeader) -> None:
+def write_latent_header(buffer: Any, offset: int, generation: int, header: LatentHeader) -> None:
     """Writes the 128 bytes of a latent slot's header."""
     axes = header.axes
-    _LATENT_SLOT.pack_into(buffer, offset, LATENT_MAGIC, *header[:8], len(axes), *axes, *_PADDING[len(axes)], header.length)
+    _LATENT_SLOT.pack_into(
+        buffer, offset, LATENT_MAGIC, generation, *header[:7], len(axes), *axes, *_PADDING[len(axes)], header.length)
 
 
 def read_latent_header(buffer: Any, offset: int, geometry: Geometry, generation: int) -> LatentHeader:
@@ -195,7 +195,7 @@ def read_latent_header(buffer: Any, offset: int, geometry: Geometry, generation:
         raise ProtocolError(f"axes behind the {count} used ones are {axes[count:]}; expected zeros")
     _expect("payload length", length, math.prod(axes[:count]) * ELEMENT_SIZES[element_type])
     _expect_within("payload length", length, 1, geometry.latent_capacity)
-    return LatentHeader(slot_generation, sequence, run, stream, step, total, flags, element_type, tuple(axes[:count]), length)
+    return LatentHeader(sequence, run, stream, step, total, flags, element_type, tuple(axes[:count]), length)
 
 
 def write_image_header(buffer: Any, offset: int, header: ImageHeader) -> None:

@@ -13,6 +13,7 @@ import secrets
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from . import protocol
@@ -37,15 +38,14 @@ class Mapping:
         self.view = memoryview(memory)
         self.latent_capacity = geometry.latent_capacity
         self.free: deque[int] = deque(range(geometry.latent_slots))
+        starts = [geometry.latent_offset(slot) + protocol.SLOT_HEADER_LENGTH for slot in self.free]
+        self._payloads = [self.view[start:start + self.latent_capacity] for start in starts]
         protocol.write_header_page(self.view, geometry, os.getpid(), generation)
 
-    def latent_payload(self, slot: int, length: int) -> memoryview:
-        """The first ``length`` bytes of a latent slot's payload, writable."""
-        start = self.geometry.latent_offset(slot) + protocol.SLOT_HEADER_LENGTH
-        return self.view[start:start + length]
-
-    def write_latent_header(self, slot: int, header: protocol.LatentHeader) -> None:
-        protocol.write_latent_header(self.view, self.geometry.latent_offset(slot), header)
+    def write_latent(self, slot: int, header: protocol.LatentHeader, copy_into: Callable[[memoryview], None]) -> None:
+        """Fills a latent slot: ``copy_into`` gets exactly ``header.length`` writable bytes."""
+        copy_into(self._payloads[slot][:header.length])
+        protocol.write_latent_header(self.view, self.geometry.latent_offset(slot), self.generation, header)
 
     def read_image(self, slot: int) -> tuple[protocol.ImageHeader, bytes]:
         """Header and payload of an image slot; ``ProtocolError`` when the slot number or a header field is wrong."""
@@ -114,7 +114,7 @@ def _anonymous_file() -> int:
             pass  # an old kernel or a sandbox that refuses it: a file does as well
     for folder in ("/dev/shm", None):
         try:
-            descriptor, path = tempfile.mkstemp(prefix="latentbridge-", dir=folder)
+            descriptor, path = tempfile.mkstemp(prefix="latentbridge-shm-", dir=folder)
         except OSError as error:
             reason = error
         else:

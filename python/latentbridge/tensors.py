@@ -116,6 +116,9 @@ class Bytes:
     def copy_into(self, target: memoryview) -> None:
         raw = self._raw
         run = self.length // len(self._runs)
+        if run == len(raw):
+            target[:] = raw
+            return
         for index, start in enumerate(self._runs):
             target[index * run:(index + 1) * run] = raw[start:start + run]
 
@@ -199,18 +202,17 @@ class Staging:
 def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None) -> Source:
     axes = _check(tuple(tensor.shape))
     element_type = _torch_types(torch).get(tensor.dtype)
-    device = tensor.device.type
-    if device == "cpu" and element_type is not None and tensor.is_contiguous():
+    if tensor.is_cpu and element_type is not None and tensor.is_contiguous():
         raw = _memory(tensor.data_ptr(), math.prod(axes) * protocol.ELEMENT_SIZES[element_type])
         return Bytes(raw, element_type, axes, choice, tensor)
     if tensor.dtype.is_complex:
         raise LatentError(f"the latent's values are {tensor.dtype}; expected real numbers")
     part = _part(tensor.detach(), choice.indices(axes))
-    if device == "cuda" and staging is not None:
+    if tensor.is_cuda and staging is not None:
         if element_type is None:
             part, element_type = part.to(torch.float32), protocol.F32
         return staging.start(torch, part, element_type)
-    if device != "cpu":
+    if not tensor.is_cpu:
         part = part.to("cpu")
     dtype = torch.float32 if element_type is None else tensor.dtype
     shape = tuple(part.shape)

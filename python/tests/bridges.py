@@ -53,11 +53,11 @@ def alive(pid):
         return False
 
 
-def traces():
-    """Names that a mapping or a host could have left behind."""
+def traces(*pids):
+    """Names that a mapping, or a host with one of these process ids, left behind (other programs of .NET leave theirs)."""
     folders = [Path(p) for p in ("/dev/shm", os.environ.get("TMPDIR", "/tmp")) if Path(p).is_dir()]
-    return {str(entry) for folder in folders for entry in folder.iterdir()
-            if entry.name.startswith(("latentbridge-", "dotnet-diagnostic-", "clr-debug-pipe-"))}
+    marks = ("latentbridge-shm-", *(f"dotnet-diagnostic-{pid}-" for pid in pids), *(f"clr-debug-pipe-{pid}-" for pid in pids))
+    return {str(entry) for folder in folders for entry in folder.iterdir() if entry.name.startswith(marks)}
 
 
 class BridgeTestCase(unittest.TestCase):

@@ -99,8 +99,8 @@ class Submitting(BridgeTestCase):
         failures = []
 
         def sample(stream):
-            for run in range(30):
-                side = 16 if run % 3 else 16 + 32 * run
+            for run in range(15):
+                side = 16 if run % 3 else 16 + 64 * run
                 buffer = latent(1, 4, side, side, start=run)
                 bridge.submit(buffer, run=run, step=0, stream=stream)
                 preview = bridge.wait(run=run, step=0, stream=stream, timeout=20)
@@ -216,7 +216,7 @@ class Ending(BridgeTestCase):
         until(lambda: not [t for t in threading.enumerate() if t is bridge._thread])
         self.assertFalse(bridge.submit(latent(1, 4, 8, 8), run=9, step=0))
         self.assertEqual(bridge.off_reason, "closed")
-        self.assertLessEqual(traces(), before)
+        self.assertLessEqual(traces(pid), before)
 
     def test_a_bridge_used_as_a_context_is_closed(self):
         with self.bridge() as bridge:

@@ -50,10 +50,10 @@ class SlotHeaders(unittest.TestCase):
             with self.subTest(vector["name"]):
                 f = vector["fields"]
                 header = protocol.LatentHeader(
-                    f["generation"], f["sequence"], f["run"], f["stream"], f["step"], f["totalSteps"], f["flags"],
+                    f["sequence"], f["run"], f["stream"], f["step"], f["totalSteps"], f["flags"],
                     f["elementType"], tuple(f["axes"]), f["payloadLength"])
                 written = bytearray(b"\xff" * 128)
-                protocol.write_latent_header(written, 0, header)
+                protocol.write_latent_header(written, 0, f["generation"], header)
                 self.assertEqual(bytes(written), data(vector))
                 self.assertEqual(protocol.read_latent_header(written, 0, self.geometry, f["generation"]), header)
 

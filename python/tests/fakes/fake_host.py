@@ -76,6 +76,8 @@ class FakeHost:
         assert self.geometry.length == params["length"]
         self.images = list(range(self.geometry.image_slots))
         say(id=identifier, result={"generation": self.generation})
+        while self.unsent and self.images:
+            self.finish(*self.unsent.pop(0))
 
     def configure(self, identifier: int, params: dict) -> None:
         self.options.update(params)

@@ -1,0 +1,301 @@
+"""What goes wrong: hosts that die, hang, lie and refuse; memory that is not to be had; a UI that is killed."""
+
+import errno
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+import unittest.mock
+from pathlib import Path
+
+from latentbridge import BridgeError
+from tests.bridges import FAKE_HOST, BridgeTestCase, alive, digest, latent, real_host, traces, until
+
+POSIX = os.name == "posix"
+
+
+class HostsThatFail(BridgeTestCase):
+    def give_up(self, *quirks, **options):
+        """Lets a bridge give up; its one log line, and the bridge."""
+        bridge = self.bridge(*quirks, strict=False, **options)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            self.assertTrue(bridge.submit(latent(1, 4, 8, 8), run=1, step=0))
+            step = 0
+            while bridge.off_reason is None:
+                step += 1
+                bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
+                time.sleep(0.01)
+            until(lambda: not bridge._thread.is_alive())
+        self.assertEqual(len(logs.output), 1, logs.output)
+        self.assertIsNone(bridge.wait(run=1, step=0, timeout=60))
+        with self.assertRaises(BridgeError):
+            bridge.decode(latent(1, 4, 8, 8))
+        self.assertEqual(bridge.host_pid, 0)
+        return logs.output[0], bridge
+
+    def test_a_host_that_never_lives_is_given_up_with_one_line(self):
+        line, bridge = self.give_up("die-at-start", "say-on-stderr=the cat sat on it")
+        self.assertRegex(line, "previews are off: the host failed 3 times in a row .*the cat sat on it.*doctor")
+        self.assertEqual(bridge.status()["hosts"], 3)
+
+    def test_a_host_that_is_not_there_is_given_up(self):
+        line, _ = self.give_up(host=["/nonexistent/latentbridge"])
+        self.assertRegex(line, "No such file|cannot find")
+
+    def test_no_host_anywhere_says_what_helps(self):
+        with unittest.mock.patch("latentbridge.host_locator.find", return_value=None):
+            line, bridge = self.give_up(host=None)
+        self.assertRegex(line, "no host was found; unpack a release .*run.sh")
+        self.assertEqual(bridge.status()["hosts"], 0)
+
+    def test_a_host_that_says_nothing_is_given_up(self):
+        line, _ = self.give_up("mute", start_patience=0.6, attempts=2)
+        self.assertIn("did not answer", line)
+
+    def test_a_refusal_is_said_and_not_tried_again(self):
+        for quirk, said in (("refuse", "update the shim"), ("refuse-by-exit", "versions do not meet"), ("protocol=2", "chose protocol 2")):
+            with self.subTest(quirk):
+                line, bridge = self.give_up(quirk)
+                self.assertIn(said, line)
+                self.assertEqual(bridge.status()["hosts"], 1)
+
+    def test_a_bridge_that_gave_up_can_be_restarted(self):
+        _, bridge = self.give_up("die-at-start")
+        bridge._host = [sys.executable, "-S", str(FAKE_HOST)]
+        bridge.restart()
+        self.show(bridge, run=2)
+
+    def test_once_given_up_submit_touches_nothing(self):
+        _, bridge = self.give_up("refuse")
+
+        class Untouchable:
+            def __getattribute__(self, name):
+                raise AssertionError(f"{name} was touched")
+
+        self.assertFalse(bridge.submit(Untouchable(), run=1, step=0))
+        self.assertTrue(bridge._actions.empty())
+
+    def test_a_host_that_dies_now_and_then_is_replaced_without_end(self):
+        bridge = self.bridge("die-after-ready=2")
+        pids = set()
+        for step in range(20):
+            # the latent that the dying host took with it is lost; the next one shows
+            until(lambda: bridge.submit(latent(1, 4, 8, 8, start=step), run=step, step=0)
+                  and bridge.wait(run=step, step=0, timeout=0.3))
+            pids.add(bridge.host_pid)
+        self.assertIsNone(bridge.off_reason)
+        self.assertGreater(len(pids), 5)
+        until(lambda: sum(map(alive, pids - {0})) <= 1)
+
+    def test_a_host_that_dies_on_every_latent_is_given_up(self):
+        line, _ = self.give_up("die-on-submit=1")
+        self.assertIn("exit code 9", line)
+
+    def test_a_host_that_hangs_is_replaced(self):
+        bridge = self.bridge("hang-on-submit=3")
+        self.show(bridge, run=1, step=0)
+        first = bridge.host_pid
+        until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=1) and bridge.host_pid not in (0, first))
+        until(lambda: not alive(first))
+        until(lambda: bridge.submit(latent(1, 4, 8, 8), run=2, step=0) and bridge.wait(run=2, step=0, timeout=0.5))
+
+    def test_a_slow_callback_is_not_taken_for_a_hung_host(self):
+        bridge = self.bridge(on_preview=lambda preview: time.sleep(1.5), patience=0.5)
+        self.show(bridge, run=1)
+        pid = bridge.host_pid
+        for step in range(1, 4):
+            bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
+        bridge.wait(run=1, step=3, timeout=20)
+        self.assertEqual((bridge.host_pid, bridge.status()["hosts"]), (pid, 1))
+
+    def test_a_callback_that_raises_is_said_once(self):
+        def broken(preview):
+            raise KeyError("mine")
+
+        bridge = self.bridge(on_preview=broken)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            for run in range(5):
+                self.show(bridge, run=run)
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("KeyError('mine')", logs.output[0])
+
+    def test_garbage_and_lies_about_slots_are_left_aside(self):
+        for quirk in ("garbage", "lie-released"):
+            with self.subTest(quirk):
+                logging.disable(logging.WARNING)
+                self.addCleanup(logging.disable, logging.NOTSET)
+                bridge = self.bridge(quirk)
+                for run in range(30):
+                    buffer, preview = self.show(bridge, run=run)
+                    self.assertEqual(preview.data, digest(buffer))
+                self.assertEqual(bridge.status()["hosts"], 1)
+
+    def test_an_image_slot_that_lies_is_not_shown_and_given_back(self):
+        seen = []
+        bridge = self.bridge("lie-image", on_preview=seen.append)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            for step in range(12):
+                bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
+                bridge.wait(run=1, step=step, timeout=0.02)
+            until(lambda: (bridge.status()["host"] or {}).get("freeImages") == 4)
+        self.assertEqual(seen, [])
+        self.assertIn("generation is 2; expected 1", logs.output[0])
+
+    def test_what_is_no_latent_is_said_once_and_nothing_raises(self):
+        bridge = self.bridge(strict=False)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            for step in range(5):
+                self.assertFalse(bridge.submit("no latent", run=1, step=step))
+                self.assertFalse(bridge.submit(latent(1, 4, 8, 8), run=1, step=-1))
+        self.assertEqual(len(logs.output), 2)
+        self.show(bridge, run=2)
+
+    def test_the_users_cancel_goes_through(self):
+        bridge = self.bridge(strict=False)
+        self.show(bridge, run=1)
+        with unittest.mock.patch("latentbridge.tensors.Bytes.copy_into", side_effect=KeyboardInterrupt):
+            with self.assertRaises(KeyboardInterrupt):
+                bridge.submit(latent(1, 4, 8, 8), run=1, step=1)
+        self.show(bridge, run=1, step=2)
+        self.assertEqual(len(bridge._mapping.free), 4)
+
+
+@unittest.skipUnless(hasattr(os, "posix_fallocate"), "this system has no posix_fallocate")
+class Memory(BridgeTestCase):
+    def test_no_memory_for_the_mapping_is_given_up_with_one_line(self):
+        bridge = self.bridge(strict=False)
+        before = traces()
+        with self.assertLogs("latentbridge", "WARNING") as logs, unittest.mock.patch(
+                "os.posix_fallocate", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+            while bridge.off_reason is None:
+                bridge.submit(latent(1, 4, 8, 8), run=1, step=0)
+                time.sleep(0.01)
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("no shared memory for", logs.output[0])
+        self.assertLessEqual(traces(), before)
+
+    def test_no_memory_to_grow_leaves_the_small_ones_working(self):
+        bridge = self.bridge(strict=False)
+        self.show(bridge, run=1)
+        with self.assertLogs("latentbridge", "WARNING") as logs, unittest.mock.patch(
+                "os.posix_fallocate", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+            for step in range(5):
+                bridge.submit(latent(1, 4, 600, 600), run=2, step=step)
+                bridge.wait(run=2, step=step, timeout=0.05)
+        self.assertIn("get no preview", logs.output[0])
+        self.show(bridge, run=3)
+        self.assertEqual(bridge.status()["hosts"], 1)
+
+    def test_where_memfd_is_refused_a_file_carries_the_latents(self):
+        before = traces()
+        with unittest.mock.patch("os.memfd_create", side_effect=PermissionError(errno.EPERM, "not permitted")):
+            buffer, preview = self.show(self.bridge(), run=1)
+        self.assertEqual(preview.data, digest(buffer))
+        self.assertLessEqual(traces(), before)
+
+
+class Signals:
+    """Killed and stopped hosts before, during and after a step. Runs with the fake host and with the real one."""
+
+    def command(self):
+        raise NotImplementedError
+
+    def shown(self, bridge, run):
+        """Shows one latent, however many tries it takes (one may be lost with a host)."""
+        return until(lambda: bridge.submit(latent(1, 4, 8, 8), run=run, step=0, latent_format="SDXL")
+                     and bridge.wait(run=run, step=0, timeout=0.5), 60)
+
+    def test_killed_or_stopped_before_during_and_after_a_step(self):
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            for when in ("before", "during", "after"):
+                with self.subTest(f"{number.name} {when}"):
+                    before = traces()
+                    bridge = self.bridge(host=self.command(), start_patience=4.0, patience=1.0)
+                    if when != "before":
+                        self.shown(bridge, 1)
+                    else:
+                        until(lambda: bridge.start(0.001) or bridge.host_pid)
+                    pid = bridge.host_pid
+                    if when == "during":
+                        for step in range(1, 9):
+                            bridge.submit(latent(1, 4, 64, 64), run=1, step=step, latent_format="SDXL")
+                    os.kill(pid, number)
+                    # a burst into the dead or stopped host, more than its pipe takes as messages
+                    for step in range(10, 500):
+                        bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
+                        bridge.configure(size=step)
+                    self.shown(bridge, 2)
+                    self.assertNotEqual(bridge.host_pid, pid)
+                    until(lambda: not alive(pid))
+                    second = bridge.host_pid
+                    bridge.close()
+                    until(lambda: not alive(second))
+                    self.assertLessEqual(traces(pid, second), before)
+
+    def test_two_bridges_do_not_disturb_each_other(self):
+        one, two = (self.bridge(host=self.command(), start_patience=20) for _ in range(2))
+        self.shown(one, 1)
+        self.shown(two, 1)
+        self.assertNotEqual(one.host_pid, two.host_pid)
+        os.kill(one.host_pid, signal.SIGKILL)
+        kept = two.host_pid
+        self.shown(two, 2)
+        self.shown(one, 2)
+        self.assertEqual(two.host_pid, kept)
+
+    def test_a_killed_ui_leaves_no_process_and_no_file(self):
+        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number.name):
+                before = traces()
+                program = (
+                    "import sys, json; from tests.bridges import *\n"
+                    f"b = Bridge(host=json.loads(sys.argv[1]))\n"
+                    "for s in range(10**6):\n"
+                    "    b.submit(latent(1, 4, 8, 8), run=1, step=s)\n"
+                    "    if b.wait(run=1, step=s, timeout=0.5) and s == 9: print(b.host_pid, flush=True)\n")
+                ui = subprocess.Popen([sys.executable, "-c", program, json.dumps(self.command())], stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1])
+                pid = int(ui.stdout.readline())
+                ui.send_signal(number)
+                ui.wait(20)
+                ui.stdout.close()
+                until(lambda: not alive(pid))
+                self.assertLessEqual(traces(pid), before)
+
+
+@unittest.skipUnless(sys.platform.startswith("linux"), "signals and /proc as on Linux")
+class SignalsToTheFakeHost(Signals, BridgeTestCase):
+    def command(self):
+        return [sys.executable, "-S", str(FAKE_HOST)]
+
+
+@unittest.skipUnless(sys.platform.startswith("linux"), "signals and /proc as on Linux")
+class SignalsToTheRealHost(Signals, BridgeTestCase):
+    def command(self):
+        return real_host()
+
+
+class Samplers(BridgeTestCase):
+    def test_many_threads_may_submit(self):
+        bridge = self.bridge()
+        wrong = []
+
+        def sample(stream):
+            for step in range(200):
+                if not bridge.submit(latent(1, 4, 8, 8, start=stream), run=1, step=step, stream=stream):
+                    wrong.append((stream, step))
+            preview = bridge.wait(run=1, step=199, stream=stream, timeout=20)
+            if preview is None or preview.data != digest(latent(1, 4, 8, 8, start=stream)):
+                wrong.append(stream)
+
+        threads = [threading.Thread(target=sample, args=(stream,)) for stream in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
