@@ -9,6 +9,6 @@
 from ._version import VERSION as __version__
 from .client import Bridge, BridgeError
 from .preview import Preview
-from .tensors import LatentError
+from .tensors import LatentError, RawLatent
 
-__all__ = ["Bridge", "BridgeError", "LatentError", "Preview", "__version__"]
+__all__ = ["Bridge", "BridgeError", "LatentError", "Preview", "RawLatent", "__version__"]

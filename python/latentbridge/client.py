@@ -568,14 +568,16 @@ class Bridge:
 
     def _submit(self, mapping: Mapping, slot: int, header: LatentHeader, started: int) -> None:
         """Rings for a slot that a sampler's thread has filled."""
-        connection = self._connection
+        connection, state = self._connection, self._streams[header.stream]
         if connection is None or not connection.owns(mapping):
             self._counts["dropped"] += 1
-            return
-        self._submitted_at[header.sequence] = started
-        if (state := self._streams.get(header.stream)) is not None:
+        elif header.sequence < state.sent:  # a newer one that waited in private memory found a slot first
+            mapping.free.append(slot)
+            self._counts["replaced"] += 1
+        else:
             state.sent = header.sequence
-        connection.submit(slot, header.sequence)
+            self._submitted_at[header.sequence] = started
+            connection.submit(slot, header.sequence)
 
     def _send_waiting(self, connection: Connection, mapping: Mapping) -> bool:
         """Moves what waits in private memory into free slots; True while a device is still writing some of it."""

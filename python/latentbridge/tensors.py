@@ -1,7 +1,7 @@
 """Latents of any kind, copied into shared memory once and never written to.
 
-A latent is a torch tensor, a numpy array, any buffer with a shape (``memoryview``), a nested set of these (the first
-stream counts), or a list of them (the first counts). Torch and numpy are used when the program has imported them; this
+A latent is a torch tensor, a numpy array, any buffer with a shape (``memoryview``), a ``RawLatent``, a nested set of these
+(the first stream counts), or a list of them (the first counts). Torch and numpy are used when the program has imported them; this
 module imports neither.
 
 Design notes. A contiguous F32, F16 or BF16 latent on the CPU is one ``memoryview`` slice assignment (a ``memcpy``): as fast
@@ -47,6 +47,17 @@ class Choice(NamedTuple):
         return item, frame
 
 
+class RawLatent(NamedTuple):
+    """A latent as plain bytes, for element types that a ``memoryview`` cannot express (F16 and BF16 without numpy).
+
+    ``data`` is any contiguous buffer, row-major and little-endian; ``element_type`` is ``"F32"``, ``"F16"`` or ``"BF16"``.
+    """
+
+    data: Any
+    element_type: str
+    axes: tuple[int, ...]
+
+
 class Source(Protocol):
     """A latent ready to be copied. ``axes`` are those of the chosen part, ``length`` its bytes in element type ``element_type``."""
 
@@ -74,6 +85,8 @@ def read(latent: Any, choice: Choice, staging: Staging | None = None) -> Source:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(latent, numpy.ndarray):
         return _read_numpy(numpy, latent, choice)
+    if isinstance(latent, RawLatent):
+        return _read_raw(latent, choice)
     if getattr(latent, "is_nested", False):
         latent = latent.tensors if hasattr(latent, "tensors") else latent.unbind()
     if isinstance(latent, (list, tuple)):
@@ -238,6 +251,17 @@ def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
         numpy.copyto(numpy.frombuffer(target, numpy.uint8).view(dtype).reshape(part.shape), part, casting="unsafe")
 
     return Converted(protocol.F32 if element_type is None else element_type, part.shape, copy)
+
+
+def _read_raw(latent: RawLatent, choice: Choice) -> Source:
+    if latent.element_type not in protocol.ELEMENT_TYPES:
+        raise LatentError(f"the element type is {latent.element_type!r}; expected one of {', '.join(protocol.ELEMENT_TYPES)}")
+    element_type = protocol.ELEMENT_TYPES.index(latent.element_type)
+    axes, raw = _check(tuple(latent.axes)), memoryview(latent.data).cast("B")
+    length = math.prod(axes) * protocol.ELEMENT_SIZES[element_type]
+    if len(raw) != length:
+        raise LatentError(f"the data has {len(raw)} bytes; {axes} of {latent.element_type} takes {length}")
+    return Bytes(raw, element_type, axes, choice)
 
 
 def _read_buffer(latent: Any, choice: Choice) -> Source:

@@ -5,7 +5,7 @@ import unittest
 from types import SimpleNamespace
 
 from latentbridge import protocol
-from latentbridge.tensors import Choice, LatentError, Staging, read
+from latentbridge.tensors import Choice, LatentError, RawLatent, Staging, read
 
 try:
     import numpy
@@ -67,6 +67,14 @@ class Buffers(unittest.TestCase):
         for nested in ([first, second], (first,), SimpleNamespace(is_nested=True, tensors=[first, second])):
             with self.subTest(type(nested)):
                 self.assertEqual(copied(nested)[1], bytes(first))
+
+    def test_raw_bytes_carry_f16_and_bf16_without_numpy(self):
+        for name, number in (("F16", protocol.F16), ("BF16", protocol.BF16)):
+            source, data = copied(RawLatent(bytes(range(48)), name, (2, 3, 2, 2)), Choice("item", 1))
+            self.assertEqual((source.element_type, source.axes, data), (number, (1, 3, 2, 2), bytes(range(24, 48))))
+        for wrong, said in ((RawLatent(bytes(47), "F16", (2, 3, 2, 2)), "47 bytes.*takes 48"), (RawLatent(b"", "F8", (1, 1)), "F32, F16")):
+            with self.assertRaisesRegex(LatentError, said):
+                read(wrong, ALL)
 
     def test_what_is_no_latent_is_refused_with_a_sentence(self):
         for latent, said in ((None, "NoneType"), ("text", "str"), ([], "empty list"), (b"abc", r"shape is \(3,\)"),

@@ -42,6 +42,7 @@ static class StatusWriter
         ControlWriter.Member(json, "processors", Environment.ProcessorCount);
         ControlWriter.Milliseconds(json, "uptimeMilliseconds", status.UptimeMilliseconds);
         ControlWriter.Member(json, "memoryBytes", status.MemoryBytes);
+        ControlWriter.Member(json, "allocatedBytes", GC.GetTotalAllocatedBytes());
         ControlWriter.Member(json, "generation", status.Generation);
         json.WritePropertyName("streams");
         json.WriteStartArray();

@@ -1,0 +1,166 @@
+"""``python -m latentbridge``: doctor, demo and bench, and where they look for the host."""
+
+import contextlib
+import io
+import json
+import os
+import stat
+import struct
+import sys
+import tempfile
+import unittest
+import unittest.mock
+from pathlib import Path
+
+from latentbridge import host_locator, safetensors
+from latentbridge.__main__ import main
+from tests.bridges import real_host
+
+LATENTS = host_locator.ROOT / "examples" / "latents"
+
+
+def call(*arguments):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = main(list(arguments))
+    return code, output.getvalue()
+
+
+class Locating(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        for name in ("ROOT", "PACKAGE"):
+            patch = unittest.mock.patch.object(host_locator, name, self.folder / name.lower())
+            patch.start()
+            self.addCleanup(patch.stop)
+        environment = {name: value for name, value in os.environ.items() if name != "LATENTBRIDGE_HOST"}
+        patch = unittest.mock.patch.dict(os.environ, {**environment, "PATH": str(self.folder / "path")}, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def program(self, *parts, content=b"\x7fELF"):
+        path = self.folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return str(path)
+
+    def test_nothing_anywhere_is_none_and_every_place_says_why(self):
+        self.assertIsNone(host_locator.find())
+        self.assertTrue(all(place.problem for place in host_locator.places()))
+
+    def test_the_places_come_in_their_order(self):
+        expected = []
+        for parts in (("path", "latentbridge"), ("root", "artifacts", "bin", "LatentBridge.Host", "debug", host_locator.BUILT),
+                      ("root", "artifacts", "bin", "LatentBridge.Host", "release", host_locator.BUILT),
+                      ("root", "bin", host_locator.runtime_identifier(), host_locator.EXECUTABLE)):
+            expected = [self.program(*parts)]
+            self.assertEqual(host_locator.find(), expected)
+
+    def test_the_variable_decides_alone(self):
+        self.program("path", "latentbridge")
+        chosen = self.program("mine")
+        os.environ["LATENTBRIDGE_HOST"] = chosen
+        self.assertEqual(host_locator.find(), [chosen])
+        os.environ["LATENTBRIDGE_HOST"] = chosen + "-not"
+        self.assertIsNone(host_locator.find())
+
+    def test_a_dll_is_started_by_dotnet(self):
+        dll = self.program("root", "artifacts", "bin", "LatentBridge.Host", "release", "LatentBridge.Host.dll")
+        self.assertIsNone(host_locator.find())
+        self.assertIn("dotnet is not on PATH", [p.problem for p in host_locator.places() if p.finder == "dotnet"][0])
+        dotnet = self.program("path", "dotnet")
+        self.assertEqual(host_locator.find(), [dotnet, dll])
+
+    @unittest.skipIf(os.name == "nt" or os.geteuid() == 0 and not hasattr(os, "access"), "Windows has no execute bit")
+    def test_a_file_without_the_execute_bit_says_how_to_mend_it(self):
+        path = Path(self.program("root", "bin", host_locator.runtime_identifier(), host_locator.EXECUTABLE))
+        path.chmod(0o644)
+        self.assertIsNone(host_locator.find())
+        self.assertIn(f"chmod +x {path}", [place.problem for place in host_locator.places()][1])
+
+    def test_a_script_of_that_name_on_path_is_not_the_host(self):
+        self.program("path", "latentbridge", content=b"#!/usr/bin/python3\n")
+        self.assertIsNone(host_locator.find())
+
+
+class Doctor(unittest.TestCase):
+    def test_the_report_names_places_python_libraries_and_memory(self):
+        with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": sys.executable}):
+            code, output = call("doctor", "--json")
+        report = json.loads(output)
+        self.assertEqual(code, 0)
+        self.assertEqual(report["places"][0]["finder"], "LATENTBRIDGE_HOST")
+        self.assertIn("Python", report["places"][0]["version"])
+        self.assertEqual(set(report["libraries"]), {"torch", "numpy", "PIL"})
+        self.assertIsNone(report["sharedMemory"]["problem"])
+
+    def test_a_missing_host_ends_with_one_and_advice(self):
+        with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": "/nonexistent"}):
+            code, output = call("doctor")
+        self.assertEqual(code, 1)
+        self.assertIn("./run.sh", output)
+
+
+class Demo(unittest.TestCase):
+    def test_without_latents_it_says_what_to_do(self):
+        with contextlib.redirect_stderr(io.StringIO()) as error:
+            code, _ = call("demo", "--latents", "/nonexistent")
+        self.assertEqual(code, 2)
+        self.assertIn("--latents", error.getvalue())
+
+    @unittest.skipUnless(LATENTS.is_dir(), "the example latents are missing")
+    def test_every_step_of_every_model_is_a_file(self):
+        real_host()
+        with tempfile.TemporaryDirectory() as folder:
+            code, output = call("demo", "--out", folder, "--step-milliseconds", "20", "--json")
+            result = json.loads(output)
+            self.assertEqual(code, 0)
+            self.assertEqual([model["model"] for model in result["models"]], ["SD15", "SDXL", "SD3", "Flux", "Flux2"])
+            for model in result["models"]:
+                for step in [*model["steps"], model["still"]]:
+                    self.assertEqual(Path(step["file"]).stat().st_size, step["bytes"])
+
+
+class Bench(unittest.TestCase):
+    def test_the_rows_bear_the_names_of_the_table(self):
+        real_host()
+        code, output = call("bench", "bridge", "--repeat", "3", "--json")
+        self.assertEqual(code, 0)
+        rows = json.loads(output)["rows"]
+        self.assertEqual([row["name"] for row in rows], [
+            "submit sdxl 1024", "submit flux2 1024", "roundtrip latent2rgb 64x64", "roundtrip latent2rgb 128x128", "host start",
+            "host idle memory", "allocation per frame"])
+        self.assertTrue(all(set(row) == {"name", "unit", "ours", "p99", "peer", "peer_name", "ratio"} for row in rows))
+
+
+class Safetensors(unittest.TestCase):
+    def file(self, data):
+        path = Path(self.enterContext(tempfile.TemporaryDirectory())) / "x.safetensors" if hasattr(self, "enterContext") else (
+            Path(tempfile.mkdtemp()) / "x.safetensors")
+        path.write_bytes(data)
+        return path
+
+    def build(self, header, data=b""):
+        text = json.dumps(header).encode()
+        return self.file(struct.pack("<Q", len(text)) + text + data)
+
+    def test_tensors_and_metadata_are_read(self):
+        path = self.build({"__metadata__": {"a": "b"}, "x": {"dtype": "F16", "shape": [1, 2], "data_offsets": [0, 4]},
+                           "i": {"dtype": "I64", "shape": [0], "data_offsets": [4, 4]}}, b"abcd")
+        metadata, tensors = safetensors.read(path)
+        self.assertEqual((metadata, list(tensors)), ({"a": "b"}, ["x"]))
+        self.assertEqual((bytes(tensors["x"].data), tensors["x"].element_type, tensors["x"].axes), (b"abcd", "F16", (1, 2)))
+
+    def test_broken_files_are_refused_with_a_sentence(self):
+        entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+        for name, path in (("empty", self.file(b"")), ("cut off", self.file(b"\x10\0\0")),
+                           ("huge header", self.file(struct.pack("<Q", 1 << 63) + b"{}")),
+                           ("no JSON", self.file(struct.pack("<Q", 4) + b"oops")), ("a list", self.build([1])),
+                           ("no data", self.build({"x": entry})), ("beyond the end", self.build({"x": {**entry, "data_offsets": [4, 12]}}, bytes(8))),
+                           ("wrong length", self.build({"x": {**entry, "shape": [3]}}, bytes(8))),
+                           ("negative", self.build({"x": {**entry, "data_offsets": [-8, 0]}}, bytes(8)))):
+            with self.subTest(name), self.assertRaises(ValueError):
+                safetensors.read(path)
