@@ -131,6 +131,6 @@ class RealHost(BridgeTestCase):
             size = len(x0.data) // 8
             last = RawLatent(x0.data[7 * size:], x0.element_type, (1, *x0.axes[1:]))
             with self.subTest(model):
-                picture = PIL.Image.open(io.BytesIO(bridge.decode(last, latent_format=model, timeout=60).data)).convert("RGB").resize((64, 64))
+                picture = PIL.Image.open(io.BytesIO(bridge.decode(last, latent_format=model, decoder="latent2rgb", timeout=60).data)).convert("RGB").resize((64, 64))
                 red, green, _ = picture.crop((46, 26, 62, 50)).resize((1, 1), PIL.Image.BOX).getpixel((0, 0))
                 self.assertGreater(red, green + 25, "the right parrot is red")
