@@ -2,8 +2,18 @@ using System.Runtime.InteropServices;
 
 namespace LatentBridge.Tensors;
 
+/// <summary>Work that several threads do together.</summary>
+unsafe interface ISharedWork
+{
+    /// <summary>Works until nothing is left to hand out or someone stopped; called by every thread that takes part. Never throws.</summary>
+    void Work(float* scratch, CancellationToken cancellation);
+
+    /// <summary>Throws what stopped the work, if anything did; called when no thread works on it any longer.</summary>
+    void ThrowIfStopped(CancellationToken cancellation);
+}
+
 /// <summary>
-/// A few threads of below-normal priority that help the caller through a <see cref="RowPipeline"/> and sleep in between.
+/// A few threads of below-normal priority that help the caller through an <see cref="ISharedWork"/> and sleep in between.
 /// </summary>
 /// <remarks>
 /// One run at a time. The caller works too, at its own priority. .NET's thread priority does nothing on Linux, where a
@@ -17,7 +27,7 @@ sealed unsafe partial class NetworkThreads : IDisposable
     readonly List<Thread> _threads = [];
     NativeBuffer _scratch = new(0);
     long _scratchLength;
-    RowPipeline? _pipeline;
+    ISharedWork? _work;
     CancellationToken _cancellation;
     int _places;
     int _helping;
@@ -47,19 +57,19 @@ sealed unsafe partial class NetworkThreads : IDisposable
         }
     }
 
-    /// <summary>Runs a pipeline to its end, on at most this many threads as prepared.</summary>
+    /// <summary>Does a work to its end, on at most this many threads as prepared.</summary>
     /// <exception cref="OperationCanceledException">Stopped on request; no thread works on it any longer.</exception>
-    public void Run(RowPipeline pipeline, int threads, CancellationToken cancellation)
+    public void Run(ISharedWork work, int threads, CancellationToken cancellation)
     {
         lock (_gate)
         {
-            _pipeline = pipeline;
+            _work = work;
             _cancellation = cancellation;
             _places = threads - 1;
             Monitor.PulseAll(_gate);
         }
 
-        pipeline.Work(_scratch.Pointer, cancellation);
+        work.Work(_scratch.Pointer, cancellation);
         lock (_gate)
         {
             _places = 0;
@@ -68,10 +78,10 @@ sealed unsafe partial class NetworkThreads : IDisposable
                 Monitor.Wait(_gate);
             }
 
-            _pipeline = null;
+            _work = null;
         }
 
-        pipeline.ThrowIfStopped(cancellation);
+        work.ThrowIfStopped(cancellation);
     }
 
     public void Dispose()
@@ -101,10 +111,10 @@ sealed unsafe partial class NetworkThreads : IDisposable
 
                 _places--;
                 _helping++;
-                RowPipeline pipeline = _pipeline!;
+                ISharedWork work = _work!;
                 CancellationToken cancellation = _cancellation;
                 Monitor.Exit(_gate);
-                pipeline.Work(_scratch.Pointer + (index * _scratchLength), cancellation);
+                work.Work(_scratch.Pointer + (index * _scratchLength), cancellation);
                 Monitor.Enter(_gate);
                 if (--_helping == 0)
                 {

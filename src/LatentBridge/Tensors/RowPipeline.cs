@@ -13,7 +13,7 @@ namespace LatentBridge.Tensors;
 /// ever does not depend on the order in which ready work is done (Kahn), so what one thread got through, any number gets
 /// through. No result depends on the schedule: tiles lie on one grid from the picture's corner.
 /// </remarks>
-sealed unsafe class RowPipeline
+sealed unsafe class RowPipeline : ISharedWork
 {
     readonly RowLayer[] _layers;
     readonly int[] _nextPart;

@@ -98,11 +98,11 @@ public sealed class ApproxNnDecoderTests : IDisposable
     {
         using ApproxNnDecoder decoder = RandomDecoder(Kernel.Width);
         uint state = 5;
-        float[] latent = [.. Enumerable.Range(0, 4 * 50 * 11).Select(_ => 2 * TestWeights.Next(ref state))];
-        var one = new byte[3 * 4 * 50 * 11];
+        float[] latent = [.. Enumerable.Range(0, 4 * 150 * 5).Select(_ => 2 * TestWeights.Next(ref state))];
+        var one = new byte[3 * 4 * 150 * 5];
         var many = new byte[one.Length];
-        decoder.Decode(new(latent, 4, 50, 11), one, 1, CancellationToken.None);
-        decoder.Decode(new(latent, 4, 50, 11), many, threads, CancellationToken.None);
+        decoder.Decode(new(latent, 4, 150, 5), one, 1, CancellationToken.None);
+        decoder.Decode(new(latent, 4, 150, 5), many, threads, CancellationToken.None);
         Assert.Equal(one, many);
     }
 

@@ -44,8 +44,8 @@ sealed class ApproxNnBand(ApproxNnLayer[] layers)
     /// <param name="write">Takes a row.</param>
     /// <param name="width">Vectors to use.</param>
     /// <param name="cancellation">Looked at before every row of every layer.</param>
-    public void Run<TWriter>(in LatentPlanes latent, int top, int bottom, ref TWriter write, KernelWidth width, CancellationToken cancellation)
-        where TWriter : IRowWriter, allows ref struct
+    public void Run<TWriter>(in LatentPlanes latent, int top, int bottom, TWriter write, KernelWidth width, CancellationToken cancellation)
+        where TWriter : struct, IRowWriter
     {
         Array.Clear(_received);
         for (int padded = top; padded < bottom + 2 * Margin; padded++)
