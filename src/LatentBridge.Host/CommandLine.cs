@@ -9,12 +9,12 @@ namespace LatentBridge.Host;
 static class CommandLine
 {
     /// <summary>Runs one command against the process's own streams and returns its exit code.</summary>
-    internal static int Run(string[] arguments) => Run(arguments, Console.Out, Console.Error);
+    internal static int Run(string[] arguments) => Run(arguments, new Terminal(Console.Out, Console.Error), Console.Out, Console.Error);
 
     /// <summary>Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong usage or unreadable input.</summary>
-    internal static int Run(string[] arguments, TextWriter output, TextWriter error)
+    internal static int Run(string[] arguments, Terminal terminal, TextWriter output, TextWriter error)
     {
-        ParseResult parsed = Root(new Terminal(output, error)).Parse(arguments.Length == 0 ? ["--help"] : arguments);
+        ParseResult parsed = Root(terminal).Parse(arguments.Length == 0 ? ["--help"] : arguments);
         if (parsed.Errors.Count > 0)
         {
             foreach (var found in parsed.Errors)
@@ -38,6 +38,13 @@ static class CommandLine
         catch (Exception failure) when (failure is LatentBridgeException or IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
             error.WriteLine(failure.Message);
+            return ExitCode.Failed;
+        }
+#pragma warning disable CA1031 // The last seam: whatever else happens is a fault of this program, and ends it with 1 like any failure.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            error.WriteLine($"A fault of this program; please report it with what you did: {failure}");
             return ExitCode.Failed;
         }
     }

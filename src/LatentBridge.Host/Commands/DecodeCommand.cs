@@ -154,12 +154,16 @@ sealed class DecodeCommand
 
     static TextTable ToTable(List<DecodedPicture> pictures)
     {
-        TextTable table = new("picture", "size", "format", "decoder", "decode>", "encode>", "bytes>", "note");
+        bool hasNotes = pictures.Exists(picture => picture.Note.Length > 0);
+        TextTable table = new(["picture", "size", "format", "decoder", "decode>", "encode>", "bytes>", .. hasNotes ? (string[])["note"] : []]);
         foreach (DecodedPicture picture in pictures)
         {
             table.Add(
+            [
                 picture.Output, picture.Size, picture.Input.Format.Id, picture.DecoderAndSource, DecodedPicture.Milliseconds(picture.Result.DecodeMilliseconds),
-                DecodedPicture.Milliseconds(picture.Result.EncodeMilliseconds), picture.Result.ByteLength.ToString("N0", CultureInfo.InvariantCulture), picture.Note);
+                DecodedPicture.Milliseconds(picture.Result.EncodeMilliseconds), picture.Result.ByteLength.ToString("N0", CultureInfo.InvariantCulture),
+                .. hasNotes ? (string[])[picture.Note] : [],
+            ]);
         }
 
         return table;

@@ -83,7 +83,7 @@ static class ModelsCommand
             DecoderDescription description = group.First().Description;
             string[] ids = [.. group.Select(pair => pair.Format)];
             table.Add(
-                description.Id, group.Key.Source, Number(description.PixelsPerCell), Number(description.MultiplyAddsPerCell),
+                description.Id, group.Key.Source, Number(description.PixelsPerCell), Range(group.Select(pair => pair.Description.MultiplyAddsPerCell)),
                 ids.Length > 8 ? $"{string.Join(", ", ids.Take(6))} and {ids.Length - 6} more" : string.Join(", ", ids));
         }
 
@@ -177,6 +177,12 @@ static class ModelsCommand
 
     // A colour map names its format ("comfyui SD15"): as a row of its own each, they would bury the rest.
     static string SourceOf(DecoderDescription description) => description.Id is "latent2rgb" or "estimated" ? "built in" : description.Source;
+
+    static string Range(IEnumerable<long> values)
+    {
+        (long least, long most) = (values.Min(), values.Max());
+        return least == most ? Number(least) : $"{Number(least)} to {Number(most)}";
+    }
 
     static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

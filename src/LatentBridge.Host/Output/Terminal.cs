@@ -14,12 +14,17 @@ sealed class Terminal
     readonly IAnsiConsole? _console;
     readonly IAnsiConsole? _progress;
 
-    /// <summary>Makes one over the process's streams, or over those of a test.</summary>
-    internal Terminal(TextWriter output, TextWriter error)
+    List<string>? _heldNotes;
+
+    /// <summary>Makes one over the process's streams, or over others.</summary>
+    /// <param name="output">Gets the results.</param>
+    /// <param name="error">Gets notes and progress.</param>
+    /// <param name="isTerminal">Whether a person sits before it; null: found out for the process's streams, else false.</param>
+    internal Terminal(TextWriter output, TextWriter error, bool? isTerminal = null)
     {
         (_output, _error) = (output, error);
-        _console = output == Console.Out && !Console.IsOutputRedirected ? Open(output) : null;
-        _progress = error == Console.Error && !Console.IsErrorRedirected && _console is not null ? Open(error) : null;
+        _console = isTerminal ?? (output == Console.Out && !Console.IsOutputRedirected) ? Open(output) : null;
+        _progress = _console is not null && (isTerminal ?? (error == Console.Error && !Console.IsErrorRedirected)) ? Open(error) : null;
     }
 
     /// <summary>True when results are shown as tables on a terminal, false when they go into a pipe line by line.</summary>
@@ -28,8 +33,18 @@ sealed class Terminal
     /// <summary>A result, on stdout.</summary>
     internal void Say(string line) => _output.WriteLine(line);
 
-    /// <summary>Something to know beside the result, on stderr.</summary>
-    internal void Note(string line) => _error.WriteLine(line);
+    /// <summary>Something to know beside the result, on stderr; while a bar is shown there, after it.</summary>
+    internal void Note(string line)
+    {
+        if (_heldNotes is { } held)
+        {
+            held.Add(line);
+        }
+        else
+        {
+            _error.WriteLine(line);
+        }
+    }
 
     /// <summary>A table, on stdout.</summary>
     internal void Write(TextTable table)
@@ -81,21 +96,37 @@ sealed class Terminal
             return;
         }
 
-        _progress.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()).Start(context =>
+        HoldingNotes(() => _progress.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()).Start(context =>
         {
-            ProgressTask task = context.AddTask("", maxValue: items.Count);
+            ProgressTask task = context.AddTask(Markup.Escape(name(items[0])), maxValue: items.Count);
             foreach (T item in items)
             {
                 task.Description = Markup.Escape(name(item));
                 work(item);
                 task.Increment(1);
             }
-        });
+
+            return items.Count;
+        }));
     }
 
     /// <summary>Does one long piece of work; on a terminal a spinner says what it is.</summary>
     internal T While<T>(string what, Func<T> work) =>
-        _progress is null ? work() : _progress.Status().Start(Markup.Escape(what), _ => work());
+        _progress is null ? work() : HoldingNotes(() => _progress.Status().Start(Markup.Escape(what), _ => work()));
+
+    T HoldingNotes<T>(Func<T> work)
+    {
+        List<string> held = _heldNotes = [];
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            _heldNotes = null;
+            held.ForEach(Note);
+        }
+    }
 
     static IAnsiConsole Open(TextWriter writer) => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
 }

@@ -1,3 +1,5 @@
+using LatentBridge.Host.Output;
+
 namespace LatentBridge.Host.Tests.Commands;
 
 /// <summary>One run of the command line, in this process: what it wrote and ended with, and a folder of its own.</summary>
@@ -19,11 +21,16 @@ sealed class CommandRun : IDisposable
     internal static string Example(string name) => Path.Combine(Root, "examples", "latents", name + ".safetensors");
 
     /// <summary>Runs a command; returns its exit code.</summary>
-    internal int Run(params string[] arguments)
+    internal int Run(params string[] arguments) => Run(false, arguments);
+
+    /// <summary>Runs a command as if before a terminal; returns its exit code.</summary>
+    internal int RunOnTerminal(params string[] arguments) => Run(true, arguments);
+
+    int Run(bool isTerminal, string[] arguments)
     {
         using StringWriter output = new();
         using StringWriter error = new();
-        int exitCode = CommandLine.Run(arguments, output, error);
+        int exitCode = CommandLine.Run(arguments, new Terminal(output, error, isTerminal), output, error);
         (Output, Error) = (output.ToString(), error.ToString());
         return exitCode;
     }

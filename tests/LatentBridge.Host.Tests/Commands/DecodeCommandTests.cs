@@ -20,6 +20,16 @@ public sealed class DecodeCommandTests : IDisposable
     }
 
     [Fact]
+    public void On_a_terminal_the_result_is_a_table()
+    {
+        string file = _run.WriteNpy("nameless.npy", new float[4 * 8 * 8], 1, 4, 8, 8);
+        Assert.Equal(0, _run.RunOnTerminal("decode", CommandRun.Example("SDXL_kodim04"), file, "-o", _run.Folder, "--decoder", "latent2rgb"));
+        Assert.Contains("╭", _run.Output);
+        Assert.Contains("picture", _run.Output);
+        Assert.EndsWith("name the format to be sure", _run.Error.TrimEnd());
+    }
+
+    [Fact]
     public void Size_is_the_longest_side()
     {
         Assert.Equal(0, _run.Run("decode", CommandRun.Example("SDXL_kodim04"), "-o", _run.Folder, "--decoder", "latent2rgb", "--size", "176"));
