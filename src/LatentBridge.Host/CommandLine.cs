@@ -56,6 +56,8 @@ static class CommandLine
         DecodeCommand.Create(terminal),
         InspectCommand.Create(terminal),
         ModelsCommand.Create(terminal),
+        DemoCommand.Create(terminal),
+        DoctorCommand.Create(terminal),
         BenchCommand.Create(terminal),
         new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
     };
