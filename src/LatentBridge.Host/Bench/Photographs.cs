@@ -3,18 +3,26 @@ using LatentBridge.Formats;
 using LatentBridge.Host.Commands;
 using LatentBridge.Host.Python;
 using LatentBridge.Host.Sheets;
+using LatentBridge.Imaging;
 using LatentBridge.Previews;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Bench;
 
-/// <summary>Photographs to encode: decoded from the example latents that come with the program.</summary>
+/// <summary>Photographs to encode: those of the test data, or where there is none, decoded from the example latents that come with the program.</summary>
 static class Photographs
 {
     /// <summary>Square pictures of that side, and what they are.</summary>
-    /// <exception cref="LatentBridgeException">The example latents are not there.</exception>
+    /// <exception cref="LatentBridgeException">Neither is there.</exception>
     internal static (IReadOnlyList<Picture> Pictures, string What) Find(int side)
     {
+        string? testData = Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") is { Length: > 0 } named ? named : PythonInterpreter.FindBesideProgram("..", "shared");
+        if (testData is not null && Path.Combine(testData, "images") is { } images && Directory.Exists(images))
+        {
+            string[] photographs = [.. Directory.GetFiles(images, "*.png").Order(StringComparer.Ordinal)];
+            return ([.. photographs.Select(photograph => Crop(PngReader.Read(File.ReadAllBytes(photograph)), side))], $"photographs of {Path.GetFullPath(images)}, cropped");
+        }
+
         string folder = PythonInterpreter.FindBesideProgram("examples", "latents")
             ?? throw new LatentBridgeException("The example latents (examples/latents) are not beside this program; they are the pictures this benchmark encodes.");
         string[] files = [.. Directory.GetFiles(folder, "*_batch4.safetensors").Order(StringComparer.Ordinal)];
@@ -34,6 +42,21 @@ static class Photographs
             }
         }
 
-        return (pictures, "the photographs of examples/latents, decoded");
+        return (pictures, "photographs of examples/latents, decoded");
+    }
+
+    static Picture Crop(PngImage image, int side)
+    {
+        byte[] source = image.ToRgb();
+        int side3 = 3 * side;
+        byte[] pixels = new byte[side3 * side];
+        int left = (image.Width - side) / 2;
+        int top = (image.Height - side) / 2;
+        for (int y = 0; y < side; y++)
+        {
+            source.AsSpan(3 * (((top + y) * image.Width) + left), side3).CopyTo(pixels.AsSpan(y * side3));
+        }
+
+        return new(pixels, side, side);
     }
 }

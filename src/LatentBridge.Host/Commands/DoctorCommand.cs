@@ -55,6 +55,7 @@ static class DoctorCommand
     static string Mark(FindingState state) => state switch
     {
         FindingState.Good => "ok",
+        FindingState.Absent => "-",
         FindingState.Note => "note",
         _ => "BAD",
     };

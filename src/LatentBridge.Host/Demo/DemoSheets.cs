@@ -34,7 +34,7 @@ static class DemoSheets
     static Picture Read(DemoPreview preview)
     {
         PngImage image = PngReader.Read(File.ReadAllBytes(preview.File));
-        return new(image.Pixels, image.Width, image.Height);
+        return new(image.ToRgb(), image.Width, image.Height);
     }
 
     static Picture Scale(Picture picture, int side)

@@ -6,6 +6,9 @@ enum FindingState
     /// <summary>As it should be.</summary>
     Good,
 
+    /// <summary>Not there, and need not be.</summary>
+    Absent,
+
     /// <summary>Works, and could be better.</summary>
     Note,
 

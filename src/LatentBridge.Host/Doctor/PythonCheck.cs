@@ -35,7 +35,7 @@ static class PythonCheck
     static List<Finding> AskShim(PythonInterpreter python)
     {
         List<string> errors = [];
-        (_, string report) = python.Run(["-m", "latentbridge", "doctor", "--json"], errors.Add);
+        (_, string report) = python.Run(["-m", "latentbridge", "doctor", "--json"], errors.Add, hostIsThis: false);
         try
         {
             using JsonDocument document = JsonDocument.Parse(report);
@@ -62,8 +62,8 @@ static class PythonCheck
         foreach (JsonElement place in report.GetProperty("places").EnumerateArray())
         {
             string where = string.Join(' ', new[] { place.GetProperty("finder").GetString(), place.GetProperty("path").GetString() }.OfType<string>());
-            string found = place.GetProperty("version").GetString() ?? place.GetProperty("problem").GetString() ?? "";
-            findings.Add(new("host looked for", FindingState.Good, $"{where}: {found}"));
+            string? version = place.GetProperty("version").GetString();
+            findings.Add(new("host looked for", version is null ? FindingState.Absent : FindingState.Good, $"{where}: {version ?? place.GetProperty("problem").GetString()}"));
         }
 
         findings.Add(used is null

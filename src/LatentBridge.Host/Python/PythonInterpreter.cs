@@ -70,18 +70,19 @@ sealed record PythonInterpreter(string Path, Version Version)
         .Select(folder => System.IO.Path.Combine([folder, .. parts]))
         .FirstOrDefault(System.IO.Path.Exists);
 
-    /// <summary>Runs Python with the shim importable and this program as its host.</summary>
+    /// <summary>Runs Python with the shim importable.</summary>
     /// <param name="arguments">What follows the interpreter: <c>-m latentbridge demo</c>.</param>
     /// <param name="error">Gets what it writes to stderr, line by line.</param>
+    /// <param name="hostIsThis">Whether this program is to be the host, unless the environment names one; else the shim looks for one.</param>
     /// <returns>Its exit code and all of its stdout.</returns>
-    internal (int ExitCode, string Output) Run(IEnumerable<string> arguments, Action<string> error)
+    internal (int ExitCode, string Output) Run(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
     {
         ProcessStartInfo start = new(Path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PYTHONIOENCODING"] = "utf-8";
         start.Environment["PYTHONPATH"] = string.Join(
             System.IO.Path.PathSeparator,
             new[] { FindShimFolder(), Environment.GetEnvironmentVariable("PYTHONPATH") }.Where(folder => !string.IsNullOrEmpty(folder)));
-        if (Environment.ProcessPath is { } self && System.IO.Path.GetFileNameWithoutExtension(self) is not ("dotnet" or "testhost"))
+        if (hostIsThis && Environment.ProcessPath is { } self && System.IO.Path.GetFileNameWithoutExtension(self) is not ("dotnet" or "testhost"))
         {
             start.Environment.TryAdd("LATENTBRIDGE_HOST", self);
         }
