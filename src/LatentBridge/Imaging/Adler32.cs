@@ -3,7 +3,9 @@ using LatentBridge.Tensors;
 
 namespace LatentBridge.Imaging;
 
-/// <summary>The checksum at the end of a zlib stream (RFC 1950): s1 = 1 + the sum of the bytes, s2 = the sum of all s1, both modulo 65521.</summary>
+/// <summary>
+/// The checksum at the end of a zlib stream (RFC 1950): s1 = 1 + the sum of the bytes, s2 = the sum of all s1, both modulo 65521.
+/// </summary>
 static unsafe class Adler32
 {
     /// <summary>The checksum of nothing.</summary>
@@ -52,7 +54,8 @@ static unsafe class Adler32
     }
 
     /// <summary>
-    /// Over n bytes s2 grows by n * s1 + the sum of (n - i) * byte i. Byte j of vector k has n - i = (V - j) + V * (vectors that follow), so
+    /// Over n bytes s2 grows by n * s1 + the sum of (n - i) * byte i. Byte j of vector k has n - i = (V - j) + V * (vectors that follow),
+    /// so
     /// <code>
     /// ahead += sum;  sum += v;  weighted += v * (V, V-1 ... 1)      for every vector v of V bytes
     /// s2 += n * s1 + V * total(ahead) + total(weighted) - padding * total(sum)
@@ -84,7 +87,8 @@ static unsafe class Adler32
             }
 
             ulong total = TLanes.Total(sum);
-            s2 += ((ulong)count * s1) + ((ulong)TLanes.Count * TLanes.Total(ahead)) + TLanes.Total(weighted) - ((ulong)(padded - count) * total);
+            s2 += ((ulong)count * s1) + ((ulong)TLanes.Count * TLanes.Total(ahead)) + TLanes.Total(weighted);
+            s2 -= (ulong)(padded - count) * total;
             s1 = (s1 + total) % Modulus;
             s2 %= Modulus;
         }

@@ -17,7 +17,8 @@ public static class ApngWriter
     /// <param name="frames">At least one; all of the same width, height and channels, as <see cref="PngEncoder"/> writes them.</param>
     /// <param name="plays">How many times it runs; 0 is for ever.</param>
     /// <exception cref="ArgumentException">There is no frame, or a delay or <paramref name="plays"/> is out of range.</exception>
-    /// <exception cref="LatentBridgeException">A frame is no intact PNG file, has a palette, or is of another size or kind than the first.</exception>
+    /// <exception cref="LatentBridgeException">A frame is no intact PNG file, has a palette, or is of another size or kind than the
+    /// first.</exception>
     public static byte[] Write(IReadOnlyList<ApngFrame> frames, int plays = 0)
     {
         ArgumentNullException.ThrowIfNull(frames);
@@ -46,7 +47,8 @@ public static class ApngWriter
             {
                 PngHeader other = PngHeader.Parse(its);
                 throw new LatentBridgeException(
-                    $"Frame {i} of the animation is {other.Width}x{other.Height} {other.ColorType}, the first {header.Width}x{header.Height} {header.ColorType}; they must be alike and without a palette.");
+                    $"Frame {i} of the animation is {other.Width}x{other.Height} {other.ColorType}, "
+                    + $"the first {header.Width}x{header.Height} {header.ColorType}; they must be alike and without a palette.");
             }
 
             control.Clear();

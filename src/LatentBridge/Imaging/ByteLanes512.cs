@@ -84,7 +84,10 @@ readonly unsafe struct ByteLanes512 : IByteLanes<Vector512<byte>>
     public static uint Total(Vector512<byte> sums) => Vector512.Sum(sums.AsUInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong ZeroMask64(byte* source) => Vector512.Equals(Vector512.Load(source), Vector512<byte>.Zero).ExtractMostSignificantBits();
+    public static ulong ZeroMask64(byte* source)
+    {
+        return Vector512.Equals(Vector512.Load(source), Vector512<byte>.Zero).ExtractMostSignificantBits();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<byte> AddWide(Vector512<byte> sums, Vector512<ushort> words)

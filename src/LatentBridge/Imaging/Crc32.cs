@@ -9,9 +9,10 @@ namespace LatentBridge.Imaging;
 
 /// <summary>The CRC of PNG chunks (ISO 3309): reflected polynomial 0xEDB88320, initial and final value inverted.</summary>
 /// <remarks>
-/// Carry-less multiplication folds the message: 128 bits that stand D bits before other 128 bits may be replaced by
-/// <c>low * (x^(D+32) mod P) + high * (x^(D-32) mod P)</c> added onto those (Gopal and others, "Fast CRC computation using PCLMULQDQ", Intel 2009).
-/// In the reflected order of this CRC the constants are reflected too and one bit further left. What remains in the end, 16 bytes, goes through the table.
+/// Carry-less multiplication folds the message: 128 bits that stand D bits before other 128 bits may be replaced by <c>low * (x^(D+32)
+/// mod P) + high * (x^(D-32) mod P)</c> added onto those (Gopal and others, "Fast CRC computation using PCLMULQDQ", Intel 2009). In the
+/// reflected order of this CRC the constants are reflected too and one bit further left. What remains in the end, 16 bytes, goes
+/// through the table.
 /// </remarks>
 static class Crc32
 {
@@ -46,7 +47,9 @@ static class Crc32
         return ~crc;
     }
 
-    /// <summary>By folding; needs 64 bytes at least. <paramref name="wide"/>: 4 x 512 bits at a time where there are as many, else 4 x 128.</summary>
+    /// <summary>
+    /// By folding; needs 64 bytes at least. <paramref name="wide"/>: 4 x 512 bits at a time where there are as many, else 4 x 128.
+    /// </summary>
     public static uint AppendFolded(uint crc, ReadOnlySpan<byte> bytes, bool wide)
     {
         Vector128<ulong> start = Vector128.CreateScalar(~crc).AsUInt64();

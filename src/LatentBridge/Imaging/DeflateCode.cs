@@ -5,9 +5,9 @@ namespace LatentBridge.Imaging;
 
 /// <summary>One dynamic Huffman code of deflate (RFC 1951, 3.2.7) for literals and match lengths, made from a sample of the data.</summary>
 /// <remarks>
-/// Design notes. No code is longer than 14 bits, so that four literals fit the 56 bits that can be appended at once, whatever they are. Every
-/// symbol gets a code, also one that the sample lacks. The lengths of the codes are sent plainly, 4 bits each: that costs some 70 bytes a picture
-/// against coding them as well as possible, and saves a second Huffman code.
+/// Design notes. No code is longer than 14 bits, so that four literals fit the 56 bits that can be appended at once, whatever they are.
+/// Every symbol gets a code, also one that the sample lacks. The lengths of the codes are sent plainly, 4 bits each: that costs some 70
+/// bytes a picture against coding them as well as possible, and saves a second Huffman code.
 /// </remarks>
 sealed unsafe class DeflateCode
 {
@@ -35,7 +35,8 @@ sealed unsafe class DeflateCode
     public Span<uint> Counts => _counts;
 
     /// <summary>
-    /// Three tables of 256 bytes, by literal: bits 0 to 7 of the code, bits 8 to 13, 16 - its length. On a multiple of 64, with 256 bytes of scratch memory behind them.
+    /// Three tables of 256 bytes, by literal: bits 0 to 7 of the code, bits 8 to 13, 16 - its length. On a multiple of 64, with 256 bytes
+    /// of scratch memory behind them.
     /// </summary>
     public byte* LiteralTables => (byte*)(((nuint)Marshal.UnsafeAddrOfPinnedArrayElement(_tables, 0) + 63) & ~(nuint)63);
 
@@ -82,7 +83,8 @@ sealed unsafe class DeflateCode
         writer.Put(0b101, 3);                                    // last block, dynamic codes
         writer.Put((SymbolCount - 257) | ((2 - 1) << 5) | ((AlphabetCount - 4) << 10), 14);
 
-        // The code for the code lengths, in the order 16 17 18 0 8 7 ...: the three that repeat are absent, the lengths 0 to 15 have 4 bits each.
+        // The code for the code lengths, in the order 16 17 18 0 8 7 ...: the three that repeat are absent, the lengths 0 to 15 have 4
+        // bits each.
         for (int i = 0; i < AlphabetCount; i++)
         {
             writer.Put(i < 3 ? 0u : 4u, 3);
@@ -163,7 +165,10 @@ sealed unsafe class DeflateCode
         }
     }
 
-    /// <summary>Mends a code whose too deep leaves were raised: until the sum of 2^-length is 1 again, a leaf above moves down and takes one of the deepest beside it.</summary>
+    /// <summary>
+    /// Mends a code whose too deep leaves were raised: until the sum of 2^-length is 1 again, a leaf above moves down and takes one of
+    /// the deepest beside it.
+    /// </summary>
     static void Limit(Span<int> ofLength)
     {
         int sum = 0;
@@ -211,7 +216,9 @@ sealed unsafe class DeflateCode
         }
     }
 
-    /// <summary>The lowest <paramref name="length"/> bits in reverse: deflate sends codes from their highest bit on, all else from the lowest.</summary>
+    /// <summary>
+    /// The lowest <paramref name="length"/> bits in reverse: deflate sends codes from their highest bit on, all else from the lowest.
+    /// </summary>
     static uint Reverse(uint bits, int length)
     {
         bits = ((bits & 0x5555) << 1) | ((bits >> 1) & 0x5555);

@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using LatentBridge.Tensors;
 
 namespace LatentBridge.Imaging;
@@ -51,7 +49,8 @@ unsafe struct DeflateWriter : IRunSink
         if (_wide && count >= 64)
         {
             int blocks = count >> 6;
-            LiteralPacker512.Pack(_literalTables, (ulong*)(_literalTables + DeflateCode.LiteralTablesLength), bytes, blocks, ref _position, ref _bits, ref _count);
+            ulong* scratch = (ulong*)(_literalTables + DeflateCode.LiteralTablesLength);
+            LiteralPacker512.Pack(_literalTables, scratch, bytes, blocks, ref _position, ref _bits, ref _count);
             bytes += blocks << 6;
             count &= 63;
         }

@@ -43,7 +43,9 @@ unsafe interface IByteLanes<TVector>
     /// <summary>|a| of the bytes read as signed; 128 for -128.</summary>
     static abstract TVector AbsoluteSigned(TVector a);
 
-    /// <summary>Adds to each 32-bit lane of <paramref name="sums"/> bytes of <paramref name="a"/>; only the total over all lanes is defined.</summary>
+    /// <summary>
+    /// Adds to each 32-bit lane of <paramref name="sums"/> bytes of <paramref name="a"/>; only the total over all lanes is defined.
+    /// </summary>
     static abstract TVector AddBytes(TVector sums, TVector a);
 
     /// <summary>As <see cref="AddBytes"/>, with each byte multiplied by the weight (at most 64) in the same place.</summary>

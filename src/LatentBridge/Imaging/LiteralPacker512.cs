@@ -6,24 +6,28 @@ namespace LatentBridge.Imaging;
 
 /// <summary>Huffman-codes 64 literals at once with AVX-512 (BW, VBMI). What it writes equals one literal after the other.</summary>
 /// <remarks>
-/// Design notes. <c>vpermi2b</c> looks up 64 bytes in a table of 128 in one instruction; code and length of a literal take three tables of 256.
-/// The length is looked up as what it leaves free in 16 bits. The codes, at most 14 bits, are then joined in pairs: in a lane that holds two codes side by side, the lower one moves up against the upper one,
-/// and both move down together, which leaves them adjacent at the bottom:
+/// Design notes. <c>vpermi2b</c> looks up 64 bytes in a table of 128 in one instruction; code and length of a literal take three tables
+/// of 256. The length is looked up as what it leaves free in 16 bits. The codes, at most 14 bits, are then joined in pairs: in a lane
+/// that holds two codes side by side, the lower one moves up against the upper one, and both move down together, which leaves them
+/// adjacent at the bottom:
 /// <code>
 /// 32-bit lane   | code 1 | code 0 |   shift the lower 16 bits up by free 0, then all 32 down by the same
 /// 64-bit lane   | pair 1 | pair 0 |   likewise with 32 and 64 bits, by free 0 + free 1
 /// </code>
-/// Two such groups of four make one of eight, at most 112 bits, in a low and a high word. Eight groups of eight then begin at the sum of the lengths before them
-/// (prefix sum). Each is shifted to its place within a byte, takes over the bits of the byte that it shares with the group before, and is
-/// stored with all its 16 bytes; the next overwrites what lies behind its end. A group has 8 bits at least, so it shares bytes with its two neighbours
-/// only. There is no branch, and no group waits for the one before: only the sum of lengths goes from block to block. Variable shifts by 64 and more
-/// (and by negative counts) give 0; several lines rely on it.
+/// Two such groups of four make one of eight, at most 112 bits, in a low and a high word. Eight groups of eight then begin at the sum
+/// of the lengths before them (prefix sum). Each is shifted to its place within a byte, takes over the bits of the byte that it shares
+/// with the group before, and is stored with all its 16 bytes; the next overwrites what lies behind its end. A group has 8 bits at
+/// least, so it shares bytes with its two neighbours only. There is no branch, and no group waits for the one before: only the sum of
+/// lengths goes from block to block. Variable shifts by 64 and more (and by negative counts) give 0; several lines rely on it.
 /// </remarks>
 static unsafe class LiteralPacker512
 {
     public static bool IsSupported => Avx512Vbmi.IsSupported && Avx512BW.IsSupported && Bmi2.X64.IsSupported;
 
-    /// <summary>Appends <paramref name="blocks"/> times 64 literals to the bits of a <see cref="DeflateWriter"/>; <paramref name="scratch"/> holds 256 bytes.</summary>
+    /// <summary>
+    /// Appends <paramref name="blocks"/> times 64 literals to the bits of a <see cref="DeflateWriter"/>; <paramref name="scratch"/> holds
+    /// 256 bytes.
+    /// </summary>
     public static void Pack(byte* tables, ulong* scratch, byte* literals, int blocks, ref byte* position, ref ulong bits, ref int count)
     {
         Vector512<byte> code0 = Vector512.Load(tables), code1 = Vector512.Load(tables + 64);
@@ -44,8 +48,8 @@ static unsafe class LiteralPacker512
             Vector512<byte> free = LookUp(v, free0, free1, free2, free3);
 
             // Groups of four. In each 128 bits: literals 0-3 and 4-7 in the first, 8-11 and 12-15 in the second; then even and odd groups.
-            Vector512<ulong> first = JoinQuads(Avx512BW.UnpackLow(codeLow, codeHigh).AsUInt16(), Avx512BW.UnpackLow(free, Vector512<byte>.Zero).AsUInt16());
-            Vector512<ulong> second = JoinQuads(Avx512BW.UnpackHigh(codeLow, codeHigh).AsUInt16(), Avx512BW.UnpackHigh(free, Vector512<byte>.Zero).AsUInt16());
+            Vector512<ulong> first = JoinQuads(Avx512BW.UnpackLow(codeLow, codeHigh), Avx512BW.UnpackLow(free, Vector512<byte>.Zero));
+            Vector512<ulong> second = JoinQuads(Avx512BW.UnpackHigh(codeLow, codeHigh), Avx512BW.UnpackHigh(free, Vector512<byte>.Zero));
             Vector512<ulong> even = Avx512F.UnpackLow(first, second), odd = Avx512F.UnpackHigh(first, second);
 
             // Groups of eight: lane i has literals 8i to 8i + 7.
@@ -104,10 +108,10 @@ static unsafe class LiteralPacker512
 
     /// <summary>Joins four codes each, given in lanes of 16 bits with how many of those are free.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<ulong> JoinQuads(Vector512<ushort> codes, Vector512<ushort> free)
+    static Vector512<ulong> JoinQuads(Vector512<byte> codes, Vector512<byte> free)
     {
         Vector512<uint> free16 = free.AsUInt32() & Vector512.Create(0xFFFFu);
-        Vector512<uint> pairs = Avx512BW.ShiftLeftLogicalVariable(codes, free16.AsUInt16()).AsUInt32();
+        Vector512<uint> pairs = Avx512BW.ShiftLeftLogicalVariable(codes.AsUInt16(), free16.AsUInt16()).AsUInt32();
         pairs = Avx512F.ShiftRightLogicalVariable(pairs, free16);
 
         Vector512<ulong> freeOfPairs = Avx512BW.MultiplyAddAdjacent(free.AsInt16(), Vector512<short>.One).AsUInt64();

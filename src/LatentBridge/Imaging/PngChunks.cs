@@ -16,7 +16,9 @@ ref struct PngChunks
     {
         if (!file.StartsWith(Signature))
         {
-            throw new LatentBridgeException($"Not a PNG file: it begins with {Convert.ToHexString(file[..Math.Min(file.Length, 8)])}, expected {Convert.ToHexString(Signature)}.");
+            throw new LatentBridgeException(
+                $"Not a PNG file: it begins with {Convert.ToHexString(file[..Math.Min(file.Length, 8)])}, "
+                + $"expected {Convert.ToHexString(Signature)}.");
         }
 
         _left = file[SignatureLength..];
@@ -53,14 +55,19 @@ ref struct PngChunks
         uint expected = Crc32.Append(0, _left.Slice(4, 4 + (int)length));
         if (found != expected)
         {
-            throw new LatentBridgeException($"The PNG file is damaged: chunk {Name} has checksum {found:X8}, its content gives {expected:X8}. Copy or download it again.");
+            throw new LatentBridgeException(
+                $"The PNG file is damaged: chunk {Name} has checksum {found:X8}, its content gives {expected:X8}. "
+                + $"Copy or download it again.");
         }
 
         _left = _left[(12 + (int)length)..];
         return true;
     }
 
-    /// <summary>Writes a chunk's length, type and checksum around content that lies at <paramref name="chunk"/> + 8; returns the length of the whole.</summary>
+    /// <summary>
+    /// Writes a chunk's length, type and checksum around content that lies at <paramref name="chunk"/> + 8; returns the length of the
+    /// whole.
+    /// </summary>
     public static int Close(Span<byte> chunk, ReadOnlySpan<byte> type, int length)
     {
         BinaryPrimitives.WriteInt32BigEndian(chunk, length);

@@ -10,9 +10,9 @@ namespace LatentBridge.Imaging;
 /// The bytes are the same on every processor.
 /// <para>
 /// Design notes. A preview's bytes are made once and read once, on one machine: speed counts before size. Each row is filtered by the
-/// cheapest of four predictors (<see cref="PngFilter"/>), runs of zeros become matches (<see cref="ZeroRuns"/>), and all is written as one
-/// deflate block whose Huffman code comes from a sample of the picture (<see cref="DeflateCode"/>), so that rows go from pixels to bits while they are in
-/// the first-level cache. What does not get smaller, noise and pictures of a few pixels, is stored.
+/// cheapest of four predictors (<see cref="PngFilter"/>), runs of zeros become matches (<see cref="ZeroRuns"/>), and all is written as
+/// one deflate block whose Huffman code comes from a sample of the picture (<see cref="DeflateCode"/>), so that rows go from pixels to
+/// bits while they are in the first-level cache. What does not get smaller, noise and pictures of a few pixels, is stored.
 /// </para>
 /// </remarks>
 public sealed unsafe class PngEncoder
@@ -25,11 +25,15 @@ public sealed unsafe class PngEncoder
     /// <summary>Checksum of IDAT, and IEND.</summary>
     const int EndLength = 4 + ChunkFrame;
 
-    /// <summary>Bytes that a row may need at most beside two for each of its own: the head of the block, a word behind the last bit.</summary>
+    /// <summary>
+    /// Bytes that a row may need at most beside two for each of its own: the head of the block, a word behind the last bit.
+    /// </summary>
     const int Slack = 1024;
 
-    /// <summary>The Huffman code is made from about this many bytes, in pieces of rows of at most <see cref="PieceLength"/>.</summary>
-    const int SampleLength = 24576, PieceLength = 768;
+    /// <summary>
+    /// The Huffman code is made from an eighth of the picture, but no fewer and no more bytes than this, in pieces of rows.
+    /// </summary>
+    const int ShortestSample = 4096, LongestSample = 16384, PieceLength = 512;
 
     readonly KernelWidth _width;
     readonly DeflateCode _code = new();
@@ -48,7 +52,8 @@ public sealed unsafe class PngEncoder
     /// <param name="width">Pixels, 1 or more.</param>
     /// <param name="height">Rows, 1 or more.</param>
     /// <param name="channels">1 for grey, 3 for RGB.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is not positive, channels are not 1 or 3, or the picture would not fit 2 GiB.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is not positive, channels are not 1 or 3, or the picture would not fit 2
+    /// GiB.</exception>
     public static int MaximumLength(int width, int height, int channels)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
@@ -61,7 +66,9 @@ public sealed unsafe class PngEncoder
         long row = 1 + ((long)width * channels);
         if (row > int.MaxValue || DataOffset + StoredLength(row * height) + EndLength + (2 * row) + Slack > Array.MaxLength)
         {
-            throw new ArgumentOutOfRangeException(nameof(width), $"{width}x{height} with {channels} channels is more than the 2 GiB that a PNG may take here.");
+            throw new ArgumentOutOfRangeException(
+                nameof(width),
+                $"{width}x{height} with {channels} channels is more than the 2 GiB that a PNG may take here.");
         }
 
         return (int)(DataOffset + StoredLength(row * height) + EndLength + (2 * row) + Slack);
@@ -74,8 +81,8 @@ public sealed unsafe class PngEncoder
     /// <param name="channels">1 for grey, 3 for RGB.</param>
     /// <param name="destination">Where the file goes. Bytes behind the returned length may be overwritten.</param>
     /// <returns>The length of the file. When that is more than the destination holds, the destination is left as it was
-    /// and this is the length that is needed.</returns>
-    /// <remarks>A destination shorter than <see cref="MaximumLength"/> is filled by way of the encoder's own memory.</remarks>
+    /// and this is the length that is needed.</returns> <remarks>A destination shorter than <see cref="MaximumLength"/> is filled by
+    /// way of the encoder's own memory.</remarks>
     /// <exception cref="ArgumentException">The sizes are not as described.</exception>
     public int Encode(ReadOnlySpan<byte> pixels, int width, int height, int channels, Span<byte> destination)
     {
@@ -83,7 +90,9 @@ public sealed unsafe class PngEncoder
         int rowLength = width * channels;
         if (pixels.Length != (long)rowLength * height)
         {
-            throw new ArgumentException($"{width}x{height} with {channels} channels is {(long)rowLength * height} bytes, not {pixels.Length}.", nameof(pixels));
+            throw new ArgumentException(
+                $"{width}x{height} with {channels} channels is {(long)rowLength * height} bytes, not {pixels.Length}.",
+                nameof(pixels));
         }
 
         if (destination.Length < most)
@@ -131,7 +140,10 @@ public sealed unsafe class PngEncoder
         return DataOffset + length + EndLength;
     }
 
-    /// <summary>The zlib stream in one Huffman-coded block; gives up, with a length of <paramref name="limit"/> or more, when it does not stay below that.</summary>
+    /// <summary>
+    /// The zlib stream in one Huffman-coded block; gives up, with a length of <paramref name="limit"/> or more, when it does not stay
+    /// below that.
+    /// </summary>
     int Deflate(ReadOnlySpan<byte> pixels, int rowLength, int height, int pixel, Span<byte> destination, int limit)
     {
         int stride = PngFilter.RoundUp(rowLength) + PngFilter.Margin;
@@ -175,7 +187,7 @@ public sealed unsafe class PngEncoder
         _code.Counts.Clear();
         var counter = new SymbolCounter(_code.Counts);
         int piece = Math.Min(rowLength, PieceLength);
-        int pieces = Math.Clamp(SampleLength / piece, 1, height);
+        int pieces = Math.Clamp(Math.Clamp(pixels.Length / 8, ShortestSample, LongestSample) / piece, 1, height);
         for (int i = 0; i < pieces; i++)
         {
             int y = (int)((((2L * i) + 1) * height) / (2 * pieces));

@@ -3,7 +3,9 @@ using LatentBridge.Tensors;
 
 namespace LatentBridge.Imaging;
 
-/// <summary>Chooses and applies the filter of a row. The scalar code here is the reference for <see cref="PngFilterKernel{TLanes, TVector}"/>.</summary>
+/// <summary>
+/// Chooses and applies the filter of a row. The scalar code here is the reference for <see cref="PngFilterKernel{TLanes, TVector}"/>.
+/// </summary>
 /// <remarks>
 /// <code>
 /// prior row    c b        a: current[i - pixel]    b: prior[i]    c: prior[i - pixel]
@@ -20,7 +22,9 @@ static unsafe class PngFilter
     /// <summary>Costs are summed over no more of a row than this, so that they fit 32 bits.</summary>
     const int LongestCost = 1 << 24;
 
-    /// <summary>The filter with the least sum of |residual|, the residual read as a signed byte; of equals the first of Up, Sub, Average, Paeth.</summary>
+    /// <summary>
+    /// The filter with the least sum of |residual|, the residual read as a signed byte; of equals the first of Up, Sub, Average, Paeth.
+    /// </summary>
     public static PngFilterKind Choose(KernelWidth width, byte* current, byte* prior, int pixel, int length)
     {
         length = Math.Min(RoundUp(length), LongestCost);

@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace LatentBridge.Imaging;
 
-/// <summary>The filters of <see cref="PngFilter"/> in vectors. A byte is a lane, lanes never meet: x, a, b and c are four loads, two of them one
-/// pixel to the left. Lengths are multiples of 64, so there is no remainder.</summary>
+/// <summary>The filters of <see cref="PngFilter"/> in vectors. A byte is a lane, lanes never meet: x, a, b and c are four loads, two of
+/// them one pixel to the left. Lengths are multiples of 64, so there is no remainder.</summary>
 static unsafe class PngFilterKernel<TLanes, TVector>
     where TLanes : struct, IByteLanes<TVector>
     where TVector : struct
@@ -81,9 +81,9 @@ static unsafe class PngFilterKernel<TLanes, TVector>
     /// <code>
     /// to low: high - c = toLow      to high: c - low = toHigh      to c: |toHigh - toLow|
     /// </code>
-    /// for c between them. The nearest is low when toLow &lt;= toHigh - toLow, high when toHigh &lt;= toLow - toHigh, else c. (low and high equally near
-    /// means c is p itself, so the specification's order a, b decides nothing.) For c outside, the nearest is the one farther from c: the differences
-    /// saturate to 0 on one side, and the same two comparisons say so.
+    /// for c between them. The nearest is low when toLow &lt;= toHigh - toLow, high when toHigh &lt;= toLow - toHigh, else c. (low and
+    /// high equally near means c is p itself, so the specification's order a, b decides nothing.) For c outside, the nearest is the one
+    /// farther from c: the differences saturate to 0 on one side, and the same two comparisons say so.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static TVector Paeth(TVector a, TVector b, TVector c)

@@ -32,7 +32,8 @@ readonly record struct PngHeader(int Width, int Height, int Depth, PngColorType 
         uint width = BinaryPrimitives.ReadUInt32BigEndian(content), height = BinaryPrimitives.ReadUInt32BigEndian(content[4..]);
         if (width == 0 || height == 0 || width > int.MaxValue || height > int.MaxValue || (long)width * height > MostPixels)
         {
-            throw new LatentBridgeException($"The PNG file says it has {width}x{height} pixels; 1 to {MostPixels} pixels can be read. Make it smaller first.");
+            throw new LatentBridgeException(
+                $"The PNG file says it has {width}x{height} pixels; 1 to {MostPixels} pixels can be read. Make it smaller first.");
         }
 
         int depth = content[8], color = content[9];
@@ -46,7 +47,8 @@ readonly record struct PngHeader(int Width, int Height, int Depth, PngColorType 
         if (!known || content[10] != 0 || content[11] != 0 || content[12] > 1)
         {
             throw new LatentBridgeException(
-                $"The PNG file's IHDR has depth {depth}, colour type {color}, compression {content[10]}, filter {content[11]}, interlace {content[12]}; the PNG specification knows no such kind.");
+                $"The PNG file's IHDR has depth {depth}, colour type {color}, compression {content[10]}, filter {content[11]}, "
+                + $"interlace {content[12]}; the PNG specification knows no such kind.");
         }
 
         return new PngHeader((int)width, (int)height, depth, (PngColorType)color, content[12] == 1);

@@ -16,10 +16,12 @@ sealed class PngPixels
         _header = header;
         _palette = palette ?? [];
         _transparency = transparency ?? [];
-        if (header.ColorType == PngColorType.Palette && (_palette.Length is 0 or > 768 || _palette.Length % 3 != 0 || _transparency.Length > _palette.Length / 3))
+        if (header.ColorType == PngColorType.Palette
+            && (_palette.Length is 0 or > 768 || _palette.Length % 3 != 0 || _transparency.Length > _palette.Length / 3))
         {
             throw new LatentBridgeException(
-                $"The PNG file is damaged: its palette has {_palette.Length} bytes and its transparency {_transparency.Length}; expected 3 to 768 in threes, and one a colour.");
+                $"The PNG file is damaged: its palette has {_palette.Length} bytes and its transparency {_transparency.Length}; "
+                + $"expected 3 to 768 in threes, and one a colour.");
         }
 
         bool keyed = header.ColorType is PngColorType.Grey or PngColorType.Rgb && transparency is not null;
@@ -27,7 +29,8 @@ sealed class PngPixels
         {
             if (_transparency.Length != 2 * header.Samples)
             {
-                throw new LatentBridgeException($"The PNG file is damaged: its transparent colour has {_transparency.Length} bytes, expected {2 * header.Samples}.");
+                throw new LatentBridgeException(
+                    $"The PNG file is damaged: its transparent colour has {_transparency.Length} bytes, expected {2 * header.Samples}.");
             }
 
             for (int i = 0; i < header.Samples; i++)
@@ -36,7 +39,9 @@ sealed class PngPixels
             }
         }
 
-        bool alpha = keyed || header.ColorType is PngColorType.GreyAlpha or PngColorType.Rgba || (header.ColorType == PngColorType.Palette && _transparency.Length > 0);
+        bool alpha = keyed
+            || header.ColorType is PngColorType.GreyAlpha or PngColorType.Rgba
+            || (header.ColorType == PngColorType.Palette && _transparency.Length > 0);
         Channels = alpha ? 4 : header.ColorType == PngColorType.Grey ? 1 : 3;
     }
 

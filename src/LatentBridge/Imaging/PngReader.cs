@@ -47,18 +47,21 @@ public static class PngReader
             }
             else if ((chunks.Type[0] & 0x20) == 0)
             {
-                throw new LatentBridgeException($"The PNG file has a critical chunk {chunks.Name} that this reader does not know. Save it again as an ordinary PNG.");
+                throw new LatentBridgeException(
+                    $"The PNG file has a critical chunk {chunks.Name} that this reader does not know. Save it again as an ordinary PNG.");
             }
         }
 
         if (!ended || data.Length == 0)
         {
-            throw new LatentBridgeException($"The PNG file is truncated: it has no {(ended ? "IDAT" : "IEND")}. Copy or download it again.");
+            throw new LatentBridgeException(
+                $"The PNG file is truncated: it has no {(ended ? "IDAT" : "IEND")}. Copy or download it again.");
         }
 
         if (header.RowLength(header.Width) * (long)header.Height > (data.Length + 64) * MostExpansion)
         {
-            throw new LatentBridgeException($"The PNG file says it has {header.Width}x{header.Height} pixels, but its {data.Length} bytes of data cannot hold them.");
+            throw new LatentBridgeException(
+                $"The PNG file says it has {header.Width}x{header.Height} pixels, but its {data.Length} bytes of data cannot hold them.");
         }
 
         data.Position = 0;
@@ -93,7 +96,8 @@ public static class PngReader
         return new PngImage(header.Width, header.Height, pixels.Channels, picture);
     }
 
-    static void ReadPass(ZLibStream zlib, PngHeader header, PngPixels pixels, byte[] picture, int width, int left, int top, int stepX, int stepY)
+    static void ReadPass(
+        ZLibStream zlib, PngHeader header, PngPixels pixels, byte[] picture, int width, int left, int top, int stepX, int stepY)
     {
         int rowLength = header.RowLength(width);
         int pixel = Math.Max(1, header.BitsPerPixel / 8);
@@ -102,7 +106,8 @@ public static class PngReader
         {
             if (zlib.ReadAtLeast(current, current.Length, throwOnEndOfStream: false) < current.Length)
             {
-                throw new LatentBridgeException($"The PNG file is truncated: its data ends at row {y} of {header.Height}. Copy or download it again.");
+                throw new LatentBridgeException(
+                    $"The PNG file is truncated: its data ends at row {y} of {header.Height}. Copy or download it again.");
             }
 
             Unfilter(current[0], current.AsSpan(1), prior.AsSpan(1), pixel);

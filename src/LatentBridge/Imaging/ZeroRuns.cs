@@ -14,7 +14,10 @@ unsafe interface IRunSink
     void Match(int length);
 }
 
-/// <summary>Splits residuals into literals and runs of zeros, the only matches this encoder looks for: flat areas are zero after any filter, repeated rows after Up.</summary>
+/// <summary>
+/// Splits residuals into literals and runs of zeros, the only matches this encoder looks for: flat areas are zero after any filter,
+/// repeated rows after Up.
+/// </summary>
 /// <remarks>
 /// The row is looked at in blocks of 64 bytes, each as a mask of its zeros. A run begins where 16 zeros follow within a block, and goes on
 /// into the next blocks as far as it can. Photos have next to none, and then this costs one comparison and a few shifts a block.

@@ -38,6 +38,9 @@ public unsafe class PngKernelTests
         Assert.Equal(0x091E01DEu, Adler32.AppendScalar(Adler32.Start, "123456789"u8));
     }
 
+    /// <summary>Both sums near their modulus.</summary>
+    const uint Begun = 65520 | (65519u << 16);
+
     [Fact]
     public void Adler_at_every_width_equals_the_reference()
     {
@@ -46,12 +49,12 @@ public unsafe class PngKernelTests
         {
             Array.Clear(bytes);
             bytes.AsSpan(0, length).Fill(255);
-            uint expected = Adler32.AppendScalar(0xFFF0FFF0 % 65521 | (65520u << 16), bytes.AsSpan(0, length));
+            uint expected = Adler32.AppendScalar(Begun, bytes.AsSpan(0, length));
             foreach (KernelWidth width in Kernel.Supported)
             {
                 fixed (byte* start = bytes)
                 {
-                    Assert.Equal(expected, Adler32.Append(width, 0xFFF0FFF0 % 65521 | (65520u << 16), start, length));
+                    Assert.Equal(expected, Adler32.Append(width, Begun, start, length));
                 }
             }
         }
@@ -85,7 +88,8 @@ public unsafe class PngKernelTests
 
                         PngFilter.Apply(KernelWidth.Scalar, PngFilterKind.Paeth, current, prior, expected, 1, Length);
                         PngFilter.Apply(width, PngFilterKind.Paeth, current, prior, actual, 1, Length);
-                        Assert.True(new ReadOnlySpan<byte>(expected, Length).SequenceEqual(new ReadOnlySpan<byte>(actual, Length)), $"{width}, b {b}, c {c}");
+                        bool same = new ReadOnlySpan<byte>(expected, Length).SequenceEqual(new ReadOnlySpan<byte>(actual, Length));
+                        Assert.True(same, $"{width}, b {b}, c {c}");
                     }
                 }
             }

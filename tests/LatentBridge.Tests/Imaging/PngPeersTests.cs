@@ -6,7 +6,9 @@ namespace LatentBridge.Tests.Imaging;
 /// <summary>What we write, read by others.</summary>
 public sealed class PngPeersTests : IDisposable
 {
-    /// <summary>Arguments: files; prints for each the size, mode, number of frames, delay and the sum of all bytes of the last frame.</summary>
+    /// <summary>
+    /// Arguments: files; prints for each the size, mode, number of frames, delay and the sum of all bytes of the last frame.
+    /// </summary>
     const string PillowScript = """
         import sys
         from PIL import Image

@@ -147,7 +147,16 @@ public class PngReaderTests
         return file[..new PngEncoder().Encode(pixels, 20, 20, 3, file)];
     }
 
-    static byte[] Build(uint width, uint height, int depth, int color, byte[] raw, (string Type, byte[] Content)? first = null, (string Type, byte[] Content)? second = null, int interlace = 0, byte[]? data = null)
+    static byte[] Build(
+        uint width,
+        uint height,
+        int depth,
+        int color,
+        byte[] raw,
+        (string Type, byte[] Content)? first = null,
+        (string Type, byte[] Content)? second = null,
+        int interlace = 0,
+        byte[]? data = null)
     {
         using var file = new MemoryStream();
         file.Write(PngChunks.Signature);
