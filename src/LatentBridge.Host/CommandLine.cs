@@ -59,6 +59,7 @@ static class CommandLine
         DemoCommand.Create(terminal),
         DoctorCommand.Create(terminal),
         BenchCommand.Create(terminal),
+        QualityCommand.Create(terminal),
         new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
     };
 

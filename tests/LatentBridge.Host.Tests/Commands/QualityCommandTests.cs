@@ -1,0 +1,58 @@
+using System.Text.Json;
+
+namespace LatentBridge.Host.Tests.Commands;
+
+public sealed class QualityCommandTests : IDisposable
+{
+    readonly CommandRun _run = new();
+
+    public void Dispose() => _run.Dispose();
+
+    static string TestData(params string[] path)
+    {
+        string file = Path.Combine([Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") ?? Path.Combine(CommandRun.Root, "..", "shared"), .. path]);
+        if (!Path.Exists(file))
+        {
+            Assert.Skip($"No test data: {file} is not there.");
+        }
+
+        return file;
+    }
+
+    [Theory]
+    [InlineData("SD15")]
+    [InlineData("Flux")]
+    public void The_default_decoder_is_well_above_the_linear_map_of_uis(string format)
+    {
+        int exitCode = _run.Run("quality", TestData("images", "kodim04.png"), "--format", format, "--models", TestData("models"), "--json");
+
+        Assert.Equal((ExitCode.Done, ""), (exitCode, _run.Error));
+        using JsonDocument rows = JsonDocument.Parse(_run.Output);
+        Assert.InRange(Row("tiny", 8).GetProperty("psnr").GetDouble(), Row("latent2rgb:comfyui", 8).GetProperty("psnr").GetDouble() + 10, 60);
+        Assert.InRange(Row("tiny", 8).GetProperty("ssim").GetDouble(), Row("latent2rgb:comfyui", 8).GetProperty("ssim").GetDouble(), 1);
+        Assert.InRange(Row("tiny", 8).GetProperty("ciede2000").GetDouble(), 0, Row("latent2rgb:comfyui", 8).GetProperty("ciede2000").GetDouble());
+        Assert.InRange(Row("taesd-half", 2).GetProperty("psnr").GetDouble(), 28, 60);
+
+        JsonElement Row(string decoder, int divisor) => Assert.Single(
+            rows.RootElement.EnumerateArray(), row => row.GetProperty("decoder").GetString() == decoder && row.GetProperty("divisor").GetInt32() == divisor);
+    }
+
+    [Fact]
+    public void Without_taesd_it_says_what_is_missing()
+    {
+        // No picture is read before it is known that there is something to compare with.
+        File.WriteAllBytes(Path.Combine(_run.Folder, "a.png"), []);
+        Assert.Equal(ExitCode.Usage, _run.Run("quality", _run.Folder, "--format", "Wan21"));
+        Assert.Contains("Wan21: left out, no TAESD decoder and encoder", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("--models", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_not_there_is_named()
+    {
+        Assert.Equal(ExitCode.Usage, _run.Run("quality", "/no/such/folder"));
+        Assert.Contains("/no/such/folder", _run.Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, _run.Run("quality", _run.Folder));
+        Assert.Contains("no PNG", _run.Error, StringComparison.Ordinal);
+    }
+}
