@@ -72,7 +72,7 @@ class _Frame:
 class _Stream:
     """One place where previews are shown. Runs follow one another on it."""
 
-    __slots__ = ("number", "run", "live", "fresh", "begin", "choice", "waiting", "held", "latest", "lost_step", "sent")
+    __slots__ = ("number", "run", "live", "fresh", "begin", "options", "choice", "waiting", "held", "latest", "lost_step", "sent")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -80,6 +80,7 @@ class _Stream:
         self.live = False  # begun, not yet ended or cancelled
         self.fresh = True  # nothing of the run was submitted yet
         self.begin: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
         self.choice = tensors.Choice()
         self.waiting: deque[_Frame] = deque(maxlen=1)
         self.held: _Frame | None = None
@@ -94,8 +95,8 @@ class _Stream:
 class Bridge:
     """A bridge to one host, which is started at the first use and restarted when it fails.
 
-    ``on_preview`` is called on a thread of the bridge with each ``Preview``; a slow one delays later previews and nothing
-    else. ``host`` is the host's path, or a whole command (default: found by ``host_locator``), ``models`` are more folders to look
+    ``on_preview`` is called on a thread of the bridge with each ``Preview`` of a run that is going on (it may end while the
+    callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``host`` is the host's path, or a whole command (default: found by ``host_locator``), ``models`` are more folders to look
     for weights in. ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
 
     ``patience`` is the silence in seconds after which a host counts as hung, ``attempts`` how many failures in a row
@@ -136,7 +137,8 @@ class Bridge:
         self._mapping: Mapping | None = None
         self._connection: Connection | None = None
         self._decodes: deque[tuple[_Frame, dict[str, Any], SimpleQueue[Any]]] = deque()
-        self._begun: dict[int, int] = {}
+        self._greeted = False
+        self._begun: dict[int, dict[str, Any]] = {}
         self._failures = 0
         self._not_before = 0.0
         self._wanted = False
@@ -184,8 +186,8 @@ class Bridge:
             if step < 0 or total < 0 or run < 0:
                 raise ValueError(f"run {run}, step {step} of {total}; expected numbers of at least 0")
             flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
-            header = LatentHeader(next(self._sequence), run, stream, step, total, flags,
-                             source.element_type, source.axes, source.length)
+            header = LatentHeader(
+                next(self._sequence), run, stream, step, total, flags, source.element_type, source.axes, source.length)
             if not self._fill_slot(source, header, started):
                 self._keep(state, source, header, started)
             state.fresh = False
@@ -200,8 +202,11 @@ class Bridge:
     ) -> None:
         """Begins a run on a stream and starts the host if need be. Options hold for this run, over those of ``configure``."""
         protocol.check_options(options)
-        if self._off is None:
-            self._begin(stream, run, latent_format, space, options)
+        try:
+            if self._off is None:
+                self._begin(stream, run, latent_format, space, options)
+        except Exception as error:
+            self._refuse(error)
 
     def end(self, *, run: int, stream: int = 0) -> None:
         """The run is over: nothing of it is shown any more."""
@@ -260,6 +265,7 @@ class Bridge:
         """Takes up work again after giving up: the next latent starts a host. Does nothing while the bridge works."""
         if self._off is not None:
             self.close()
+            self._actions = SimpleQueue()
             self._failures, self._not_before, self._thread, self._off = 0, 0.0, None, None
             self._latent_limit = protocol.MAXIMUM_NUMBER
             self._said.clear()
@@ -270,7 +276,7 @@ class Bridge:
         protocol.check_options(options)
         self._options = {**self._options, **options}
         for state in tuple(self._streams.values()):
-            state.choice = _choice(self._options)
+            state.choice = _choice({**self._options, **state.options})
         self._post(self._configure)
 
     def status(self, timeout: float = 1.0) -> dict[str, Any]:
@@ -310,9 +316,9 @@ class Bridge:
         answer: SimpleQueue[Any] = SimpleQueue()
         self._post(self._want_decode, (_Frame(source, header, buffer, time.perf_counter_ns()), params, answer))
         try:
-            found = answer.get(timeout=timeout)
+            found = answer.get(timeout=timeout if self._off is None else 0.0)
         except Empty:
-            found = f"no picture within {timeout:g} s"
+            found = self._off or f"no picture within {timeout:g} s"
         if isinstance(found, Preview):
             return found
         raise BridgeError(str(found))
@@ -376,14 +382,14 @@ class Bridge:
         self._post(self._want)
 
     def _begin(self, stream: int, run: int, latent_format: str | None, space: str, options: dict[str, Any]) -> _Stream:
-        chosen = {**self._options, **options}
-        begin = {"stream": stream, "run": run, "format": latent_format, "space": space, **_for_host(chosen)}
+        begin = {"stream": int(stream), "run": int(run), "format": latent_format, "space": space, **_for_host(options)}
         state = self._streams.setdefault(stream, _Stream(stream))
         if run < state.run or (run == state.run and not state.live):
             raise ValueError(f"run {run} of stream {stream} is over, the last was {state.run}; number runs upwards")
-        state.choice, state.begin, state.lost_step, state.fresh = _choice(chosen), begin, -1, True
+        state.begin, state.options, state.choice = begin, options, _choice({**self._options, **options})
+        state.lost_step, state.fresh = -1, True
         state.run, state.live = run, True
-        self._post(self._send_begin, state, run)
+        self._post(self._send_begin, state)
         return state
 
     def _leave(self, method: str, stream: int, run: int) -> None:
@@ -414,8 +420,9 @@ class Bridge:
         if self._thread is None:
             with self._thread_guard:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._work, name="latentbridge", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._work, name="latentbridge", daemon=True)
+                    thread.start()
+                    self._thread = thread
 
     # --- the bridge thread -------------------------------------------------------------------------------------------
 
@@ -449,7 +456,8 @@ class Bridge:
                 return left
             self._connect()
             return 0.0
-        polling = connection.mapping is not None and self._send_waiting(connection, connection.mapping)
+        mapping = self._mapping
+        polling = mapping is not None and mapping is connection.mapping and self._send_waiting(connection, mapping)
         try:
             pause = connection.tick()
         except SharedMemoryError as error:
@@ -468,12 +476,12 @@ class Bridge:
 
     def _show_mapping(self, connection: Connection) -> None:
         """Shows the samplers a new mapping, or that there is none; a host that has just attached hears of options and runs first."""
-        if not self._begun:
-            self._begun[-1] = 0
+        if not self._greeted:
+            self._greeted = True
             if self._options:
                 connection.ask("configure", self._configured, **_for_host(self._options))
             for state in tuple(self._streams.values()):
-                self._send_begin(state, state.run)
+                self._send_begin(state)
         with self._arrived:
             self._mapping = connection.mapping
             self._arrived.notify_all()
@@ -487,6 +495,7 @@ class Bridge:
             for frame in tuple(state.waiting):
                 self._measure(frame)
         geometry = protocol.Geometry.of(self._latent_capacity, self._image_capacity)
+        self._greeted = False
         self._begun.clear()
         self._counts["hosts"] += 1
         try:
@@ -552,18 +561,19 @@ class Bridge:
     def _want_decode(self, decode: tuple[_Frame, dict[str, Any], SimpleQueue[Any]]) -> None:
         self._wanted = True
         self._decodes.append(decode)
+        if self._off is not None:
+            decode[2].put(self._off)
 
-    def _send_begin(self, state: _Stream, run: int) -> None:
+    def _send_begin(self, state: _Stream) -> None:
         self._wanted = True
-        connection = self._connection
-        if connection is None or not self._begun or not state.shows(run) or self._begun.get(state.number) == run:
-            return
-        self._begun[state.number] = run
-        connection.send(protocol.notification("begin", **state.begin))
+        begin, connection = state.begin, self._connection
+        if connection is not None and self._greeted and state.live and self._begun.get(state.number) is not begin:
+            self._begun[state.number] = begin
+            connection.send(protocol.notification("begin", **begin))
 
     def _send_leave(self, method: str, state: _Stream, run: int) -> None:
         connection = self._connection
-        if connection is not None and self._begun.get(state.number) == run:
+        if connection is not None and self._begun.get(state.number, {}).get("run") == run:
             connection.send(protocol.notification(method, stream=state.number, run=run))
 
     def _submit(self, mapping: Mapping, slot: int, header: LatentHeader, started: int) -> None:
@@ -575,6 +585,7 @@ class Bridge:
             mapping.free.append(slot)
             self._counts["replaced"] += 1
         else:
+            self._send_begin(state)  # its own action may still stand behind this one
             state.sent = header.sequence
             self._submitted_at[header.sequence] = started
             connection.submit(slot, header.sequence)
@@ -650,7 +661,7 @@ class Bridge:
             connection.grow(self._latent_capacity, needed)
 
     def _configure(self) -> None:
-        if (connection := self._connection) is not None and self._begun:
+        if (connection := self._connection) is not None and self._greeted:
             connection.ask("configure", self._configured, **_for_host(self._options))
 
     def _configured(self, _: Any, error: dict[str, Any] | None) -> None:

@@ -74,14 +74,14 @@ class Connection:
         self._memory = SharedMemory()
         self._process: HostProcess | None = None
         try:
-            self._current = self._memory.map(geometry)
             descriptors = () if self._memory.descriptor is None else (self._memory.descriptor,)
             self._process = HostProcess(command, descriptors, self._heard, self._gone)
+            self.ask("hello", self._on_hello, protocol=protocol.VERSION, protocolMinimum=protocol.MINIMUM_VERSION,
+                     process=os.getpid(), **hello)
+            self._current = self._memory.map(geometry)  # takes some 10 ms, while the host starts
         except BaseException:
-            self._memory.close()
+            self.end(0)
             raise
-        self.ask("hello", self._on_hello, protocol=protocol.VERSION, protocolMinimum=protocol.MINIMUM_VERSION,
-                 process=os.getpid(), **hello)
 
     # --- for the bridge thread ---
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from latentbridge import Bridge, host_locator
 
 FAKE_HOST = Path(__file__).parent / "fakes" / "fake_host.py"
-QUICK = {"patience": 2.0, "start_patience": 3.0, "back_off": 0.01, "attempts": 3}
+QUICK = {"patience": 2.0, "start_patience": 15.0, "back_off": 0.01, "attempts": 3}
 
 
 def latent(*axes, start=0.0):

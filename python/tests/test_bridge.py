@@ -175,8 +175,7 @@ class Asking(BridgeTestCase):
         self.assertEqual(preview.data, digest(memoryview(bytearray(b"".join(map(lambda v: __import__("struct").pack("<f", v), chosen))))))
         status = bridge.status()["host"]
         self.assertEqual(status["options"], {"size": 256, "batch": "first"})
-        self.assertEqual(status["begun"], [{"stream": 0, "run": 1, "format": "Wan21", "space": "sampler", "size": 256,
-                                            "batch": "first", "decoder": "tiny"}])
+        self.assertEqual(status["begun"], [{"stream": 0, "run": 1, "format": "Wan21", "space": "sampler", "decoder": "tiny"}])
 
     def test_configure_holds_at_once_and_checks(self):
         bridge = self.bridge()
@@ -185,6 +184,28 @@ class Asking(BridgeTestCase):
         self.assertEqual(bridge.status()["host"]["options"], {"size": 512})
         with self.assertRaisesRegex(ValueError, "unknown option 'sise'"):
             bridge.configure(sise=3)
+
+    def test_a_host_started_anew_hears_of_options_and_runs_again(self):
+        bridge = self.bridge(size=100)
+        bridge.begin(run=1, latent_format="SDXL", decoder="tiny")
+        self.show(bridge, run=1)
+        bridge.configure(size=200)
+        bridge._connection.kill()
+        until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=1) and bridge.wait(run=1, step=1, timeout=0.3))
+        status = bridge.status()
+        self.assertEqual(status["hosts"], 2)
+        self.assertEqual(status["host"]["options"], {"size": 200})
+        self.assertEqual(status["host"]["begun"], [{"stream": 0, "run": 1, "format": "SDXL", "space": "sampler", "decoder": "tiny"}])
+
+    def test_a_runs_first_latent_never_overtakes_its_begin(self):
+        bridge = self.bridge("slow=2")
+        for run in range(60):
+            bridge.begin(run=run, latent_format="SDXL")
+            for step in range(6):
+                bridge.submit(latent(1, 4, 8, 8), run=run, step=step)
+        bridge.wait(run=59, step=5, timeout=20)
+        seen = bridge.status()["host"]["runs"]
+        self.assertEqual(seen, sorted(seen))
 
     def test_decode_waits_for_its_picture(self):
         bridge = self.bridge()

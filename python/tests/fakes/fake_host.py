@@ -39,6 +39,7 @@ class FakeHost:
         self.images: list[int] = []
         self.unsent: list[tuple] = []
         self.begun: list[dict] = []
+        self.runs: list[tuple[int, str]] = []
         self.seen: list[str] = []
         self.options: dict = {}
 
@@ -85,10 +86,11 @@ class FakeHost:
 
     def status(self, identifier: int, params: dict) -> None:
         say(id=identifier, result={"protocol": 1, "host": "fake", "generation": self.generation, "begun": self.begun,
-                                   "options": self.options, "seen": self.seen, "freeImages": len(self.images)})
+                                   "options": self.options, "seen": self.seen, "freeImages": len(self.images), "runs": self.runs})
 
     def begin(self, identifier: None, params: dict) -> None:
         self.begun.append(params)
+        self.runs.append((params["run"], "begin"))
 
     def end(self, identifier: None, params: dict) -> None:
         pass
@@ -105,6 +107,7 @@ class FakeHost:
         offset = self.geometry.latent_offset(slot)
         header = protocol.read_latent_header(self.memory, offset, self.geometry, self.generation)
         assert header.sequence == params["sequence"]
+        self.runs.append((header.run, "submit"))
         digest = self.digest(offset, header)
         if "keep-slots" not in QUIRKS:
             tell("released", slot=slot, sequence=header.sequence)
