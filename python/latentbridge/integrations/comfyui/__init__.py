@@ -1,0 +1,29 @@
+"""ComfyUI: every sampler's preview made by LatentBridge. The pack's root ``__init__.py`` calls ``install`` once.
+
+Where things are: ``hook`` takes over ``latent_preview.get_previewer``, ``sampling`` is one sampling's way from latent to
+picture, ``delivery`` brings pictures to the page, ``settings`` and ``routes`` talk with the settings page.
+"""
+
+from __future__ import annotations
+
+import logging
+
+log = logging.getLogger("latentbridge")
+
+
+def install() -> bool:
+    """Hooks LatentBridge into the ComfyUI this process runs; False, with one log line, in one that has no place for it."""
+    try:
+        from . import routes
+        from .hook import Hook
+        from .pack import Pack
+    except ImportError as error:
+        log.warning("LatentBridge: this ComfyUI is not supported (%s); its own previews go on. 0.3.45 or newer is needed", error)
+        return False
+    pack = Pack()
+    hook = Hook(pack)
+    hook.install()
+    routes.add(pack, hook)
+    if (trouble := pack.trouble()) is not None:
+        log.warning("LatentBridge: ComfyUI's own previews go on: %s", trouble)
+    return True

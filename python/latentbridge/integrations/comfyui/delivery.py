@@ -1,0 +1,156 @@
+"""From a finished picture to the page: at most one message of ours in ComfyUI's queue, the newest picture next.
+
+Design notes. ComfyUI encodes and sends on its event loop, one message after another and for all clients. A picture of ours is
+encoded already, so all that is left there is one copy (``Frame.save``). Whether the node still runs is checked on the loop in the
+same callback that queues the message: what the node's end sends is queued later, so a picture can never cover a result.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any, NamedTuple
+
+from comfy_api import feature_flags
+from comfy_execution.progress import get_progress_state
+from comfy_execution.utils import get_executing_context
+from protocol import BinaryEventTypes
+from server import PromptServer
+
+from ...preview import Preview
+
+JPEG_QUALITY = 85
+LOST_AFTER_SECONDS = 5.0
+_LOOPBACK = ("127.", "::1", "::ffff:127.")
+
+
+class Frame:
+    """An encoded picture in an image's clothes: enough for core, which only calls ``save``; any other attribute is
+    that of the decoded PIL image, for packs that look closer."""
+
+    mode = "RGB"
+
+    def __init__(self, data: bytes, format: str, size: tuple[int, int], step: int) -> None:
+        self.data, self.format, self.size, self.step = data, format, size, step
+        self.width, self.height = size
+        self.on_save: Any = None
+
+    @classmethod
+    def of(cls, preview: Preview, encoding: str) -> Frame:
+        """Encodes with Pillow, on the calling thread, what the host gave as raw pixels."""
+        size = (preview.width, preview.height)
+        data = preview.data
+        if preview.encoding == "rgb24":
+            from PIL import Image
+
+            file = io.BytesIO()
+            Image.frombuffer("RGB", size, data, "raw", "RGB", 0, 1).save(file, format=encoding.upper(), quality=JPEG_QUALITY)
+            data = file.getvalue()
+        else:
+            encoding = preview.encoding
+        return cls(data, encoding.upper(), size, preview.step)
+
+    def for_core(self) -> tuple[str, Frame, None]:
+        """The tuple that core sends. It knows JPEG and PNG; browsers look at the bytes, so WebP goes as JPEG."""
+        return ("PNG" if self.format == "PNG" else "JPEG", self, None)
+
+    def save(self, file: Any, format: str | None = None, **options: Any) -> None:
+        """Writes the bytes; in another format, or to a file's name, whatever the decoded picture's ``save`` does."""
+        if hasattr(file, "write") and (format is None or format == self.for_core()[0]):
+            file.write(self.data)
+        else:
+            self._image.save(file, format, **options)
+        if self.on_save is not None:
+            self.on_save()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_image":
+            from PIL import Image
+
+            self._image = image = Image.open(io.BytesIO(self.data))
+            image.load()
+            return image
+        if name.startswith("__") and name != "__array_interface__":
+            raise AttributeError(name)
+        return getattr(self._image, name)
+
+
+class Destination(NamedTuple):
+    """Where the pictures of one node's run go. Read on the sampler's thread: others have no context, and flags go with the socket."""
+
+    server: Any
+    client: str | None
+    with_metadata: bool
+    prompt_id: str | None
+    node_id: str
+    metadata: dict[str, Any]
+
+    @classmethod
+    def here(cls) -> Destination:
+        """The node that runs on this thread."""
+        server = PromptServer.instance
+        context = get_executing_context()
+        prompt_id, node_id = (context.prompt_id, context.node_id) if context else (server.last_prompt_id, server.last_node_id)
+        graph = get_progress_state().dynprompt
+        metadata = {
+            "node_id": node_id, "prompt_id": prompt_id, "display_node_id": graph.get_display_node_id(node_id),
+            "parent_node_id": graph.get_parent_node_id(node_id), "real_node_id": graph.get_real_node_id(node_id),
+        }
+        flagged = feature_flags.supports_feature(server.sockets_metadata, server.client_id, "supports_preview_metadata")
+        return cls(server, server.client_id, flagged, prompt_id, node_id, metadata)
+
+    def is_watched(self, without_client: bool) -> bool:
+        """Whether anybody would get a picture; without a client every open page does."""
+        sockets = self.server.sockets
+        return self.client in sockets if self.client is not None else bool(sockets) and without_client
+
+    def is_local(self) -> bool:
+        """Whether the client is on this machine."""
+        socket = self.server.sockets.get(self.client)
+        peer = socket.get_extra_info("peername") if socket is not None else None
+        return bool(peer) and str(peer[0]).startswith(_LOOPBACK)
+
+    def is_running(self) -> bool:
+        state = get_progress_state()
+        node = state.nodes.get(self.node_id)
+        return state.prompt_id == self.prompt_id and node is not None and node["state"].value == "running"
+
+    def message(self, frame: Frame) -> tuple[Any, Any, str | None]:
+        """What goes into the server's queue."""
+        if self.with_metadata:
+            return BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (frame.for_core(), dict(self.metadata)), self.client
+        return BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, frame.for_core(), self.client
+
+
+class Outbox:
+    """Pictures on their way out. ``put`` from any thread; everything else runs on the server's loop."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._waiting: tuple[Frame, Destination] | None = None
+        self._queued_at = 0.0  # 0: none of ours is in the server's queue
+        self.sent = self.replaced = self.late = 0
+
+    def put(self, frame: Frame, destination: Destination) -> None:
+        """Shows a picture as soon as the last one is out, in place of one that still waits."""
+        self._server.loop.call_soon_threadsafe(self._take, frame, destination)
+
+    def _take(self, frame: Frame, destination: Destination) -> None:
+        self.replaced += self._waiting is not None
+        self._waiting = (frame, destination)
+        if not self._queued_at or time.monotonic() - self._queued_at > LOST_AFTER_SECONDS:
+            self._queue()
+
+    def _queue(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        self._queued_at = 0.0
+        if waiting is None:
+            return
+        frame, destination = waiting
+        if not destination.is_running():
+            self.late += 1
+            return
+        frame.on_save = self._queue
+        self._queued_at = time.monotonic()
+        self._server.messages.put_nowait(destination.message(frame))
+        self.sent += 1

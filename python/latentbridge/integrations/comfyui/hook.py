@@ -1,0 +1,192 @@
+"""The hook: ``latent_preview.get_previewer`` and ``prepare_callback``, wrapped.
+
+Design notes. A previewer of ours may give None and show its picture later. Only core's own callback understands that, so two
+marks are kept on the sampler's thread: core prepares a callback (only then is a previewer of ours handed out), and core's
+callback runs (only then is the fast way taken). Everybody else gets what core would have given.
+
+Other packs wrap the same function. A previewer that is not core's own is theirs and stays; one of ours that they look into
+has core's attributes (``taesd``, ``latent_rgb_factors``...), made when they are asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import latent_preview
+from comfy.cli_args import LatentPreviewMethod, args
+from server import PromptServer
+
+from .pack import Pack
+from .sampling import Sampling
+
+log = logging.getLogger("latentbridge")
+
+
+class _Here(threading.local):
+    """What core is doing on this thread."""
+
+    preparing = False
+    step = -1
+    total = 0
+
+
+_here = _Here()
+
+
+class Previewer(latent_preview.LatentPreviewer):
+    """Previews of one sampling. Looks like the core previewer it stands for, which is built only if somebody asks for it."""
+
+    def __init__(self, sampling: Sampling, make_core: Callable[[], Any], latent_format: Any) -> None:
+        self._sampling = sampling
+        self._make_core = make_core
+        self._latent_format = latent_format
+
+    def decode_latent_to_preview_image(self, preview_format: str, x0: Any) -> Any:
+        if _here.step >= 0:
+            try:
+                if self._sampling.takes():
+                    return self._sampling.show(x0, _here.step, _here.total)
+            except Exception as error:
+                self._sampling.refuse(error)
+            core = self._core
+            return core.decode_latent_to_preview_image(preview_format, x0) if core is not None else None
+        return self._stand_in.decode_latent_to_preview_image(preview_format, x0)
+
+    def decode_latent_to_preview(self, x0: Any) -> Any:
+        return self._stand_in.decode_latent_to_preview(x0)
+
+    @functools.cached_property
+    def _core(self) -> Any:
+        """What core shows by itself; None where it shows nothing."""
+        return self._make_core()
+
+    @functools.cached_property
+    def _stand_in(self) -> Any:
+        """The same for other packs, which ask because they got a previewer: where core shows nothing, latent2rgb if it can be."""
+        names = ("latent_rgb_factors", "latent_rgb_factors_bias", "latent_rgb_factors_reshape")
+        found = {name: value for name in names if (value := getattr(self._latent_format, name, None)) is not None}
+        return self._core or (latent_preview.Latent2RGBPreviewer(**found) if names[0] in found else None)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._stand_in, name)
+
+
+class Hook:
+    """Our two wrappers in ``latent_preview``, put in place by ``install`` and looked after at each prompt."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+        self._core = _innermost(latent_preview.get_previewer)
+        self._get: Callable[..., Any] | None = None
+        self._prepare: Callable[..., Any] | None = None
+
+    def install(self) -> None:
+        self._wrap()
+        PromptServer.instance.add_on_prompt_handler(self._at_prompt)
+
+    def uninstall(self) -> None:
+        """Takes the wrappers out where they are outermost; where another pack wraps them they let everything through."""
+        self._pack.close()
+        for name, ours in (("get_previewer", self._get), ("prepare_callback", self._prepare)):
+            if ours is not None and getattr(latent_preview, name) is ours:
+                setattr(latent_preview, name, ours.__wrapped__)
+
+    def chain(self) -> list[str]:
+        """The modules that ``get_previewer`` goes through, outermost first."""
+        names, function = [], latent_preview.get_previewer
+        while function is not None:
+            names.append(getattr(function, "__module__", None) if function is not self._get else "latentbridge")
+            function = getattr(function, "__wrapped__", None)
+        return names
+
+    def _wrap(self) -> None:
+        inner = latent_preview.get_previewer
+
+        @functools.wraps(inner)
+        def get_previewer(device: Any, latent_format: Any, *arguments: Any, **named: Any) -> Any:
+            make = functools.partial(inner, device, latent_format, *arguments, **named)
+            return self._choose(make, device, latent_format) if _here.preparing else make()
+
+        self._get = latent_preview.get_previewer = get_previewer
+
+        if _is_wrapped_by(latent_preview.prepare_callback, self._prepare):
+            return
+        prepare = latent_preview.prepare_callback
+
+        @functools.wraps(prepare)
+        def prepare_callback(*arguments: Any, **named: Any) -> Any:
+            _here.preparing = True
+            try:
+                callback = prepare(*arguments, **named)
+            finally:
+                _here.preparing = False
+
+            @functools.wraps(callback)
+            def marked(step: int, x0: Any, x: Any, total_steps: int, *more: Any, **named: Any) -> Any:
+                _here.step, _here.total = int(step), int(total_steps or 0)
+                try:
+                    return callback(step, x0, x, total_steps, *more, **named)
+                finally:
+                    _here.step = -1
+
+            return marked
+
+        self._prepare = latent_preview.prepare_callback = prepare_callback
+
+    def _choose(self, make: Callable[[], Any], device: Any, latent_format: Any) -> Any:
+        """Our previewer, or what would be there without us."""
+        previewer = None
+        make_core = make
+        if make.func is not self._core:  # another pack is inside: only it knows what it makes
+            try:
+                previewer = make()
+            except Exception as error:
+                self._pack.say(f"another pack's get_previewer raised {error!r}; LatentBridge shows the previews")
+                make_core = functools.partial(self._core, device, latent_format)
+            else:
+                if previewer is not None and type(previewer).__module__ != latent_preview.__name__:
+                    return previewer
+                make_core = functools.partial(_same, previewer)
+        try:
+            wish = self._pack.wish(args.preview_method == LatentPreviewMethod.NoPreviews)
+            # a pack outside of us looks for latent2rgb's factors or a TAESD in what it gets; without factors it must get core's None
+            looked_into = latent_preview.get_previewer is not self._get
+            if wish is not None and not (looked_into and getattr(latent_format, "latent_rgb_factors", None) is None):
+                return Previewer(Sampling(self._pack, latent_format, wish), make_core, latent_format)
+        except Exception as error:
+            self._pack.say(f"a sampling keeps ComfyUI's own previews: {error!r}")
+        return make_core()
+
+    def _at_prompt(self, prompt: dict[str, Any]) -> dict[str, Any]:
+        """Called by the server for each prompt: puts the hook back where core undid it, and starts the host while the model loads."""
+        try:
+            if latent_preview.get_previewer is self._core:
+                self._wrap()
+            self._pack.warm_up(prompt)
+        except Exception as error:
+            self._pack.say(f"a prompt was not looked at: {error!r}")
+        return prompt
+
+
+def _same(previewer: Any) -> Any:
+    return previewer
+
+
+def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
+    return function
+
+
+def _is_wrapped_by(function: Any, ours: Any) -> bool:
+    while function is not None:
+        if function is ours:
+            return ours is not None
+        function = getattr(function, "__wrapped__", None)
+    return False

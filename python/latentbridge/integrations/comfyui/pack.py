@@ -1,0 +1,107 @@
+"""What the whole pack shares: the bridge, the settings, the sampling in progress, and the user's words about previews."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+from typing import Any
+
+import folder_paths
+from comfy.cli_args import args
+from comfy_execution.utils import get_executing_context
+from server import PromptServer
+
+from ... import host_locator
+from ...client import Bridge
+from ...preview import Preview
+from .delivery import Outbox
+from .settings import Settings
+
+log = logging.getLogger("latentbridge")
+
+
+class Pack:
+    """One for each ComfyUI process. ``settings`` is replaced as a whole, so that whoever holds one sees no half of a change."""
+
+    def __init__(self, **bridge: Any) -> None:
+        self.settings = Settings.load()
+        self.bridge = Bridge(on_preview=self._on_preview, models=_model_folders(), **bridge)
+        self.outbox = Outbox(PromptServer.instance)
+        self.sampling: Any = None
+        self.runs = itertools.count(1)
+        self.latest: Preview | None = None
+        self._said: set[str] = set()
+
+    def wish(self, shows_nothing: bool) -> str | None:
+        """What the user asked for: ``auto``, ``latent2rgb`` or ``taesd``; None for no preview of ours.
+
+        ``shows_nothing`` says whether ComfyUI itself would show nothing. That is its default, and who installed LatentBridge
+        wants previews: only a "none" that somebody wrote, on the command line or into the prompt, means none.
+        """
+        if not self.settings.enabled or self.bridge.off_reason is not None:
+            return None
+        asked = _method_of_prompt()
+        if asked is None and shows_nothing and not _none_on_command_line():
+            return "auto"
+        return None if shows_nothing else getattr(args.preview_method, "value", str(args.preview_method))
+
+    def change(self, values: dict[str, Any]) -> None:
+        """Takes new settings, effective at the next step; switching on takes up work again after the host was given up."""
+        self.settings = self.settings.changed(values)
+        if self.settings.enabled and self.bridge.off_reason is not None:
+            self.bridge.restart()
+
+    def warm_up(self, prompt: dict[str, Any]) -> None:
+        """Starts the host before the first latent comes."""
+        asked = (prompt.get("extra_data") or {}).get("preview_method")
+        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0 and self.bridge.off_reason is None:
+            self.bridge.start()
+
+    def trouble(self) -> str | None:
+        """Why there are no previews of ours, and what helps; None when all is well."""
+        if self.bridge.off_reason is not None:
+            return self.bridge.off_reason
+        return None if host_locator.find() is not None else f"no host was found; {host_locator.ADVICE}"
+
+    def say(self, text: str) -> None:
+        """Logs each kind of trouble once."""
+        if text not in self._said and len(self._said) < 50:
+            self._said.add(text)
+            log.warning("LatentBridge: %s", text)
+
+    def close(self) -> None:
+        self.bridge.close()
+
+    def _on_preview(self, preview: Preview) -> None:
+        self.latest = preview
+        if (sampling := self.sampling) is not None and sampling.run == preview.run:
+            sampling.arrived(preview)
+
+
+def _method_of_prompt() -> str | None:
+    """The running prompt's own ``preview_method``, None where it leaves that to the command line."""
+    context = get_executing_context()
+    for item in tuple(PromptServer.instance.prompt_queue.currently_running.values()):
+        if len(item) > 3 and isinstance(item[3], dict) and (context is None or item[1] == context.prompt_id):
+            method = item[3].get("preview_method")
+            return method if method in ("none", "auto", "latent2rgb", "taesd") else None
+    return None
+
+
+def _none_on_command_line() -> bool:
+    """Whether somebody wrote ``--preview-method none`` (argparse takes unambiguous beginnings of the name too)."""
+    words = sys.argv[1:]
+    for word, after in zip(words, [*words[1:], ""], strict=False):
+        name, _, value = word.partition("=")
+        if len(name) > len("--preview-") and "--preview-method".startswith(name):
+            return (value or after) == "none"
+    return False
+
+
+def _model_folders() -> list[str]:
+    """Where ComfyUI keeps TAESD files."""
+    try:
+        return [str(folder) for folder in folder_paths.get_folder_paths("vae_approx")]
+    except (AttributeError, KeyError):
+        return []

@@ -1,0 +1,131 @@
+"""One sampling of one node, from the latent in core's callback to the picture in the outbox."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+from typing import Any
+
+from comfy_execution.progress import ProgressHandler, add_progress_handler
+
+from ...preview import Preview
+from .delivery import Destination, Frame
+from .settings import Settings
+
+LAST_STEP_SECONDS = 0.05
+
+
+class Sampling:
+    """Runs on two threads: ``takes``, ``show`` and ``refuse`` on the sampler's, ``arrived`` on the bridge's.
+
+    The last step's picture goes the stock way: the sampler's thread waits for it, once and at most ``LAST_STEP_SECONDS``, and
+    hands it to core. It would come too late otherwise, and the page keeps the last picture it got.
+    """
+
+    def __init__(self, pack: Any, latent_format: Any, wish: str) -> None:
+        self._pack = pack
+        self._wish = wish
+        self._format = _format_id(latent_format)
+        self._settings: Settings | None = None
+        self._destination: Destination | None = None
+        self._shown_at = 0.0
+        self._turn = 0
+        self._encoding = "png"
+        self._awaited = -1  # the step that the sampler's thread waits for
+        self._latest: Frame | None = None
+        self._encoded = threading.Condition()
+        self.run = -1
+
+    def takes(self) -> bool:
+        """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
+        return self._pack.settings.enabled and self._pack.bridge.off_reason is None
+
+    def show(self, x0: Any, step: int, total: int) -> tuple[str, Frame, None] | None:
+        """Sends a step's latent on its way; the finished picture for the last step if it is there in time, else None."""
+        settings = self._pack.settings
+        if settings is not self._settings:
+            self._begin(settings)
+        is_last = 0 < total <= step + 1 and self._awaited < 0
+        if not (is_last or self._is_due(settings, step)) or not self._destination.is_watched(settings.api):
+            return None
+        if settings.batch == "turn" and x0.shape[0] > 1:
+            x0 = x0[self._turn % x0.shape[0]:][:1]
+            self._turn += 1
+        if is_last:
+            self._awaited = step
+        taken = self._pack.bridge.submit(x0, run=self.run, step=step, total=total)
+        return self._await(step) if taken and is_last else None
+
+    def refuse(self, error: Exception) -> None:
+        self._pack.say(f"a preview was left to ComfyUI: {error!r}")
+
+    def arrived(self, preview: Preview) -> None:
+        """A picture came. Called on the bridge's thread."""
+        frame = Frame.of(preview, self._encoding)
+        with self._encoded:
+            self._latest = frame
+            self._encoded.notify_all()
+        if not 0 <= self._awaited <= preview.step:
+            self._pack.outbox.put(frame, self._destination)
+
+    def end(self) -> None:
+        self._pack.bridge.end(run=self.run)
+
+    def _begin(self, settings: Settings) -> None:
+        """The first frame, or the first with new settings: the bridge counts it as a run of its own."""
+        if self._destination is None:
+            self._destination = Destination.here()
+            add_progress_handler(_NodeEnd(self._pack, self._destination.node_id))
+        self._encoding = settings.encoding(self._destination.is_local())
+        self._awaited = -1
+        self._latest = None
+        run = next(self._pack.runs)
+        self._pack.bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish, self._encoding))
+        self.run = run
+        self._pack.sampling = self
+        self._settings = settings
+
+    def _is_due(self, settings: Settings, step: int) -> bool:
+        now = time.monotonic()
+        due = step == 0 or (step % settings.every_steps == 0 and (now - self._shown_at) * 1000 >= settings.every_milliseconds)
+        if due:
+            self._shown_at = now
+        return due
+
+    def _await(self, step: int) -> tuple[str, Frame, None] | None:
+        end = time.monotonic() + LAST_STEP_SECONDS
+        if self._pack.bridge.wait(run=self.run, step=step, timeout=LAST_STEP_SECONDS) is not None:
+            with self._encoded:
+                self._encoded.wait_for(partial(self._has, step), max(0.0, end - time.monotonic()))
+        # From here on a late picture goes the other way. One that came before this line is in _latest.
+        self._awaited = 1 << 62
+        return self._latest.for_core() if self._has(step) else None
+
+    def _has(self, step: int) -> bool:
+        return self._latest is not None and self._latest.step >= step
+
+
+class _NodeEnd(ProgressHandler):
+    """Tells the host that nobody waits for more once the node has finished. Core drops it with the prompt."""
+
+    def __init__(self, pack: Any, node_id: str) -> None:
+        super().__init__("latentbridge")
+        self._pack, self._node_id = pack, node_id
+
+    def finish_handler(self, node_id: str, state: Any, prompt_id: str) -> None:
+        if node_id == self._node_id and (sampling := self._pack.sampling) is not None:
+            sampling.end()
+
+    def reset(self) -> None:
+        if (sampling := self._pack.sampling) is not None:
+            sampling.end()
+
+
+def _format_id(latent_format: Any) -> str | None:
+    """The name of core's class, of which other packs may have made a subclass."""
+    for kind in type(latent_format).__mro__:
+        if kind.__module__ == "comfy.latent_formats":
+            return kind.__name__
+    return None
+

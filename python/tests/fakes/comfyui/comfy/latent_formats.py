@@ -1,0 +1,14 @@
+class LatentFormat:
+    latent_channels = 4
+    latent_rgb_factors = None
+    latent_rgb_factors_bias = None
+    latent_rgb_factors_reshape = None
+
+
+class SDXL(LatentFormat):
+    latent_rgb_factors = [[0.1, 0.2, 0.3]] * 4
+    latent_rgb_factors_bias = [0.0, 0.0, 0.0]
+
+
+class StableAudio1(LatentFormat):
+    latent_channels = 64

@@ -1,0 +1,10 @@
+user_directory = "/nowhere"
+approx = []
+
+
+def get_user_directory():
+    return user_directory
+
+
+def get_folder_paths(name):
+    return {"vae_approx": approx}[name]

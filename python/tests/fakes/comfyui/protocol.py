@@ -1,0 +1,4 @@
+class BinaryEventTypes:
+    PREVIEW_IMAGE = 1
+    UNENCODED_PREVIEW_IMAGE = 2
+    PREVIEW_IMAGE_WITH_METADATA = 4

@@ -1,0 +1,418 @@
+"""The ComfyUI integration against the fake ComfyUI and the fake host."""
+
+import asyncio
+import functools
+import importlib
+import json
+import sys
+import tempfile
+import threading
+import types
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from tests.bridges import FAKE_HOST, QUICK, digest, latent, until
+
+FAKES = Path(__file__).parent / "fakes" / "comfyui"
+NAMES = ("latent_preview", "server", "protocol", "folder_paths", "comfy", "comfy_execution", "comfy_api")
+OURS = "latentbridge.integrations.comfyui"
+
+
+class ComfyUITestCase(unittest.TestCase):
+    """A fresh fake ComfyUI with the pack's modules imported into it, and one connected page."""
+
+    argv = ("main.py",)
+
+    def setUp(self):
+        self.forget()
+        self.addCleanup(self.forget)
+        sys.path.insert(0, str(FAKES))
+        self.addCleanup(sys.path.remove, str(FAKES))
+        self.enterContext(mock.patch.object(sys, "argv", list(self.argv)))
+        self.module = importlib.import_module
+        self.latent_preview = self.module("latent_preview")
+        self.args = self.module("comfy.cli_args").args
+        self.method = self.module("comfy.cli_args").LatentPreviewMethod
+        self.formats = self.module("comfy.latent_formats")
+        self.progress = self.module("comfy_execution.progress")
+        self.server = self.module("server").PromptServer()
+        self.addCleanup(self.server.stop)
+        self.page = self.connect("page")
+        self.core = self.latent_preview.get_previewer
+
+    def forget(self):
+        for name in [name for name in sys.modules if name.split(".")[0] in NAMES or name.startswith(OURS)]:
+            del sys.modules[name]
+
+    def connect(self, client, flags=True, peer="127.0.0.1"):
+        socket = self.module("server").Socket(peer)
+        self.server.sockets[client] = socket
+        self.server.sockets_metadata[client] = {"feature_flags": {"supports_preview_metadata": flags}}
+        return socket
+
+    def pack(self, *quirks, last_step=20.0, **settings):
+        """Installs the hook over a fake host. ``last_step`` bounds the wait for the last picture, long, as it is not what is tested."""
+        self.module(f"{OURS}.sampling").LAST_STEP_SECONDS = last_step
+        hook, pack = self.module(f"{OURS}.hook"), self.module(f"{OURS}.pack")
+        self.made = pack.Pack(host=[sys.executable, "-S", str(FAKE_HOST), *quirks], **QUICK)
+        self.addCleanup(self.made.close)
+        self.made.change(settings)
+        self.hook = hook.Hook(self.made)
+        self.hook.install()
+        if not quirks:
+            self.assertTrue(self.made.bridge.start(20))
+        return self.made
+
+    def sample(self, steps=3, latents=None, form=None, client="page", prompt="p1", node="7", total=None, output=None,
+               each=lambda step: None, **extra):
+        """Runs a sampler node as core does; the latents it got."""
+        server = self.server
+        server.client_id = client
+        server.prompt_queue.currently_running = {0: (0, prompt, {}, dict(extra), [])}
+        self.progress.reset_progress_state(prompt)
+        registry = self.progress.get_progress_state()
+        registry.register_handler(self.module("server").WebUIProgressHandler(server))
+        latents = latents or [latent(1, 4, 8, 8, start=step) for step in range(steps)]
+        model = types.SimpleNamespace(load_device="cpu", model=types.SimpleNamespace(latent_format=(form or self.formats.SDXL)()))
+        with self.module("comfy_execution.utils").executing(prompt, node):
+            registry.start_progress(node)
+            callback = self.latent_preview.prepare_callback(model, steps, output)
+            for step, x0 in enumerate(latents):
+                callback(step, x0, x0, total or steps)
+                each(step)
+            registry.finish_progress(node)
+        return latents
+
+    def pictures(self, socket=None):
+        return [message for message in (socket or self.page).messages if not isinstance(message[0], str)]
+
+    def settle(self):
+        """Waits until everything queued on the server's loop was sent."""
+        for _ in range(3):
+            done = threading.Event()
+            self.server.loop.call_soon_threadsafe(self.server.loop.call_soon, done.set)
+            self.assertTrue(done.wait(10))
+        until(lambda: self.server.messages.empty())
+
+    def shown(self, latents, socket=None):
+        """Waits until the last latent's picture is there, and checks that it is."""
+        until(lambda: any(message[2] == digest(latents[-1]) for message in self.pictures(socket)))
+
+    def one_by_one(self, step):
+        until(lambda: len(self.pictures()) > step)
+
+
+class PreviewTests(ComfyUITestCase):
+    def test_each_step_is_shown_with_the_metadata_of_its_node(self):
+        self.pack()
+        latents = self.sample(each=self.one_by_one)
+        self.settle()
+        self.assertEqual([data for _, _, data in self.pictures()], [digest(x0) for x0 in latents])
+        event, metadata, _ = self.pictures()[0]
+        self.assertEqual(event, 4)
+        self.assertEqual(metadata, {"node_id": "7", "prompt_id": "p1", "display_node_id": "shown 7", "parent_node_id": None,
+                                    "real_node_id": "real 7", "image_type": "image/png"})
+
+    def test_the_last_picture_comes_before_the_node_ends(self):
+        self.pack()
+        for prompt in range(20):
+            latents = self.sample(steps=2, prompt=f"p{prompt}", latents=[latent(1, 4, 8, 8, start=prompt * 2 + i) for i in (0, 1)],
+                                  each=lambda step: until(lambda: self.made.latest is not None))
+            self.shown(latents)
+
+    def test_a_picture_that_is_late_is_not_shown(self):
+        self.pack("slow=300", last_step=0.0)
+        self.assertTrue(self.made.bridge.start(20))
+        self.sample(steps=1)
+        until(lambda: self.made.bridge.status()["stale"] or self.made.outbox.late)
+        self.settle()
+        self.assertEqual(self.pictures(), [])
+
+    def test_the_latent_is_left_as_it_was_and_handed_on(self):
+        self.pack()
+        output = {}
+        latents = self.sample(each=self.one_by_one, output=output)
+        self.assertIs(output["x0"], latents[-1])
+        self.assertEqual([bytes(x0) for x0 in latents], [bytes(latent(1, 4, 8, 8, start=step)) for step in range(3)])
+
+    def test_the_format_is_named_as_core_names_it_also_for_a_subclass(self):
+        class Mine(self.formats.SDXL):
+            pass
+
+        self.pack()
+        self.sample(form=Mine, each=self.one_by_one)
+        self.assertEqual(self.made.bridge.status()["host"]["begun"][0]["format"], "SDXL")
+
+    def test_steps_beyond_the_total_are_shown_and_only_one_of_them_is_waited_for(self):
+        self.pack()
+        latents = self.sample(steps=5, total=2, each=self.one_by_one)
+        self.shown(latents)
+
+    def test_a_nested_latent_shows_its_first_stream(self):
+        self.pack()
+        nested = types.SimpleNamespace(is_nested=True, tensors=[latent(1, 4, 8, 8), latent(1, 8, 50)])
+        self.sample(steps=1, latents=[nested])
+        self.shown([nested.tensors[0]])
+
+    def test_a_latent_that_is_none_leaves_the_run_alone(self):
+        self.pack()
+        self.sample(latents=["no latent", None, latent(3)])
+        self.settle()
+        self.assertEqual(self.pictures(), [])
+
+    def test_several_samplings_of_one_node(self):
+        self.pack()
+        latents = self.sample(each=self.one_by_one)
+        more = self.sample(steps=1, latents=[latent(1, 4, 8, 8, start=9)])
+        self.shown(latents)
+        self.shown(more)
+
+
+class ClientTests(ComfyUITestCase):
+    def test_an_old_client_gets_the_old_event(self):
+        self.pack()
+        old = self.connect("old", flags=False)
+        latents = self.sample(client="old")
+        self.shown(latents, old)
+        self.assertEqual({message[0] for message in self.pictures(old)}, {2})
+        self.assertEqual(self.pictures(self.page), [])
+
+    def test_without_a_client_every_page_gets_it_unless_switched_off(self):
+        self.pack()
+        self.shown(self.sample(client=None))
+        self.made.change({"api": False})
+        before = len(self.pictures())
+        self.sample(client=None, prompt="p2")
+        self.settle()
+        self.assertEqual(len(self.pictures()), before)
+
+    def test_nobody_looks_nothing_is_sent_to_the_host(self):
+        self.pack()
+        self.sample(client="gone")
+        self.assertEqual(self.made.bridge.status()["submitted"], 0)
+
+    def test_a_client_far_away_gets_jpeg(self):
+        self.pack()
+        self.connect("far", peer="192.0.2.7")
+        self.sample(client="far")
+        self.assertEqual(self.made.bridge.status()["host"]["begun"][0]["encoding"], "rgb24")
+
+
+class WordsTests(ComfyUITestCase):
+    def begun(self):
+        return (self.made.bridge.status()["host"] or {"begun": []})["begun"]
+
+    def test_none_by_default_shows_and_a_none_in_the_prompt_does_not(self):
+        self.pack()
+        self.shown(self.sample(each=self.one_by_one))
+        self.page.messages.clear()
+        self.sample(prompt="p2", preview_method="none")
+        self.settle()
+        self.assertEqual(self.pictures(), [])
+
+    def test_a_switch_on_the_page_gives_comfyuis_own_previews_back_at_the_next_step(self):
+        self.args.preview_method = self.method.Latent2RGB
+        self.pack()
+
+        def each(step):
+            self.one_by_one(step)
+            self.made.change({"enabled": False})
+
+        self.sample(each=each)
+        self.settle()
+        self.assertEqual([data == b"core" for _, _, data in self.pictures()], [False, True, True])
+
+    def test_taesd_means_that_decoder_unless_the_page_names_another(self):
+        self.args.preview_method = self.method.TAESD
+        self.pack()
+        self.sample(each=self.one_by_one, preview_method="taesd")
+        self.made.change({"decoder": "tiny"})
+        self.sample(prompt="p2")
+        self.assertEqual([run["decoder"] for run in self.begun()], ["taesd", "tiny"])
+        self.assertEqual(self.latent_preview.built, 0, "core's TAESD was loaded though nobody asked for it")
+
+    def test_size_is_that_of_the_command_line_until_the_page_sets_one(self):
+        self.args.preview_size = 640
+        self.pack()
+        self.sample(each=self.one_by_one)
+        self.made.change({"size": 256, "every_steps": 0, "nonsense": 1})
+        self.sample(prompt="p2")
+        self.assertEqual([run["size"] for run in self.begun()], [640, 256])
+
+    def test_every_nth_step_and_always_the_first_and_the_last(self):
+        self.pack(every_steps=3)
+        self.shown(self.sample(steps=6))
+        self.assertEqual(self.made.bridge.status()["submitted"], 3)
+
+    def test_stored_settings_hold_without_a_page_and_nonsense_does_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            stored = Path(folder, "default", "comfy.settings.json")
+            stored.parent.mkdir()
+            self.module("folder_paths").user_directory = folder
+            settings = self.module(f"{OURS}.settings").Settings
+            stored.write_text(json.dumps({"LatentBridge.size": 128, "LatentBridge.batch": 7, "Comfy.Other": 1}))
+            self.assertEqual((settings.load().size, settings.load().batch), (128, settings().batch))
+            for nonsense in ("", "[]", '{"LatentBridge.size": "x"}', "\x00", '{"LatentBridge.decoder": ["a"]}'):
+                stored.write_text(nonsense)
+                self.assertEqual(settings.load(), settings())
+
+
+class NoneOnCommandLineTests(ComfyUITestCase):
+    argv = ("main.py", "--preview-method", "none")
+
+    def test_shows_nothing(self):
+        self.pack()
+        self.sample()
+        self.settle()
+        self.assertEqual(self.pictures(), [])
+
+
+class FaultTests(ComfyUITestCase):
+    def test_a_host_that_cannot_start_leaves_core_its_previews(self):
+        self.args.preview_method = self.method.Latent2RGB
+        self.pack("die-at-start", last_step=0.01)
+        self.sample(steps=200, each=lambda step: self.settle() if step % 20 == 0 else None)
+        until(lambda: self.made.bridge.off_reason)
+        self.page.messages.clear()
+        self.sample(prompt="p2")
+        self.settle()
+        self.assertEqual([data for _, _, data in self.pictures()], [b"core"] * 3)
+
+    def test_a_host_that_hangs_or_dies_fails_no_run(self):
+        for quirk in ("hang-on-submit=1", "die-on-submit=2", "mute", "garbage", "drop=failed", "lie-released"):
+            with self.subTest(quirk):
+                self.pack(quirk, last_step=0.05)
+                self.assertEqual(len(self.sample(steps=5, each=lambda step: self.settle())), 5)
+                self.hook.uninstall()
+
+    def test_another_packs_wrapper_that_raises_is_stepped_over(self):
+        core = self.core
+
+        @functools.wraps(core)
+        def broken(device, latent_format):
+            raise RuntimeError("not today")
+
+        self.latent_preview.get_previewer = broken
+        self.pack()
+        self.shown(self.sample(each=self.one_by_one))
+
+
+class NeighbourTests(ComfyUITestCase):
+    def theirs(self):
+        class Theirs(self.latent_preview.LatentPreviewer):
+            def __init__(self, inner):
+                self.inner = inner
+
+            def decode_latent_to_preview_image(self, preview_format, x0):
+                return None
+
+        return Theirs
+
+    def wrap(self, choose):
+        """Wraps get_previewer as another pack does."""
+        inner = self.latent_preview.get_previewer
+
+        @functools.wraps(inner)
+        def get_previewer(*arguments):
+            return choose(inner(*arguments))
+
+        self.latent_preview.get_previewer = get_previewer
+
+    def test_a_previewer_of_another_pack_inside_is_left_as_it_is(self):
+        self.args.preview_method = self.method.Auto
+        theirs = self.theirs()
+        self.wrap(theirs)
+        self.pack()
+        self.sample()
+        self.settle()
+        self.assertEqual(self.pictures(), [])
+        self.assertEqual(self.made.bridge.status()["submitted"], 0)
+
+    def test_a_pack_outside_finds_cores_attributes(self):
+        for method, name in ((self.method.NoPreviews, "latent_rgb_factors"), (self.method.Latent2RGB, "latent_rgb_factors_bias"),
+                             (self.method.TAESD, "taesd")):
+            with self.subTest(method):
+                self.args.preview_method = method
+                self.pack()
+                seen = []
+                self.wrap(lambda previewer, seen=seen: seen.append(previewer) or previewer)
+                self.sample()
+                self.assertTrue(hasattr(seen[0], name))
+                self.assertEqual(hasattr(seen[0], "taesd"), name == "taesd")
+                self.assertIsInstance(seen[0], self.latent_preview.LatentPreviewer)
+                self.latent_preview.get_previewer = self.core
+                self.hook.uninstall()
+
+    def test_a_pack_outside_gets_cores_none_for_a_format_without_factors(self):
+        self.pack()
+        seen = []
+        self.wrap(lambda previewer: seen.append(previewer) or previewer)
+        self.sample(form=self.formats.StableAudio1)
+        self.assertEqual(seen, [None])
+
+    def test_a_format_without_factors_is_shown_otherwise(self):
+        self.pack()
+        self.shown(self.sample(form=self.formats.StableAudio1))
+
+    def test_a_sampler_with_its_own_callback_gets_what_core_gives(self):
+        self.args.preview_method = self.method.Latent2RGB
+        self.pack()
+        previewer = self.latent_preview.get_previewer("cpu", self.formats.SDXL())
+        self.assertIs(type(previewer), self.latent_preview.Latent2RGBPreviewer)
+
+    def test_a_previewer_used_outside_of_cores_callback_gives_a_picture_at_once(self):
+        self.pack()
+        seen = []
+        self.wrap(lambda previewer: seen.append(previewer) or previewer)
+        self.sample()
+        picture = seen[0].decode_latent_to_preview_image("JPEG", latent(1, 4, 8, 8))
+        self.assertIsInstance(picture[1], self.latent_preview.Picture)
+
+    def test_an_undone_hook_comes_back_at_the_next_prompt(self):
+        self.pack()
+        self.latent_preview.get_previewer = self.core
+        for handler in self.server.on_prompt_handlers:
+            self.assertEqual(handler({"prompt": {}}), {"prompt": {}})
+        self.shown(self.sample())
+
+    def test_wrapped_leads_down_to_cores_own_function(self):
+        self.pack()
+        self.assertIs(self.latent_preview.get_previewer.__wrapped__, self.core)
+        self.hook.uninstall()
+        self.assertIs(self.latent_preview.get_previewer, self.core)
+
+
+class RouteTests(ComfyUITestCase):
+    def call(self, method, path, body=None):
+        async def json_of_request():
+            if body is None:
+                raise ValueError
+            return body
+
+        handler = self.server.routes.handlers[method, path]
+        return asyncio.run(handler(types.SimpleNamespace(json=json_of_request)))
+
+    def setUp(self):
+        super().setUp()
+        self.pack()
+        self.module(f"{OURS}.routes").add(self.made, self.hook)
+
+    def test_status_tells_hook_settings_and_the_latest_picture(self):
+        self.shown(self.sample(each=self.one_by_one))
+        status = self.call("GET", "/latentbridge/status")["data"]
+        self.assertEqual(status["hook"], ["latentbridge", "latent_preview"])
+        self.assertEqual(status["latest"]["step"], 2)
+        self.assertEqual(status["bridge"]["host"]["host"], "fake")
+
+    def test_settings_are_taken_under_the_pages_names(self):
+        answer = self.call("POST", "/latentbridge/settings", {"LatentBridge.size": 256})
+        self.assertEqual((answer["status"], answer["data"]["size"]), (200, 256))
+        for nonsense in (None, [], 3, "x"):
+            self.assertEqual(self.call("POST", "/latentbridge/settings", nonsense)["status"], 400)
+        controls = self.call("GET", "/latentbridge/settings")["data"]["controls"]
+        self.assertEqual({control["type"] for control in controls}, {"boolean", "combo", "slider"})
+
+
+if __name__ == "__main__":
+    unittest.main()
