@@ -10,6 +10,7 @@ static class BenchCommand
     internal static Command Create(Terminal terminal) => new("bench", "Timings, as ratios to the peers that this machine has.")
     {
         CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon its pictures come.", BridgeBench.Run),
+        CreateBench(terminal, "decoders", "Our decoders against the same networks in PyTorch.", DecodersBench.Run),
         CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
     };
 

@@ -1,0 +1,110 @@
+"""Peer of `latentbridge bench decoders`: the same network in PyTorch, on the CPU, as a UI would run it.
+
+python torch_decoder.py KIND WEIGHTS CHANNELS HEIGHT WIDTH THREADS
+
+KIND is taesd, taesd-half, tiny or latent2rgb (WEIGHTS is then ignored). Answers each line on stdin with the milliseconds from a latent to
+8-bit RGB, after a first line that says who it is. Ends with 3 when PyTorch is not there.
+"""
+
+import json
+import struct
+import sys
+import time
+
+try:
+    import torch
+    from torch import nn
+    from torch.nn import functional
+except ImportError:
+    sys.exit(3)
+
+TYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32}
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    length = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8:8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            start, end = (8 + length + offset for offset in entry["data_offsets"])
+            tensors[name] = torch.frombuffer(data[start:end], dtype=TYPES[entry["dtype"]]).reshape(entry["shape"]).float()
+    return tensors
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Sequential(conv(64, 64), nn.ReLU(), conv(64, 64), nn.ReLU(), conv(64, 64))
+
+    def forward(self, x):
+        return torch.relu(self.conv(x) + x)
+
+
+class Clamp(nn.Module):
+    def forward(self, x):
+        return torch.tanh(x / 3) * 3
+
+
+def conv(inputs, outputs, bias=True):
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
+
+
+def taesd(channels, half):
+    up = nn.Upsample(scale_factor=2)
+    return nn.Sequential(
+        Clamp(), conv(channels, 64), nn.ReLU(),
+        Block(), Block(), Block(), up, conv(64, 64, False),
+        Block(), Block(), Block(), up, conv(64, 64, False),
+        Block(), Block(), Block(), nn.Identity() if half else up, conv(64, 64, False),
+        Block(), conv(64, 3))
+
+
+class Tiny(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv_in = conv(channels, 64)
+        self.blocks = nn.ModuleList(nn.ModuleList([conv(64, 64), conv(64, 64)]) for _ in range(4))
+        self.conv_out = conv(64, 48)
+
+    def forward(self, x):
+        h = torch.relu(self.conv_in(torch.tanh(x / 3) * 3))
+        for first, second in self.blocks:
+            h = torch.relu(h + second(torch.relu(first(h))))
+        return functional.pixel_shuffle(self.conv_out(h), 4) + 0.5
+
+
+class Linear(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.factors = nn.Parameter(torch.randn(3, channels) / channels)
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x):
+        return functional.linear(x[0].permute(1, 2, 0), self.factors, self.bias).permute(2, 0, 1)[None] / 2 + 0.5
+
+
+def make(kind, weights, channels):
+    if kind == "latent2rgb":
+        return Linear(channels)
+    network = Tiny(channels) if kind == "tiny" else taesd(channels, kind == "taesd-half")
+    network.load_state_dict(read_safetensors(weights))
+    return network
+
+
+@torch.inference_mode()
+def main(kind, weights, channels, height, width, threads):
+    torch.set_num_threads(threads)
+    network = make(kind, weights, channels).eval()
+    latent = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(1))
+    print(json.dumps({"name": f"PyTorch {torch.__version__} CPU, {threads} threads"}), flush=True)
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        network(latent)[0].clamp(0, 1).mul(255).add(0.5).byte().permute(1, 2, 0).contiguous().numpy()
+        print((time.perf_counter() - started) * 1000, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]))

@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using Newtonsoft.Json.Linq;
+
+namespace LatentBridge.Host.Tests.Commands;
+
+/// <summary>The program as its users start it: a process of its own.</summary>
+public sealed class ChildTests : IDisposable
+{
+    readonly CommandRun _run = new();
+
+    public void Dispose() => _run.Dispose();
+
+    [Fact]
+    public void Exit_codes_reach_the_caller()
+    {
+        Assert.Equal(0, Start("--version").ExitCode);
+        Assert.Equal(2, Start("decode", Path.Combine(_run.Folder, "missing.npy")).ExitCode);
+        Assert.Equal(2, Start("nonsense").ExitCode);
+    }
+
+    [Fact]
+    public void A_pipe_gets_plain_lines_and_no_escape_codes()
+    {
+        (int exitCode, string output, string error) = Start("decode", CommandRun.Example("SDXL_kodim04"), CommandRun.Example("SD3_kodim23"), "-o", _run.Folder, "-d", "latent2rgb");
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.Equal(2, output.TrimEnd().Split('\n').Length);
+        Assert.DoesNotContain('\e', output);
+        Assert.DoesNotContain('│', output);
+    }
+
+    [Fact]
+    public void The_host_takes_neither_command_line_nor_terminal_library_with_it()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Which files a process has loaded is read from /proc.");
+        using Process host = Begin("serve");
+        host.StandardInput.Write("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1,"protocolMinimum":1,"client":"test","process":""" + Environment.ProcessId + "}}\n");
+        host.StandardInput.Flush();
+        Assert.Contains("\"result\"", host.StandardOutput.ReadLine());
+
+        string loaded = File.ReadAllText($"/proc/{host.Id}/maps");
+        Assert.Contains("LatentBridge.dll", loaded);
+        Assert.DoesNotContain("Spectre.Console", loaded);
+        Assert.DoesNotContain("System.CommandLine", loaded);
+
+        host.StandardInput.Close();
+        Assert.True(host.WaitForExit(TimeSpan.FromSeconds(20)), "the host does not end with its stdin");
+        Assert.Equal(0, host.ExitCode);
+    }
+
+    [Fact]
+    public void Doctor_finds_the_bundled_weights_and_says_what_is_wrong()
+    {
+        (int exitCode, string output, _) = Start("doctor", "--json");
+        JObject report = JObject.Parse(output);
+        Assert.Equal(exitCode == 0, (bool)report["good"]!);
+        Assert.Equal("good", report["findings"]!.Single(finding => (string)finding["subject"]! == "bundled weights")["state"]);
+        Assert.All(report["findings"]!.Where(finding => (string)finding["state"]! == "bad"), finding => Assert.NotEqual("", (string)finding["mend"]!));
+    }
+
+    [Fact]
+    public void Doctor_without_Python_says_what_to_install()
+    {
+        ProcessStartInfo start = StartInfo("doctor");
+        start.Environment["PATH"] = _run.Folder;
+        start.Environment["LATENTBRIDGE_PYTHON"] = "";
+        (int exitCode, string output, _) = Finish(Process.Start(start)!);
+        Assert.Equal(0, exitCode);
+        Assert.Contains("Python 3.10 or newer", output);
+    }
+
+    [Fact]
+    public void Demo_without_Python_fails_with_what_to_install()
+    {
+        ProcessStartInfo start = StartInfo("demo", "-o", _run.Folder);
+        start.Environment["PATH"] = _run.Folder;
+        start.Environment["LATENTBRIDGE_PYTHON"] = "";
+        (int exitCode, string output, string error) = Finish(Process.Start(start)!);
+        Assert.Equal((1, ""), (exitCode, output));
+        Assert.Contains("needs Python 3.10 or newer", error);
+    }
+
+    [Fact]
+    public void Demo_sends_every_example_through_the_bridge_and_makes_sheets_and_time_lapses()
+    {
+        Assert.SkipUnless(HasPython(), "Python 3 is not on PATH.");
+        (int exitCode, string output, string error) = Start("demo", "-o", _run.Folder);
+        Assert.True(exitCode == 0, error);
+        foreach (string model in (string[])["SD15", "SDXL", "SD3", "Flux", "Flux2"])
+        {
+            Assert.Contains(output.Split('\n'), line => line.StartsWith(model + " ", StringComparison.Ordinal) && line.Contains("8 of 8", StringComparison.Ordinal));
+            Assert.True(CommandRun.PngSize(Path.Combine(_run.Folder, $"{model}.sheet.png")).Width > 1000);
+            Assert.Equal((512, 512), CommandRun.PngSize(Path.Combine(_run.Folder, $"{model}.time-lapse.png")));
+        }
+
+        Assert.Contains(_run.Folder, output);
+    }
+
+    static bool HasPython()
+    {
+        try
+        {
+            return Finish(Process.Start(new ProcessStartInfo("python3", "--version") { RedirectStandardOutput = true, RedirectStandardError = true })!).ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+
+    static ProcessStartInfo StartInfo(params string[] arguments)
+    {
+        string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "LatentBridge.Host.exe" : "LatentBridge.Host");
+        return new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+    }
+
+    static Process Begin(params string[] arguments) => Process.Start(StartInfo(arguments))!;
+
+    static (int ExitCode, string Output, string Error) Start(params string[] arguments) => Finish(Begin(arguments));
+
+    static (int ExitCode, string Output, string Error) Finish(Process process)
+    {
+        using (process)
+        {
+            if (process.StartInfo.RedirectStandardInput)
+            {
+                process.StandardInput.Close();
+            }
+
+            Task<string> error = process.StandardError.ReadToEndAsync();
+            string output = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, output, error.Result);
+        }
+    }
+}
