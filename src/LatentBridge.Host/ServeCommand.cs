@@ -1,6 +1,3 @@
-using LatentBridge.Decoders;
-using LatentBridge.Decoders.Linear;
-using LatentBridge.Formats;
 using LatentBridge.Sessions;
 using LatentBridge.Sessions.Control;
 using LatentBridge.Weights;
@@ -62,20 +59,6 @@ static class ServeCommand
     {
         Log.Greeted(greeting);
         ParentWatch.Watch(greeting.Process);
-        var weights = WeightLibrary.OfThisMachine(greeting.Models);
-        return new PreviewSession(sink, format => Decoders(format, weights));
-    }
-
-    /// <summary>The catalogue's decoders, and the linear one until the catalogue has it.</summary>
-    static IReadOnlyList<DecoderEntry> Decoders(LatentFormat format, WeightLibrary weights)
-    {
-        IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(format, weights);
-        if (format.Rgb is null || entries.Any(e => e.Description.Id == LinearDecoder.Id))
-        {
-            return entries;
-        }
-
-        var linear = new LinearDecoder(format);
-        return [.. entries, new DecoderEntry(linear.Description, false, () => linear)];
+        return PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models));
     }
 }

@@ -14,10 +14,19 @@ sealed class DecodeTimes
     double _perCell;
     double _best;
 
-    public bool IsMeasured { get; set; }
+    /// <summary>A picture or a trial was measured.</summary>
+    public bool IsMeasured { get; private set; }
 
-    /// <summary>What the last picture took.</summary>
-    public double LastMilliseconds { get; private set; }
+    /// <summary>What the last picture took; null before the first.</summary>
+    public double? LastMilliseconds { get; private set; }
+
+    /// <summary>Takes over what a trial measured.</summary>
+    public void Calibrate(double millisecondsPerCell)
+    {
+        _best = IsMeasured ? Math.Min(millisecondsPerCell, _best * BestGrowth) : millisecondsPerCell;
+        _perCell = millisecondsPerCell;
+        IsMeasured = true;
+    }
 
     public void Record(long cells, int threads, double milliseconds)
     {

@@ -8,6 +8,10 @@ sealed class DecoderCandidate(DecoderEntry entry)
     const int FramesToSkipAfterFailure = 8;
     const int MaximumDoublings = 8;
 
+    /// <summary>Frames without a picture of this decoder after which it is worth another trial.</summary>
+    const int FramesUntilRetrial = 64;
+
+    int _framesUnused;
     int _failures;
     int _framesToSkip;
 
@@ -17,7 +21,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
 
     public DecodeTimes Times { get; } = new();
 
-    /// <summary>Set by the chooser: it would take this one if it were loaded.</summary>
+    /// <summary>It should be loaded and tried as soon as there is time.</summary>
     public bool IsWanted { get; set; }
 
     /// <summary>The shared instance; null until loaded, and always for a stateful decoder.</summary>
@@ -44,10 +48,21 @@ sealed class DecoderCandidate(DecoderEntry entry)
         Instance = null;
     }
 
-    public void CountFrame() => _framesToSkip = Math.Max(0, _framesToSkip - 1);
+    /// <summary>Counts a frame that another decoder made.</summary>
+    /// <param name="isBetter">This one would have made the better picture: from time to time it is tried again, so that a slow moment does not count for ever.</param>
+    public void CountFrame(bool isBetter)
+    {
+        _framesToSkip = Math.Max(0, _framesToSkip - 1);
+        Times.Drift();
+        if (isBetter && Instance is not null && IsUsable && ++_framesUnused % FramesUntilRetrial == 0)
+        {
+            IsWanted = true;
+        }
+    }
 
     public void Succeeded()
     {
+        _framesUnused = 0;
         _failures = 0;
         Failure = null;
     }

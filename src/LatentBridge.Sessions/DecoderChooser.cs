@@ -12,8 +12,9 @@ readonly record struct FrameDemand(long Cells, int Threads, double? StepMillisec
 /// <summary>Picks the best picture that is ready in time.</summary>
 /// <remarks>
 /// Times are predicted from what was measured, per cell and thread. A decoder never measured is predicted from its multiply-adds
-/// at the speed of the measured decoder nearest in cost, or at a cautious guess. The picture must not flicker between two
-/// decoders, so a better one must promise room to spare, while the one in use may take the whole step.
+/// at the speed of the measured decoder nearest in cost, or at a hopeful guess: hope costs no more than loading it, because what was
+/// loaded is tried out, and so measured, before it is used. The picture must not flicker between two decoders, so a better one must promise
+/// room to spare, while the one in use may take the whole step.
 /// </remarks>
 static class DecoderChooser
 {
@@ -23,8 +24,8 @@ static class DecoderChooser
     /// <summary>A decoder other than the current one must fit into this share of the budget.</summary>
     public const double ShareToSwitch = 0.7;
 
-    /// <summary>Multiply-adds a thread does in a millisecond, before anything was measured: a quarter of what a core with AVX2 reaches.</summary>
-    public const double CautiousSpeed = 1e7;
+    /// <summary>Multiply-adds a thread does in a millisecond, before anything was measured: what a fast core does.</summary>
+    public const double HopefulSpeed = 3e8;
 
     /// <summary>Speeds are carried over between decoders whose costs are at most this factor apart.</summary>
     const double ComparableCost = 64;
@@ -60,7 +61,8 @@ static class DecoderChooser
 
             if (fits || pinned)
             {
-                decoder.IsWanted |= decoder.IsUsable && !decoder.IsLoaded;
+                // Only the best is loaded: should it turn out too slow, the next one's turn comes.
+                decoder.IsWanted |= better is null && decoder.IsUsable && !decoder.IsLoaded;
                 better ??= decoder;
             }
 
@@ -90,7 +92,7 @@ static class DecoderChooser
         }
 
         double cost = Math.Max(1, decoder.Description.MultiplyAddsPerCell);
-        double speed = CautiousSpeed;
+        double speed = HopefulSpeed;
         double nearest = ComparableCost;
         for (int i = 0; i < decoders.Count; i++)
         {

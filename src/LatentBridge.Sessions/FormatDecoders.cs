@@ -6,7 +6,7 @@ namespace LatentBridge.Sessions;
 /// <summary>The decoders of one format in this session, best first.</summary>
 sealed class FormatDecoders : IDisposable
 {
-    public FormatDecoders(LatentFormat format, IReadOnlyList<DecoderEntry> entries)
+    public FormatDecoders(LatentFormat format, IReadOnlyList<DecoderEntry> entries, FormatDecoders? before = null)
     {
         if (entries.Count == 0)
         {
@@ -14,12 +14,16 @@ sealed class FormatDecoders : IDisposable
         }
 
         Format = format;
-        Candidates = [.. entries.OrderByDescending(e => e.Description.Quality).Select(e => new DecoderCandidate(e))];
+        Candidates = [.. entries.OrderByDescending(e => e.Description.Quality)
+            .Select(e => before?.Candidates.FirstOrDefault(known => known.Description == e.Description) ?? new DecoderCandidate(e))];
     }
 
     public LatentFormat Format { get; }
 
     public DecoderCandidate[] Candidates { get; }
+
+    /// <summary>The catalogue should be asked again.</summary>
+    public bool IsStale { get; set; }
 
     /// <summary>True when a decoder should be loaded as soon as there is time.</summary>
     public bool WantsLoading
@@ -53,15 +57,31 @@ sealed class FormatDecoders : IDisposable
         cheapest.IsWanted = !cheapest.Times.IsMeasured;
     }
 
-    /// <summary>Counts a frame: failures are forgiven and unused decoders' times drift with time.</summary>
+    /// <summary>Counts a picture: failures are forgiven and unused decoders' times drift with time.</summary>
     public void CountFrame(DecoderCandidate chosen)
+    {
+        bool isBetter = true;
+        foreach (DecoderCandidate candidate in Candidates)
+        {
+            if (candidate == chosen)
+            {
+                isBetter = false;
+            }
+            else
+            {
+                candidate.CountFrame(isBetter);
+            }
+        }
+    }
+
+    /// <summary>Gives back what the successor does not use.</summary>
+    public void DisposeExcept(FormatDecoders successor)
     {
         foreach (DecoderCandidate candidate in Candidates)
         {
-            candidate.CountFrame();
-            if (candidate != chosen)
+            if (!successor.Candidates.Contains(candidate))
             {
-                candidate.Times.Drift();
+                candidate.Unload();
             }
         }
     }

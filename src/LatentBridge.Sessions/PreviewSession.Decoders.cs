@@ -13,23 +13,54 @@ public sealed partial class PreviewSession
     const int AssumedCells = 64 * 64;
     const double TrialMilliseconds = 10;
     const double TrialsMilliseconds = 100;
-    const int MaximumTrials = 6;
+    const int MaximumTrials = 8;
+
+    /// <summary>The first trial mostly measures the compiler.</summary>
+    const int MinimumTrials = 3;
+    const int MinimumTrialSide = 8;
+    const int MaximumTrialSide = 64;
+
+    /// <summary>A trial that took at least this share of the one before shows that the code is compiled and the caches are warm.</summary>
+    const double SettledShare = 0.8;
+
+    static readonly PreviewOptions OnOneThread = new() { Threads = 1 };
 
     /// <summary>The decoders of a format; unknown formats are the same when their latents look the same.</summary>
     FormatDecoders DecodersOf(LatentFormat format)
     {
+        FormatDecoders? stale = null;
         foreach (FormatDecoders known in _decoders)
         {
             if (known.Format == format || (known.Format.Id == format.Id && known.Format.Channels == format.Channels && known.Format.Dimensions == format.Dimensions))
             {
-                return known;
+                if (!known.IsStale)
+                {
+                    return known;
+                }
+
+                stale = known;
             }
         }
 
-        var found = new FormatDecoders(format, _catalogue(format));
+        if (stale is not null)
+        {
+            // Before the catalogue is asked: what changes meanwhile makes it stale once more.
+            lock (_gate)
+            {
+                stale.IsStale = false;
+            }
+        }
+
+        var found = new FormatDecoders(format, _catalogue(format), stale);
         List<FormatDecoders> unused = [];
         lock (_gate)
         {
+            if (stale is not null)
+            {
+                _decoders.Remove(stale);
+                stale.DisposeExcept(found);
+            }
+
             for (int i = _decoders.Count - 1; i >= 0; i--)
             {
                 FormatDecoders known = _decoders[i];
@@ -107,38 +138,44 @@ public sealed partial class PreviewSession
         }
     }
 
+    /// <summary>Decodes zeros until the time settles: first a few cells, then as many as take some milliseconds.</summary>
     void Try(FormatDecoders decoders, DecoderCandidate candidate, ILatentDecoder decoder)
     {
-        LatentFormat format = decoders.Format;
-        double perCell = DecoderChooser.Predict(decoders.Candidates, candidate, 1, 1);
-        int side = (int)Math.Clamp(Math.Sqrt(TrialMilliseconds / perCell), 8, 64) / 4 * 4;
-        var shape = format.Dimensions == 1
-            ? new LatentShape(1, format.StreamChannels, 1, 1, side)
-            : new LatentShape(1, format.StreamChannels, 1, side / format.Unpack, side / format.Unpack);
-        using var renderer = new PreviewRenderer(format);
-        int pixels = side * decoder.Description.PixelsPerCell;
-        byte[] picture = new byte[PngEncoder.MaximumLength(pixels, pixels, 3)];
-        var options = new PreviewOptions { Threads = 1 };
-        byte[] values = new byte[shape.Length * sizeof(float)];
+        using var renderer = new PreviewRenderer(decoders.Format);
+        double perCell = double.MaxValue;
         double last = double.MaxValue;
+        int side = MinimumTrialSide;
         long started = Stopwatch.GetTimestamp();
-        for (int i = 0; i < MaximumTrials && Stopwatch.GetElapsedTime(started).TotalMilliseconds < TrialsMilliseconds; i++)
+        for (int i = 0; i < MaximumTrials && (i < MinimumTrials || Stopwatch.GetElapsedTime(started).TotalMilliseconds < TrialsMilliseconds); i++)
         {
-            renderer.Stage(new Latent(values, LatentElementType.F32, shape), options);
-            PreviewResult result = renderer.Render(decoder, options, picture, CancellationToken.None);
-            double milliseconds = result.DecodeMilliseconds + result.EncodeMilliseconds;
-            bool isSettled = milliseconds > last * 0.8;
-            last = Math.Min(last, milliseconds);
-            if (isSettled)
+            double milliseconds = DecodeZeros(renderer, decoder, side);
+            perCell = Math.Min(perCell, milliseconds / (renderer.PlaneHeight * renderer.PlaneWidth));
+            int wanted = (int)Math.Clamp(Math.Sqrt(TrialMilliseconds / perCell), MinimumTrialSide, MaximumTrialSide) / 4 * 4;
+            if (wanted <= side && milliseconds > last * SettledShare)
             {
                 break;
             }
+
+            last = wanted <= side ? milliseconds : double.MaxValue;
+            side = Math.Max(side, wanted);
         }
 
         lock (_gate)
         {
-            candidate.Times.Record((long)renderer.PlaneHeight * renderer.PlaneWidth, 1, last);
+            candidate.Times.Calibrate(perCell);
         }
+    }
+
+    static double DecodeZeros(PreviewRenderer renderer, ILatentDecoder decoder, int side)
+    {
+        LatentFormat format = renderer.Format;
+        LatentShape shape = format.Dimensions == 1
+            ? new(1, format.StreamChannels, 1, 1, side * side)
+            : new(1, format.StreamChannels, 1, side / format.Unpack, side / format.Unpack);
+        renderer.Stage(new Latent(new byte[shape.Length * sizeof(float)], LatentElementType.F32, shape), OnOneThread);
+        int pixels = side * decoder.Description.PixelsPerCell;
+        PreviewResult result = renderer.Render(decoder, OnOneThread, new byte[PngEncoder.MaximumLength(pixels, pixels, 3)], CancellationToken.None);
+        return result.DecodeMilliseconds + result.EncodeMilliseconds;
     }
 
     void LogUnlessStopping(string message)

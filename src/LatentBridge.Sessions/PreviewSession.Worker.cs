@@ -18,6 +18,11 @@ public sealed partial class PreviewSession
         public SubmittedLatent Latent;
         public int ImageSlot;
 
+        // The stream's as they were when the work began: a newer run may set others meanwhile.
+        public LatentFormat? Format;
+        public LatentSpace Space;
+        public PreviewOptions Options = PreviewOptions.Default;
+
         /// <summary>Set when the picture must not be shown any more.</summary>
         public DropReason? Stopped;
     }
@@ -91,6 +96,12 @@ public sealed partial class PreviewSession
 
                 foreach (FormatDecoders decoders in _decoders)
                 {
+                    if (decoders.IsStale)
+                    {
+                        toWarmUp = decoders.Format;
+                        return true;
+                    }
+
                     if (decoders.WantsLoading)
                     {
                         toLoad = decoders;
@@ -150,6 +161,9 @@ public sealed partial class PreviewSession
         _job.Request = request;
         _job.Latent = latent;
         _job.ImageSlot = slot;
+        _job.Format = stream.Format;
+        _job.Space = stream.Space;
+        _job.Options = stream.Options;
         _job.Stopped = null;
         _work = _job;
     }
@@ -165,14 +179,12 @@ public sealed partial class PreviewSession
 
     void MakePicture(Job job, int idleThreads)
     {
-        PreviewStream stream = job.Stream;
         double waited = Stopwatch.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
-        PreviewOptions options = stream.Options;
         string? problem = null;
         DropReason reason = DropReason.BadLatent;
         try
         {
-            problem = Stage(stream, job.Latent, options);
+            problem = Stage(job);
         }
         catch (LatentBridgeException e)
         {
@@ -198,25 +210,30 @@ public sealed partial class PreviewSession
             return;
         }
 
-        Render(job, options, options.Threads > 0 ? options.Threads : idleThreads, waited);
+        Render(job, job.Options.Threads > 0 ? job.Options.Threads : idleThreads, waited);
     }
 
     /// <returns>Null when staged; else what does not fit.</returns>
-    string? Stage(PreviewStream stream, in SubmittedLatent latent, PreviewOptions options)
+    string? Stage(Job job)
     {
-        LatentSlotHeader header = latent.Header;
+        PreviewStream stream = job.Stream;
+        LatentSlotHeader header = job.Latent.Header;
         ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
-        if (stream.Format is null)
+        if (job.Format is null)
         {
             FormatGuess guess = LatentFormats.Guess(axes);
+            job.Format = guess.Format;
             lock (_gate)
             {
-                stream.Format = guess.Format;
-                stream.Warn(guess.Reason);
+                if (job.Stopped is null)
+                {
+                    stream.Format = guess.Format;
+                    stream.Warn(guess.Reason);
+                }
             }
         }
 
-        LatentFormat format = stream.Format;
+        LatentFormat format = job.Format;
         if (LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape) is { } problem)
         {
             return problem;
@@ -228,19 +245,20 @@ public sealed partial class PreviewSession
             stream.Renderer = new PreviewRenderer(format);
         }
 
-        stream.Renderer.Stage(new Latent(_mapping!.LatentPayload(latent.Slot, header), (LatentElementType)header.ElementType, shape, stream.Space), options);
+        stream.Renderer.Stage(new Latent(_mapping!.LatentPayload(job.Latent.Slot, header), (LatentElementType)header.ElementType, shape, job.Space), job.Options);
         return null;
     }
 
-    void Render(Job job, PreviewOptions options, int threads, double waited)
+    void Render(Job job, int threads, double waited)
     {
         PreviewStream stream = job.Stream;
+        PreviewOptions options = job.Options;
         LatentSlotHeader header = job.Latent.Header;
         PreviewRenderer renderer = stream.Renderer!;
         DecoderCandidate? candidate = null;
         try
         {
-            FormatDecoders decoders = DecodersOf(stream.Format!);
+            FormatDecoders decoders = DecodersOf(job.Format!);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             bool last = job.Request is not null || (header.Flags & FrameMarks.LastStep) != 0;
             DecoderChoice choice;
@@ -248,12 +266,15 @@ public sealed partial class PreviewSession
             {
                 var demand = new FrameDemand(cells, threads, stream.StepMilliseconds, last, options.LastStepMilliseconds, options.Decoder);
                 choice = DecoderChooser.Choose(decoders.Candidates, demand, stream.Choice?.Decoder);
-                stream.Choice = choice;
+                if (job.Stopped is null)
+                {
+                    stream.Choice = choice;
+                }
             }
 
             candidate = choice.Decoder;
             ILatentDecoder decoder = InstanceOf(stream, candidate, header.Run);
-            PreviewResult picture = renderer.Render(decoder, stream.OptionsFor(threads), _mapping!.ImagePayload(job.ImageSlot), _cancellation.Token);
+            PreviewResult picture = renderer.Render(decoder, stream.WithThreads(options, threads), _mapping!.ImagePayload(job.ImageSlot), _cancellation.Token);
             if (!picture.Fits)
             {
                 long room = Math.Min(int.MaxValue, _mapping.ImageCapacity);
@@ -267,7 +288,11 @@ public sealed partial class PreviewSession
                 candidate.Succeeded();
                 candidate.Times.Record(cells, threads, milliseconds);
                 decoders.CountFrame(candidate);
-                stream.DecodeMilliseconds = milliseconds;
+                if (job.Stopped is null)
+                {
+                    stream.DecodeMilliseconds = milliseconds;
+                }
+
                 if (picture.NonFiniteCount > 0)
                 {
                     stream.Warn("values of the latent were NaN or infinite");

@@ -4,6 +4,7 @@ using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
+using LatentBridge.Weights;
 
 namespace LatentBridge.Sessions;
 
@@ -49,6 +50,45 @@ public sealed partial class PreviewSession : IDisposable
         _threads = threads;
         _worker = new Thread(Work) { IsBackground = true, Name = "LatentBridge decode" };
         _worker.Start();
+    }
+
+    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: until then the built-in decoders serve.</summary>
+    public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights)
+    {
+        var none = new WeightLibrary([]);
+        WeightLibrary known = none;
+        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)));
+        var search = new Thread(() =>
+        {
+            BackgroundPriority.Apply();
+            try
+            {
+                _ = weights.Found;
+            }
+#pragma warning disable CA1031 // A folder that cannot be searched costs its decoders, not the host.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                session.LogUnlessStopping($"The search for weights failed: {Describe(e)}");
+                return;
+            }
+
+            Volatile.Write(ref known, weights);
+            session.RefreshCatalogue();
+        })
+        { IsBackground = true, Name = "LatentBridge weight search" };
+        search.Start();
+        return session;
+    }
+
+    /// <summary>The catalogue has others now: it is asked again. Decoders that stay keep their weights and times.</summary>
+    public void RefreshCatalogue()
+    {
+        lock (_gate)
+        {
+            _decoders.ForEach(d => d.IsStale = true);
+            Monitor.PulseAll(_gate);
+        }
     }
 
     /// <summary>Maps the shim's memory, in place of what was mapped before. What is in work or waits is dropped first.</summary>
@@ -241,7 +281,7 @@ public sealed partial class PreviewSession : IDisposable
                     s.Id, s.Run, s.Format?.Id, s.IsFormatGuessed, s.Choice?.Decoder.Description.Id, s.Choice?.Decoder.Description.Source, s.Choice?.Reason,
                     s.StepMilliseconds, s.DecodeMilliseconds, s.Submitted, s.Shown, s.Replaced, s.Failed, [.. s.Warnings]))],
                 [.. _decoders.SelectMany(d => d.Candidates.Select(c => new DecoderStatus(
-                    c.Description.Id, d.Format.Id, c.Description.Source, c.IsLoaded, c.Times.IsMeasured ? c.Times.LastMilliseconds : null, c.Failure)))]);
+                    c.Description.Id, d.Format.Id, c.Description.Source, c.IsLoaded, c.Times.LastMilliseconds, c.Failure)))]);
         }
     }
 

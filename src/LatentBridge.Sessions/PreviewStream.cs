@@ -73,10 +73,9 @@ sealed class PreviewStream(uint id) : IDisposable
     /// <summary>The worker's: the decoder that carries something from step to step, and whose it is.</summary>
     public (DecoderCandidate Candidate, ulong Run, ILatentDecoder Instance)? Stateful { get; set; }
 
-    /// <summary>The worker's: the options with the number of threads filled in; made anew only when something changed.</summary>
-    public PreviewOptions OptionsFor(int threads)
+    /// <summary>The worker's: these options with the number of threads filled in; made anew only when something changed.</summary>
+    public PreviewOptions WithThreads(PreviewOptions options, int threads)
     {
-        PreviewOptions options = Options;
         if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads)
         {
             _resolvedFrom = options;

@@ -64,10 +64,10 @@ public class DecoderChooserTests
     public void A_decoder_never_measured_is_predicted_from_the_speed_of_a_comparable_one()
     {
         Load(_taesd, _tiny, _linear);
-        double cautious = DecoderChooser.Predict(All, _taesd, Cells, 1);
-        Assert.Equal(5e6 * Cells / DecoderChooser.CautiousSpeed, cautious, 1e-6);
+        double hopeful = DecoderChooser.Predict(All, _taesd, Cells, 1);
+        Assert.Equal(5e6 * Cells / DecoderChooser.HopefulSpeed, hopeful, 1e-6);
         _linear.Times.Record(Cells, 1, 1e-6);
-        Assert.Equal(cautious, DecoderChooser.Predict(All, _taesd, Cells, 1), 1e-6);
+        Assert.Equal(hopeful, DecoderChooser.Predict(All, _taesd, Cells, 1), 1e-6);
         _tiny.Times.Record(Cells, 1, 8);
         Assert.Equal(400, DecoderChooser.Predict(All, _taesd, Cells, 1), 1e-6);
     }
@@ -112,7 +112,7 @@ public class DecoderChooserTests
             int frames = 0;
             for (; Choose(step: 100).Decoder != _tiny; frames++)
             {
-                _tiny.CountFrame();
+                _tiny.CountFrame(isBetter: true);
             }
 
             return frames;
