@@ -23,16 +23,13 @@ sealed class LineReader(Stream input)
         while (true)
         {
             int feed = _buffer.AsSpan(searched, _end - searched).IndexOf((byte)'\n');
+            int length = (feed >= 0 ? searched + feed : _end) - _start;
+            IsTooLong |= length > Protocol.MaximumLineLength;
             if (feed >= 0)
             {
                 line = IsTooLong ? default : _buffer.AsSpan(_start, searched + feed - _start);
                 _start = searched + feed + 1;
                 return true;
-            }
-
-            if (_end - _start > Protocol.MaximumLineLength)
-            {
-                IsTooLong = true;
             }
 
             if (IsTooLong)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LatentBridge.Decoders;
 
 namespace LatentBridge.Sessions;
@@ -8,10 +9,10 @@ sealed class DecoderCandidate(DecoderEntry entry)
     const int FramesToSkipAfterFailure = 8;
     const int MaximumDoublings = 8;
 
-    /// <summary>Frames without a picture of this decoder after which it is worth another trial.</summary>
-    const int FramesUntilRetrial = 64;
+    /// <summary>Without a picture for so long, a decoder is worth another trial.</summary>
+    static readonly TimeSpan UntilRetrial = TimeSpan.FromSeconds(20);
 
-    int _framesUnused;
+    long _lastUse;
     int _failures;
     int _framesToSkip;
 
@@ -39,6 +40,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
     public ILatentDecoder Load()
     {
         IsWanted = false;
+        _lastUse = Stopwatch.GetTimestamp();
         return IsStateful ? entry.Load() : Instance ??= entry.Load();
     }
 
@@ -54,7 +56,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
     {
         _framesToSkip = Math.Max(0, _framesToSkip - 1);
         Times.Drift();
-        if (isBetter && Instance is not null && IsUsable && ++_framesUnused % FramesUntilRetrial == 0)
+        if (isBetter && Instance is not null && IsUsable && Stopwatch.GetElapsedTime(_lastUse) > UntilRetrial)
         {
             IsWanted = true;
         }
@@ -62,7 +64,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
 
     public void Succeeded()
     {
-        _framesUnused = 0;
+        _lastUse = Stopwatch.GetTimestamp();
         _failures = 0;
         Failure = null;
     }

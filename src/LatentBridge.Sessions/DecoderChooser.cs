@@ -59,7 +59,7 @@ static class DecoderChooser
                 return new(decoder, rule, predicted, budget, demand.Threads, demand.Pin, better);
             }
 
-            if (fits || pinned)
+            if (demand.Pin == "auto" ? fits : pinned)
             {
                 // Only the best is loaded: should it turn out too slow, the next one's turn comes.
                 decoder.IsWanted |= better is null && decoder.IsUsable && !decoder.IsLoaded;
