@@ -27,7 +27,7 @@ static class PixelKernel
     public const float Rounded = 128;
 
     /// <summary>Cells between two looks at the cancellation.</summary>
-    const int BlockLength = 1 << 13;
+    const int BlockLength = 1 << 10;
 
     /// <summary>Decodes all cells into RGB24.</summary>
     public static void Decode<TOperator>(TOperator pixel, in LatentPlanes latent, Span<byte> destination, KernelWidth width, CancellationToken cancellation)

@@ -125,6 +125,30 @@ public sealed class WeightLibraryTests : IDisposable
     }
 
     [Fact]
+    public void Whatever_tensor_is_missing_renamed_or_turned_nothing_is_loaded()
+    {
+        List<(string Name, long[] Dimensions, float[] Values)>[] networks =
+        [
+            Mlp(),
+            TestWeights.Random(NetworkArchitectures.ApproxNn, 4, ("conv1.weight", [8, 4, 7, 7]), ("conv8.weight", [3, 8, 3, 3])),
+            TestWeights.Random(NetworkArchitectures.Polynomial, 5, ("polynomial.linear", [3, 4])),
+        ];
+        foreach (var network in networks)
+        {
+            Assert.Null(Only(_weights.Write("sd1.safetensors", network)).Problem);
+            foreach (var tensor in network)
+            {
+                var rest = network.Where(t => t.Name != tensor.Name).ToArray();
+                (string, long[], float[]) renamed = (tensor.Name + "_", tensor.Dimensions, tensor.Values);
+                (string, long[], float[]) flat = (tensor.Name, [tensor.Values.Length, 1], tensor.Values);
+                Assert.NotNull(Only(_weights.Write("sd1.safetensors", rest)).Problem);
+                Assert.NotNull(Only(_weights.Write("sd1.safetensors", [.. rest, renamed])).Problem);
+                Assert.NotNull(Only(_weights.Write("sd1.safetensors", [.. rest, flat])).Problem);
+            }
+        }
+    }
+
+    [Fact]
     public void A_tensor_of_another_shape_is_named_with_both()
     {
         var tensors = Taesd().Select(t => t.Name == "12.weight" ? (t.Name, [64L, 64, 1, 1], new float[64 * 64]) : t);
