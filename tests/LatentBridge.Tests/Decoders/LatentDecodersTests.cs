@@ -39,7 +39,7 @@ public sealed class LatentDecodersTests : IDisposable
         TestData.Require("models");
         IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get("SD15"), Weights);
         Assert.Equal(
-            ["taesd", "taesd-half", "tiny", "approx-nn", "mlp:decoder_sd1.4", "mlp:decoder_sd1.5", "mlp:decoder_wd1.3", "mlp:decoder_wd1.4", "mlp:decoder_wd1.5", "latent2rgb", "estimated"],
+            ["taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb", "mlp:decoder_sd1.4", "mlp:decoder_sd1.5", "mlp:decoder_wd1.3", "mlp:decoder_wd1.4", "mlp:decoder_wd1.5", "estimated"],
             entries.Select(e => e.Description.Id));
     }
 
