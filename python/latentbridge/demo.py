@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     sources = [(model, arguments.latents / f"{model}_run8.safetensors") for model in MODELS]
     sources = [(model, path) for model, path in sources if path.is_file()]
     if not sources:
-        print(f"No example latents (<Format>_run8.safetensors) lie in {arguments.latents}; name their folder with --latents.", file=sys.stderr)
+        print(f"No example latents (<Format>_run8.safetensors) lie in {arguments.latents}; name their folder with --latents.",
+              file=sys.stderr)
         return 2
     arguments.out.mkdir(parents=True, exist_ok=True)
     with Bridge(decoder=arguments.decoder) as bridge:
@@ -117,5 +118,5 @@ def _print_table(models: list[dict[str, Any]], out: Path) -> None:
               f"{statistics.median(step['callbackMicroseconds'] for step in shown):>9.0f} us"
               f"{statistics.median(step['milliseconds'] for step in shown):>9.1f} ms"
               f"{last['bytes']:>10}  {', '.join(dict.fromkeys(step['decoder'] for step in shown))}")
-    print("The runs are simulated (see examples/latents); callback: the sampler's thread, median; to bytes: submit to PNG bytes in Python, median.")
+    print("The runs are simulated (examples/latents). Medians; callback: the sampler's thread; to bytes: submit to PNG in Python.")
     print(f"The pictures lie in {out}")

@@ -51,7 +51,10 @@ def places() -> Iterator[Place]:
         yield _file("packaged", folder / EXECUTABLE)
     yield from _builds()
     on_path = shutil.which("latentbridge")
-    yield Place("PATH", None, (), "no latentbridge on PATH") if on_path is None or _is_this_package(on_path) else _file("PATH", Path(on_path))
+    if on_path is None or _is_script(on_path):
+        yield Place("PATH", None, (), "no latentbridge on PATH")
+    else:
+        yield _file("PATH", Path(on_path))
 
 
 def runtime_identifier() -> str:
@@ -93,8 +96,8 @@ def _file(finder: str, path: Path) -> Place:
     return Place(finder, path, command, problem)
 
 
-def _is_this_package(path: str) -> bool:
-    """Whether a program on PATH is a Python entry point of this package and not the host."""
+def _is_script(path: str) -> bool:
+    """Whether a program on PATH is a script (somebody's Python entry point) and not the host."""
     try:
         with open(path, "rb") as file:
             return file.read(2) == b"#!"

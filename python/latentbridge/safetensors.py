@@ -20,7 +20,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, RawLat
         start = file.read(8)
         header_length = struct.unpack("<Q", start)[0] if len(start) == 8 else length
         if not 2 <= header_length <= min(length - 8, MAXIMUM_HEADER):
-            raise ValueError(f"{path}: the header says it has {header_length} bytes, the file has {length}; it is cut off or no safetensors file")
+            raise ValueError(f"{path}: the header says it has {header_length} bytes, the file has {length}; "
+                             "it is cut off or no safetensors file")
         try:
             header = json.loads(file.read(header_length))
             metadata = header.pop("__metadata__", {})
@@ -34,6 +35,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, RawLat
             continue
         wanted = math.prod(shape) * ELEMENT_SIZES[ELEMENT_TYPES.index(dtype)]
         if not 0 <= begin <= end <= len(data) or end - begin != wanted:
-            raise ValueError(f"{path}: tensor {name!r} of shape {shape} takes {wanted} bytes; the file gives it {begin} to {end} of {len(data)}")
+            raise ValueError(f"{path}: tensor {name!r} of shape {shape} takes {wanted} bytes; "
+                             f"the file gives it {begin} to {end} of {len(data)}")
         tensors[name] = RawLatent(data[begin:end], dtype, shape)
     return metadata, tensors

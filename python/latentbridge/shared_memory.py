@@ -76,7 +76,7 @@ class SharedMemory:
         self._generation = 0
 
     def map(self, geometry: protocol.Geometry) -> Mapping:
-        """Reserves and maps the memory for a geometry, at least as long as the last; ``SharedMemoryError`` when it is not to be had."""
+        """Reserves and maps the memory for a geometry, at least as long as the last; ``SharedMemoryError`` when there is none."""
         try:
             if self.descriptor is None:
                 self._section = f"Local\\latentbridge-{secrets.token_hex(16)}"

@@ -1,5 +1,6 @@
 """The bridge over a host that behaves."""
 
+import array
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 import unittest
 import unittest.mock
 
-from latentbridge import Bridge, BridgeError, protocol
+from latentbridge import Bridge, BridgeError
 from tests.bridges import BridgeTestCase, alive, digest, latent, traces, until
 
 try:
@@ -142,7 +143,8 @@ class Submitting(BridgeTestCase):
             bridge.submit(tensor, run=run, step=0)
             expected = tensor[:1].contiguous()
             expected = expected if expected.dtype in (torch.float32, torch.float16, torch.bfloat16) else expected.float()
-            self.assertEqual(bridge.wait(run=run, step=0, timeout=20).data, digest(expected.view(torch.int16 if expected.element_size() == 2 else torch.int32).numpy()))
+            words = expected.view(torch.int16 if expected.element_size() == 2 else torch.int32)
+            self.assertEqual(bridge.wait(run=run, step=0, timeout=20).data, digest(words.numpy()))
 
     def test_a_device_that_is_still_writing_is_waited_for_by_the_bridge(self):
         class Slow:
@@ -172,7 +174,7 @@ class Asking(BridgeTestCase):
         preview = bridge.wait(run=1, step=0, timeout=20)
         values = buffer.cast("B").cast("f").tolist()
         chosen = [values[((4 + c) * 3 + 2) * 4 + i] for c in range(4) for i in range(4)]
-        self.assertEqual(preview.data, digest(memoryview(bytearray(b"".join(map(lambda v: __import__("struct").pack("<f", v), chosen))))))
+        self.assertEqual(preview.data, digest(array.array("f", chosen)))
         status = bridge.status()["host"]
         self.assertEqual(status["options"], {"size": 256, "batch": "first"})
         self.assertEqual(status["begun"], [{"stream": 0, "run": 1, "format": "Wan21", "space": "sampler", "decoder": "tiny"}])
@@ -190,12 +192,13 @@ class Asking(BridgeTestCase):
         bridge.begin(run=1, latent_format="SDXL", decoder="tiny")
         self.show(bridge, run=1)
         bridge.configure(size=200)
-        bridge._connection.kill()
+        bridge._thread.connection.kill()
         until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=1) and bridge.wait(run=1, step=1, timeout=0.3))
         status = bridge.status()
         self.assertEqual(status["hosts"], 2)
         self.assertEqual(status["host"]["options"], {"size": 200})
-        self.assertEqual(status["host"]["begun"], [{"stream": 0, "run": 1, "format": "SDXL", "space": "sampler", "decoder": "tiny"}])
+        begin = {"stream": 0, "run": 1, "format": "SDXL", "space": "sampler", "decoder": "tiny"}
+        self.assertEqual(status["host"]["begun"], [begin])
 
     def test_a_runs_first_latent_never_overtakes_its_begin(self):
         bridge = self.bridge("slow=2")
@@ -234,7 +237,7 @@ class Ending(BridgeTestCase):
         bridge.close()
         bridge.close()
         until(lambda: not alive(pid))
-        until(lambda: not [t for t in threading.enumerate() if t is bridge._thread])
+        until(lambda: not [t for t in threading.enumerate() if t is bridge._thread._thread])
         self.assertFalse(bridge.submit(latent(1, 4, 8, 8), run=9, step=0))
         self.assertEqual(bridge.off_reason, "closed")
         self.assertLessEqual(traces(pid), before)

@@ -138,8 +138,9 @@ class Bench(unittest.TestCase):
 
 class Safetensors(unittest.TestCase):
     def file(self, data):
-        path = Path(self.enterContext(tempfile.TemporaryDirectory())) / "x.safetensors" if hasattr(self, "enterContext") else (
-            Path(tempfile.mkdtemp()) / "x.safetensors")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name) / "x.safetensors"
         path.write_bytes(data)
         return path
 
@@ -159,7 +160,8 @@ class Safetensors(unittest.TestCase):
         for name, path in (("empty", self.file(b"")), ("cut off", self.file(b"\x10\0\0")),
                            ("huge header", self.file(struct.pack("<Q", 1 << 63) + b"{}")),
                            ("no JSON", self.file(struct.pack("<Q", 4) + b"oops")), ("a list", self.build([1])),
-                           ("no data", self.build({"x": entry})), ("beyond the end", self.build({"x": {**entry, "data_offsets": [4, 12]}}, bytes(8))),
+                           ("no data", self.build({"x": entry})),
+                           ("beyond the end", self.build({"x": {**entry, "data_offsets": [4, 12]}}, bytes(8))),
                            ("wrong length", self.build({"x": {**entry, "shape": [3]}}, bytes(8))),
                            ("negative", self.build({"x": {**entry, "data_offsets": [-8, 0]}}, bytes(8)))):
             with self.subTest(name), self.assertRaises(ValueError):

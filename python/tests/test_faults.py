@@ -30,7 +30,7 @@ class HostsThatFail(BridgeTestCase):
                 step += 1
                 bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
                 time.sleep(0.01)
-            until(lambda: not bridge._thread.is_alive())
+            until(lambda: not bridge._thread._thread.is_alive())
         self.assertEqual(len(logs.output), 1, logs.output)
         self.assertIsNone(bridge.wait(run=1, step=0, timeout=60))
         with self.assertRaises(BridgeError):
@@ -58,7 +58,8 @@ class HostsThatFail(BridgeTestCase):
         self.assertIn("did not answer", line)
 
     def test_a_refusal_is_said_and_not_tried_again(self):
-        for quirk, said in (("refuse", "update the shim"), ("refuse-by-exit", "versions do not meet"), ("protocol=2", "chose protocol 2")):
+        for quirk, said in (("refuse", "update the shim"), ("refuse-by-exit", "versions do not meet"),
+                            ("protocol=2", "chose protocol 2")):
             with self.subTest(quirk):
                 line, bridge = self.give_up(quirk)
                 self.assertIn(said, line)
@@ -66,7 +67,7 @@ class HostsThatFail(BridgeTestCase):
 
     def test_a_bridge_that_gave_up_can_be_restarted(self):
         _, bridge = self.give_up("die-at-start")
-        bridge._host = [sys.executable, "-S", str(FAKE_HOST)]
+        bridge._settings.host = [sys.executable, "-S", str(FAKE_HOST)]
         bridge.restart()
         self.show(bridge, run=2)
 
@@ -78,7 +79,7 @@ class HostsThatFail(BridgeTestCase):
                 raise AssertionError(f"{name} was touched")
 
         self.assertFalse(bridge.submit(Untouchable(), run=1, step=0))
-        self.assertTrue(bridge._actions.empty())
+        self.assertTrue(bridge._thread._actions.empty())
 
     def test_a_host_that_dies_now_and_then_is_replaced_without_end(self):
         bridge = self.bridge("die-after-ready=2")
@@ -162,7 +163,7 @@ class HostsThatFail(BridgeTestCase):
             with self.assertRaises(KeyboardInterrupt):
                 bridge.submit(latent(1, 4, 8, 8), run=1, step=1)
         self.show(bridge, run=1, step=2)
-        self.assertEqual(len(bridge._mapping.free), 4)
+        self.assertEqual(len(bridge._thread.mapping.free), 4)
 
 
 @unittest.skipUnless(hasattr(os, "posix_fallocate"), "this system has no posix_fallocate")

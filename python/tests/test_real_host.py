@@ -34,7 +34,8 @@ class RealHost(BridgeTestCase):
         bridge = self.open(decoder="latent2rgb")
         for run, (latent_format, axes, size) in enumerate((
                 ("SDXL", (1, 4, 48, 64), (64, 48)), ("SDXL", (4, 32, 24), (24, 32)), ("SD15", (3, 4, 16, 16), (16, 16)),
-                ("Flux", (1, 16, 32, 16), (16, 32)), ("Wan21", (1, 16, 5, 20, 30), (30, 20)), ("Flux2", (1, 128, 16, 24), (48, 32)))):
+                ("Flux", (1, 16, 32, 16), (16, 32)), ("Wan21", (1, 16, 5, 20, 30), (30, 20)),
+                ("Flux2", (1, 128, 16, 24), (48, 32)))):
             with self.subTest(f"{latent_format} {axes}"):
                 _, preview = self.show(bridge, run=run, axes=axes, latent_format=latent_format, total=1)
                 self.assertEqual((preview.width, preview.height), size)
@@ -131,6 +132,7 @@ class RealHost(BridgeTestCase):
             size = len(x0.data) // 8
             last = RawLatent(x0.data[7 * size:], x0.element_type, (1, *x0.axes[1:]))
             with self.subTest(model):
-                picture = PIL.Image.open(io.BytesIO(bridge.decode(last, latent_format=model, decoder="latent2rgb", timeout=60).data)).convert("RGB").resize((64, 64))
+                preview = bridge.decode(last, latent_format=model, decoder="latent2rgb", timeout=60)
+                picture = PIL.Image.open(io.BytesIO(preview.data)).convert("RGB").resize((64, 64))
                 red, green, _ = picture.crop((46, 26, 62, 50)).resize((1, 1), PIL.Image.BOX).getpixel((0, 0))
                 self.assertGreater(red, green + 25, "the right parrot is red")

@@ -72,7 +72,8 @@ class Buffers(unittest.TestCase):
         for name, number in (("F16", protocol.F16), ("BF16", protocol.BF16)):
             source, data = copied(RawLatent(bytes(range(48)), name, (2, 3, 2, 2)), Choice("item", 1))
             self.assertEqual((source.element_type, source.axes, data), (number, (1, 3, 2, 2), bytes(range(24, 48))))
-        for wrong, said in ((RawLatent(bytes(47), "F16", (2, 3, 2, 2)), "47 bytes.*takes 48"), (RawLatent(b"", "F8", (1, 1)), "F32, F16")):
+        for wrong, said in ((RawLatent(bytes(47), "F16", (2, 3, 2, 2)), "47 bytes.*takes 48"),
+                            (RawLatent(b"", "F8", (1, 1)), "F32, F16")):
             with self.assertRaisesRegex(LatentError, said):
                 read(wrong, ALL)
 
@@ -170,7 +171,8 @@ class TorchTensors(unittest.TestCase):
 
     def test_other_layouts_arrive_in_order(self):
         base = torch.randn(2, 4, 6, 8)
-        for name, tensor in (("transposed", base.transpose(2, 3)), ("sliced", base[:, ::2, 1:-1]), ("expanded", base[:1].expand(2, 4, 6, 8)),
+        for name, tensor in (("transposed", base.transpose(2, 3)), ("sliced", base[:, ::2, 1:-1]),
+                             ("expanded", base[:1].expand(2, 4, 6, 8)),
                              ("channels last", base.to(memory_format=torch.channels_last))):
             for element_type, dtype in enumerate((torch.float32, torch.float16, torch.bfloat16)):
                 with self.subTest(f"{name} {dtype}"):

@@ -1,0 +1,68 @@
+"""What the sampler's threads, the bridge thread and the reader thread share: streams, and the frames that wait on them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from . import tensors
+from .preview import Preview
+from .protocol import LatentHeader
+
+
+class Frame:
+    """A latent that waits in private memory (or in pinned memory, still on its way) for a slot.
+
+    ``started`` is ``time.perf_counter_ns()`` at its ``submit``.
+    """
+
+    __slots__ = ("source", "header", "buffer", "started")
+
+    def __init__(self, source: tensors.Source, header: LatentHeader, buffer: bytearray | None, started: int) -> None:
+        self.source, self.header, self.buffer, self.started = source, header, buffer, started
+
+    def copy_into(self, target: memoryview) -> None:
+        if self.buffer is None:
+            self.source.copy_into(target)
+        else:
+            target[:] = memoryview(self.buffer)[:len(target)]
+
+
+class Stream:
+    """One place where previews are shown. Runs follow one another on it.
+
+    The sampler's threads write the run and ``waiting``, the bridge thread ``held`` and ``sent``, the reader thread ``latest``
+    and ``lost_step``; every step of that is one atomic operation of Python.
+    """
+
+    __slots__ = ("number", "run", "live", "fresh", "begin", "options", "choice", "waiting", "held", "latest", "lost_step", "sent")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.run = -1
+        self.live = False  # begun, not yet ended or cancelled
+        self.fresh = True  # nothing of the run was submitted yet
+        self.begin: dict[str, Any] = {}  # the parameters of the run's `begin`
+        self.options: dict[str, Any] = {}  # the run's own options
+        self.choice = tensors.Choice()
+        self.waiting: deque[Frame] = deque(maxlen=1)
+        self.held: Frame | None = None  # taken from `waiting`, not yet sent
+        self.latest: Preview | None = None
+        self.lost_step = -1  # the last step that was given up
+        self.sent = 0  # the last sequence the host was given
+
+    def shows(self, run: int) -> bool:
+        return self.live and self.run == run
+
+
+def choice_of(options: dict[str, Any]) -> tensors.Choice:
+    """The part of a latent that is sent."""
+    return tensors.Choice(**{name: options[name] for name in ("batch", "item", "frame") if name in options})
+
+
+def options_for_host(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as the host needs them: item and frame are chosen here, before anything is copied."""
+    sent = {name: value for name, value in options.items() if name not in ("item", "frame")}
+    if sent.get("batch") == "item":
+        sent["batch"] = "first"
+    return sent
