@@ -251,7 +251,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
     if len(line) > MAXIMUM_LINE:
         raise ProtocolError(f"a line of {len(line)} bytes; at most {MAXIMUM_LINE} are allowed")
     try:
-        message = json.loads(line)
+        message = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a line that is not JSON ({error}): {line[:80]!r}") from error
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
