@@ -43,7 +43,7 @@ static class DecoderChooser
 
         DecoderCandidate? fastest = null;
         DecoderCandidate? better = null;
-        for (int i = 0; i < decoders.Count; i++)
+        for (int i = 0; i < CountToChooseFrom(decoders, demand.Pin); i++)
         {
             DecoderCandidate decoder = decoders[i];
             bool pinned = decoder.Description.Id == demand.Pin;
@@ -108,6 +108,10 @@ static class DecoderChooser
 
         return cost * cells / speed / threads;
     }
+
+    /// <summary>The <c>estimated</c> colours mean nothing: nobody gets them who did not ask and could have true ones.</summary>
+    static int CountToChooseFrom(IReadOnlyList<DecoderCandidate> decoders, string pin) =>
+        pin == "auto" && decoders.Count > 1 && decoders[^1].Description.Id == "estimated" && decoders[^2].IsUsable ? decoders.Count - 1 : decoders.Count;
 
     static bool Faster(IReadOnlyList<DecoderCandidate> decoders, DecoderCandidate decoder, DecoderCandidate than, in FrameDemand demand) =>
         decoder.IsLoaded != than.IsLoaded

@@ -52,6 +52,16 @@ public class DecoderChooserTests
     }
 
     [Fact]
+    public void Estimated_colours_are_for_formats_without_true_ones()
+    {
+        DecoderCandidate estimated = Candidate("estimated", 10, 22);
+        FrameDemand demand = new(Cells, 1, null, false, 50, "auto");
+        Assert.Equal("latent2rgb", DecoderChooser.Choose([_linear, estimated], demand, null).Decoder.Description.Id);
+        Assert.Equal("estimated", DecoderChooser.Choose([estimated], demand, null).Decoder.Description.Id);
+        Assert.Equal("estimated", DecoderChooser.Choose([_linear, estimated], demand with { Pin = "estimated" }, null).Decoder.Description.Id);
+    }
+
+    [Fact]
     public void Times_scale_with_cells_and_threads()
     {
         Measured(300, 8, 0.1);
