@@ -6,6 +6,9 @@ namespace LatentBridge.Sessions;
 /// <summary>One decoder of a format within a session: loaded or not, its times, its failures.</summary>
 sealed class DecoderCandidate(DecoderEntry entry)
 {
+    /// <summary>Multiply-adds a cell below which a decoder is a table of colours, not a network.</summary>
+    const int TableCost = 1000;
+
     const int FramesToSkipAfterFailure = 8;
     const int MaximumDoublings = 8;
 
@@ -28,8 +31,8 @@ sealed class DecoderCandidate(DecoderEntry entry)
     /// <summary>The shared instance; null until loaded, and always for a stateful decoder.</summary>
     public ILatentDecoder? Instance { get; private set; }
 
-    /// <summary>True when a picture costs no wait for loading. Stateful ones are made on the spot: they have no weights.</summary>
-    public bool IsLoaded => IsStateful || Instance is not null;
+    /// <summary>True when a picture costs no wait for loading: it is loaded, or has no more than a table to load.</summary>
+    public bool IsLoaded => Instance is not null || IsStateful || Description.MultiplyAddsPerCell < TableCost;
 
     /// <summary>Why it failed last; null when it works.</summary>
     public string? Failure { get; private set; }

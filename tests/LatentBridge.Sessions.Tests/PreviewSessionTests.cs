@@ -1,4 +1,5 @@
 using LatentBridge.Decoders;
+using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
@@ -385,7 +386,7 @@ public class PreviewSessionTests
     public void Weights_load_in_the_background_and_the_first_picture_does_not_wait_for_them()
     {
         using var loaded = new ManualResetEventSlim();
-        var slow = FakeDecoder.Named("slow-to-load", 80);
+        var slow = FakeDecoder.Named("slow-to-load", 80, cost: 100_000);
         var plain = FakeDecoder.Named("plain", 20, cost: 1);
         using var bench = new SessionBench(4, 4, _ => [plain.Entry, new DecoderEntry(slow.Description, false, () =>
         {
@@ -397,5 +398,36 @@ public class PreviewSessionTests
         loaded.Set();
         SpinWait.SpinUntil(() => bench.Session.Status().Decoders.Any(d => d.Id == "slow-to-load" && d.Milliseconds is not null), TimeSpan.FromSeconds(30));
         Assert.Equal("slow-to-load", bench.Sink.WaitForReady(bench.Submit(0, run: 2)).Decoder);
+    }
+
+    [Fact]
+    public void A_catalogue_that_grows_is_asked_again_and_what_is_loaded_stays()
+    {
+        var plain = FakeDecoder.Named("plain", 20);
+        var found = FakeDecoder.Named("found", 60);
+        DecoderEntry[] catalogue = [plain.Entry];
+        using var bench = new SessionBench(4, 4, _ => Volatile.Read(ref catalogue));
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1)).Decoder);
+        Volatile.Write(ref catalogue, [found.Entry, plain.Entry]);
+        bench.Session.RefreshCatalogue();
+        Assert.Equal("found", bench.Sink.WaitForReady(bench.Submit(0, run: 2)).Decoder);
+        Assert.False(plain.IsDisposed);
+        Volatile.Write(ref catalogue, [found.Entry]);
+        bench.Session.RefreshCatalogue();
+        bench.Sink.WaitForReady(bench.Submit(0, run: 3));
+        Assert.True(plain.IsDisposed);
+    }
+
+    [Fact]
+    public void A_format_that_no_stream_has_any_more_gives_its_decoders_back()
+    {
+        var first = FakeDecoder.Named("first");
+        var second = FakeDecoder.Named("second");
+        using var bench = new SessionBench(4, 4, format => [(format.Id == "SD15" ? first : second).Entry]);
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        bench.Session.Begin(0, 2, LatentFormats.Get("SDXL"), LatentSpace.Sampler, SessionBench.Raw);
+        Assert.Equal("second", bench.Sink.WaitForReady(bench.Submit(0, run: 2)).Decoder);
+        Assert.True(first.IsDisposed);
+        Assert.False(second.IsDisposed);
     }
 }
