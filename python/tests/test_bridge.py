@@ -92,7 +92,7 @@ class Submitting(BridgeTestCase):
             self.assertEqual(preview.data, digest(buffer))
             process = process or bridge.host_pid
         self.assertEqual(bridge.host_pid, process)
-        self.assertEqual(bridge.status()["host"]["generation"], 3)
+        self.assertEqual(bridge.status(20)["host"]["generation"], 3)
 
     def test_the_mapping_grows_while_samplers_write(self):
         bridge = self.bridge()
@@ -120,7 +120,7 @@ class Submitting(BridgeTestCase):
         bridge = self.bridge("needed=9000000")
         bridge.submit(latent(1, 4, 8, 8), run=1, step=0)
         self.assertIsNone(bridge.wait(run=1, step=0, timeout=20))
-        until(lambda: bridge.status()["host"]["generation"] == 2)
+        until(lambda: bridge.status(20)["host"]["generation"] == 2)
         self.show(bridge, run=1, step=1)
         self.assertGreaterEqual(bridge.status()["imageCapacity"], 9_000_000)
 
@@ -175,7 +175,7 @@ class Asking(BridgeTestCase):
         values = buffer.cast("B").cast("f").tolist()
         chosen = [values[((4 + c) * 3 + 2) * 4 + i] for c in range(4) for i in range(4)]
         self.assertEqual(preview.data, digest(array.array("f", chosen)))
-        status = bridge.status()["host"]
+        status = bridge.status(20)["host"]
         self.assertEqual(status["options"], {"size": 256, "batch": "first"})
         self.assertEqual(status["begun"], [{"stream": 0, "run": 1, "format": "Wan21", "space": "sampler", "decoder": "tiny"}])
 
@@ -183,7 +183,7 @@ class Asking(BridgeTestCase):
         bridge = self.bridge()
         self.show(bridge, run=1)
         bridge.configure(size=512)
-        self.assertEqual(bridge.status()["host"]["options"], {"size": 512})
+        self.assertEqual(bridge.status(20)["host"]["options"], {"size": 512})
         with self.assertRaisesRegex(ValueError, "unknown option 'sise'"):
             bridge.configure(sise=3)
 
@@ -194,7 +194,7 @@ class Asking(BridgeTestCase):
         bridge.configure(size=200)
         bridge._thread.connection.kill()
         until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=1) and bridge.wait(run=1, step=1, timeout=0.3))
-        status = bridge.status()
+        status = bridge.status(20)
         self.assertEqual(status["hosts"], 2)
         self.assertEqual(status["host"]["options"], {"size": 200})
         begin = {"stream": 0, "run": 1, "format": "SDXL", "space": "sampler", "decoder": "tiny"}
@@ -207,7 +207,7 @@ class Asking(BridgeTestCase):
             for step in range(6):
                 bridge.submit(latent(1, 4, 8, 8), run=run, step=step)
         bridge.wait(run=59, step=5, timeout=20)
-        seen = bridge.status()["host"]["runs"]
+        seen = bridge.status(20)["host"]["runs"]
         self.assertEqual(seen, sorted(seen))
 
     def test_decode_waits_for_its_picture(self):
