@@ -1,0 +1,272 @@
+"""A1111, Forge and reForge: "LatentBridge" as a live-preview method.
+
+Design notes. The UIs decode when a browser asks: in the server's thread, on the sampler's device, every time. Here the picture is
+made when the latent is there, and the request finds it ready:
+
+- ``store_latent`` (sampler's thread): after the original, a snapshot goes to the bridge. Under --lowvram and --medvram the
+  original would decode right here; then only its first line is done in its place.
+- the bridge's thread hands each finished picture to ``State.assign_current_image``, which every request reads.
+- ``State.do_set_current_image`` (server's thread): nothing is left to do, unless LatentBridge has no picture: then the
+  original decodes by the method whose number ours carries. With "every -1 steps" it is the UI's call after each batch.
+- ``State.begin`` and ``State.end`` count jobs, under the lock that a picture is handed over under: one of a job that is over
+  is never shown.
+
+With another method chosen, all four only call the original.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import host_locator
+from ..client import Bridge
+from ..preview import Preview
+from . import a1111_settings
+from .a1111_ui import MissingHookPoint, Ui
+from .ready_image import encode, pixels, ready_image
+
+log = logging.getLogger("latentbridge")
+
+NAME = "LatentBridge"
+PATIENCE = 2.0
+"""Seconds after a sampling's first latent in which no picture came, after which the UI's own method shows something."""
+
+_extension: Extension | None = None
+
+
+def install(**bridge: Any) -> bool:
+    """Joins the running UI; False, with one line in the log, when it lacks a hook point. Called by the UI for each (re)load."""
+    global _extension
+    uninstall()
+    try:
+        _extension = Extension(Ui(), **bridge)
+    except MissingHookPoint as missing:
+        log.warning("LatentBridge is off: this UI has no %s; A1111 1.6 to 1.10, Forge and reForge have it", missing)
+        return False
+    _extension.install()
+    return True
+
+
+def uninstall() -> None:
+    """Takes everything back but the entry in the list of methods, which goes on as the method that stands in."""
+    global _extension
+    extension, _extension = _extension, None
+    if extension is not None:
+        extension.uninstall()
+
+
+class _Sampling:
+    """One sampling of one job: what the bridge calls a run."""
+
+    def __init__(self, number: int, job: int, key: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
+                 is_rearranged: bool) -> None:
+        self.number, self.job, self.key = number, job, key
+        self.batch, self.count, self.pause = batch, count, pause
+        self.format, self.is_rearranged = format, is_rearranged
+        self.started = time.monotonic()
+        self.submitted_at = 0.0
+        self.is_shown = False
+        self._turn = 0
+
+    def has_paused(self) -> bool:
+        """Whether the setting "At most every n milliseconds" lets another picture through."""
+        return self.pause == 0 or (time.monotonic() - self.submitted_at) * 1000 >= self.pause
+
+    def choose(self, latent: Any) -> Any:
+        """The part of the batch to send: with "turn" another picture at each step, else the bridge takes what it needs."""
+        if self.batch != "turn" or self.count < 2:
+            return latent
+        self._turn += 1
+        return latent[(self._turn - 1) % self.count:][:1]
+
+
+class Extension:
+    """The hooks and what they share. One for each load of the UI."""
+
+    def __init__(self, ui: Ui, **bridge: Any) -> None:
+        self._ui = ui
+        self.bridge = Bridge(on_preview=self._publish, **{"models": ui.weight_folders(), **bridge})
+        self.latest: Preview | None = None
+        self._lock = threading.Lock()
+        self._job = 0
+        self._runs = 0
+        self._sampling: _Sampling | None = None
+        self._is_open = True
+        self._wrapped: list[tuple[Any, str, Any]] = []
+        self._said: set[str] = set()
+
+    def install(self) -> None:
+        ui = self._ui
+        ui.offer(NAME)
+        self._wrap(ui.samplers, "store_latent", self._store_latent)
+        self._wrap(ui.state_class, "do_set_current_image", self._do_set_current_image)
+        self._wrap(ui.state_class, "begin", self._begin_job)
+        self._wrap(ui.state_class, "end", self._end_job)
+        ui.callbacks.on_ui_settings(functools.partial(a1111_settings.add_section, ui.shared))
+        ui.callbacks.on_app_started(self._app_started)
+        ui.callbacks.on_script_unloaded(_unloaded)
+
+    def uninstall(self) -> None:
+        """Takes the wrappers out where they are outermost; inside another extension's they let everything through."""
+        self._is_open = False
+        for owner, name, wrapper in self._wrapped:
+            if getattr(owner, name) is wrapper:
+                setattr(owner, name, wrapper.__wrapped__)
+        self.bridge.close()
+
+    def is_chosen(self) -> bool:
+        opts = self._ui.shared.opts
+        return opts.show_progress_type == NAME and opts.live_previews_enable
+
+    def status(self) -> dict[str, Any]:
+        """For people and bug reports, at /latentbridge/status."""
+        latest = self.latest
+        picture = latest and {"decoder": latest.decoder, "milliseconds": latest.milliseconds, "step": latest.step,
+                              "size": [latest.width, latest.height], "encoding": latest.encoding}
+        return {"chosen": self.is_chosen(), "latest": picture, **self.bridge.status()}
+
+    # --- the hooks ---------------------------------------------------------------------------------------------------
+
+    def _store_latent(self, original: Callable[..., Any], decoded: Any) -> None:
+        chosen = self.is_chosen()
+        if chosen and not self._ui.shared.parallel_processing_allowed and self._has_pictures():
+            self._ui.shared.state.current_latent = decoded
+        else:
+            original(decoded)
+        if chosen:
+            self._guarded(self._capture, decoded)
+
+    def _do_set_current_image(self, original: Callable[..., Any], state: Any) -> None:
+        if not self.is_chosen() or not self._has_pictures():
+            original(state)
+        elif self._ui.shared.opts.show_progress_every_n_steps == -1 and state.current_latent is not None:
+            self._guarded(self._capture_batch, state.current_latent)
+
+    def _begin_job(self, original: Callable[..., Any], state: Any, *arguments: Any, **named: Any) -> Any:
+        with self._lock:
+            self._job += 1
+            result = original(state, *arguments, **named)
+        if self.is_chosen():
+            self._guarded(self.bridge.start)
+        return result
+
+    def _end_job(self, original: Callable[..., Any], state: Any) -> Any:
+        with self._lock:
+            self._job += 1
+        if (sampling := self._sampling) is not None:
+            self._guarded(self.bridge.end, run=sampling.number)
+        return original(state)
+
+    def _app_started(self, _demo: Any, app: Any) -> None:
+        app.add_api_route("/latentbridge/status", self.status, methods=["GET"])
+        if host_locator.find() is None:
+            log.warning("LatentBridge: no host was found; %s", host_locator.ADVICE)
+        elif self.is_chosen():
+            self.bridge.start()
+
+    # --- the sampler's thread ----------------------------------------------------------------------------------------
+
+    def _capture(self, latent: Any) -> None:
+        """Submits the latent if its step is to be shown. The UI counts a step when it is done, so its number is one behind here."""
+        opts, state = self._ui.shared.opts, self._ui.shared.state
+        every = opts.show_progress_every_n_steps
+        if every < 0:
+            return
+        sampling = self._here(latent)
+        step = state.sampling_step + 1 if sampling.submitted_at else 0
+        is_edge = step == 0 or step + 1 >= state.sampling_steps
+        if is_edge or (step % max(1, every) == 0 and sampling.has_paused()):
+            self._submit(sampling, latent, step)
+
+    def _capture_batch(self, latent: Any) -> None:
+        """Submits the last latent of a batch, for "every -1 steps". The UI goes on to the next batch, so nothing waits here either."""
+        self._submit(self._here(latent), latent, max(0, self._ui.shared.state.sampling_steps - 1))
+
+    def _submit(self, sampling: _Sampling, latent: Any, step: int) -> None:
+        sampling.submitted_at = time.monotonic()
+        self.bridge.submit(sampling.choose(latent), run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps)
+
+    def _here(self, latent: Any) -> _Sampling:
+        """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
+        ui, sampling = self._ui, self._sampling
+        opts, settings = ui.shared.opts, a1111_settings.read(ui.shared.opts)
+        latent_format = ui.latent_format()
+        key = (self._job, ui.shared.state.job_no, tuple(latent.shape), latent_format, opts.live_previews_image_format,
+               opts.show_progress_grid, ui.has_own_grid(), settings)
+        if sampling is None or sampling.key != key:
+            batch = settings["batch"]
+            if batch == "auto":
+                batch = "grid" if opts.show_progress_grid else "first"
+            is_rearranged = batch == "grid" and latent.shape[0] > 2 and ui.has_own_grid()
+            self._runs += 1
+            sampling = _Sampling(self._runs, self._job, key, batch, latent.shape[0], settings["every_milliseconds"],
+                                 opts.live_previews_image_format, is_rearranged)
+            self.bridge.begin(
+                run=sampling.number, latent_format=latent_format, decoder=settings["decoder"], size=settings["size"],
+                batch="grid" if batch == "grid" else "first", threads=settings["threads"],
+                encoding="png" if sampling.format == "png" and not is_rearranged else "rgb24")
+            self._sampling = sampling
+        return sampling
+
+    # --- the bridge's thread -----------------------------------------------------------------------------------------
+
+    def _publish(self, preview: Preview) -> None:
+        """Hands a picture over, unless its job is over."""
+        sampling = self._sampling
+        if sampling is None or preview.run != sampling.number:
+            return
+        image = ready_image(preview.data) if preview.encoding == "png" else self._encoded(sampling, pixels(preview))
+        with self._lock:
+            if sampling.job == self._job and self._is_open:
+                self._ui.shared.state.assign_current_image(image)
+                sampling.is_shown, self.latest = True, preview
+
+    def _encoded(self, sampling: _Sampling, image: Any) -> Any:
+        """What the host does not write, or has not arranged: the request finds it encoded all the same."""
+        if sampling.is_rearranged:
+            image = self._ui.rearrange(image, sampling.count)
+        return ready_image(encode(image, sampling.format))
+
+    # --- everywhere --------------------------------------------------------------------------------------------------
+
+    def _has_pictures(self) -> bool:
+        """Whether a picture of ours is there or to be expected; if not, the UI's own method takes over."""
+        if self.bridge.off_reason is not None or self.bridge.host_pid == 0:
+            return False
+        sampling = self._sampling
+        return sampling is None or sampling.is_shown or time.monotonic() - sampling.started < PATIENCE
+
+    def _guarded(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+        """The one seam: no exception of ours reaches the UI, and each kind is said once."""
+        try:
+            function(*arguments, **named)
+        except Exception as error:
+            if (text := f"a preview was left out: {error!r}") not in self._said and len(self._said) < 50:
+                self._said.add(text)
+                log.warning("LatentBridge: %s", text)
+
+    def _wrap(self, owner: Any, name: str, ours: Callable[..., Any]) -> None:
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapper(*arguments: Any, **named: Any) -> Any:
+            if not self._is_open:
+                return original(*arguments, **named)
+            return ours(original, *arguments, **named)
+
+        setattr(owner, name, wrapper)
+        self._wrapped.append((owner, name, wrapper))
+
+
+def _unloaded() -> None:
+    """The UI reloads its scripts: the next load takes this package from disk again, which an update may have changed."""
+    uninstall()
+    package = __name__.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]

@@ -1,0 +1,101 @@
+"""What LatentBridge needs of A1111 1.6 to 1.10, Forge and reForge; where these differ, it is here and nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from typing import Any
+
+from PIL import Image
+
+HOOK_POINTS = (
+    ("sd_samplers_common", "store_latent"),
+    ("shared_state.State", "do_set_current_image"),
+    ("shared_state.State", "assign_current_image"),
+    ("shared_state.State", "begin"),
+    ("shared_state.State", "end"),
+    ("script_callbacks", "on_ui_settings"),
+    ("script_callbacks", "on_script_unloaded"),
+    ("script_callbacks", "on_app_started"),
+)
+FALLBACK = "Approx cheap"
+"""The UI's own method that stands in: it needs no weights (others fail the job, or download at every poll, without theirs)."""
+
+
+class MissingHookPoint(Exception):
+    """This UI lacks what LatentBridge hooks into; the message names it."""
+
+
+class Ui:
+    """The running UI. ``opts``, ``state`` and ``sd_model`` are read anew at each use: any of them may change within a job."""
+
+    def __init__(self) -> None:
+        for place, name in HOOK_POINTS:
+            owner = _find(place)
+            if not callable(getattr(owner, name, None)):
+                raise MissingHookPoint(f"modules.{place}.{name}")
+        self.shared = _find("shared")
+        self.samplers = _find("sd_samplers_common")
+        self.state_class = _find("shared_state.State")
+        self.callbacks = _find("script_callbacks")
+        self._choices = self._live_preview_methods()
+
+    def offer(self, name: str) -> None:
+        """Puts a method on the list of live-preview methods, under the number of the one that stands in.
+
+        A number of its own would mean the full VAE wherever the UI looks it up by itself (as for the final picture of a fast interrupt).
+        """
+        numbers = self.samplers.approximation_indexes
+        numbers[name] = numbers[FALLBACK]
+        if name not in self._choices:
+            self._choices.append(name)
+
+    def latent_format(self) -> str | None:
+        """The format id of the loaded checkpoint, None for a guess. Forge's Flux and Chroma carry none of the marks that A1111 gives."""
+        model = self.shared.sd_model
+        for mark, latent_format in (("is_sdxl", "SDXL"), ("is_sd1", "SD15"), ("is_sd2", "SD15"), ("is_sd3", "SD3")):
+            if getattr(model, mark, False):
+                return latent_format
+        latent_format = getattr(getattr(model, "model_config", None), "latent_format", None)
+        return None if latent_format is None else getattr(latent_format, "__name__", type(latent_format).__name__)
+
+    def weight_folders(self) -> list[str]:
+        """Where this UI keeps the files of TAESD and Approx NN."""
+        folder = getattr(_find("paths"), "models_path", None)
+        return [os.path.join(folder, name) for name in ("VAE-taesd", "VAE-approx")] if folder else []
+
+    def has_own_grid(self) -> bool:
+        """Whether the settings ask for another arrangement than round(sqrt(count)) rows, which is the host's."""
+        opts = self.shared.opts
+        return getattr(opts, "n_rows", -1) != -1 or bool(getattr(opts, "grid_prevent_empty_spots", False))
+
+    def rearrange(self, grid: Image.Image, count: int) -> Image.Image:
+        """The host's grid of ``count`` pictures, arranged by the UI's own function."""
+        rows = round(math.sqrt(count))
+        columns = math.ceil(count / rows)
+        width, height = grid.width / columns, grid.height / rows
+        tiles = [grid.crop((round(i % columns * width), round(i // columns * height),
+                            round((i % columns + 1) * width), round((i // columns + 1) * height))) for i in range(count)]
+        return _find("images").image_grid(tiles)
+
+    def _live_preview_methods(self) -> list[str]:
+        numbers = getattr(self.samplers, "approximation_indexes", None)
+        if not isinstance(numbers, dict) or FALLBACK not in numbers:
+            raise MissingHookPoint(f'modules.sd_samplers_common.approximation_indexes["{FALLBACK}"]')
+        try:
+            choices = self.shared.opts.data_labels["show_progress_type"].component_args["choices"]
+        except (AttributeError, KeyError, TypeError):
+            choices = None
+        if not isinstance(choices, list):
+            raise MissingHookPoint("the list of live-preview methods in the settings")
+        return choices
+
+
+def _find(place: str) -> Any:
+    module, _, name = place.partition(".")
+    try:
+        found = importlib.import_module(f"modules.{module}")
+        return getattr(found, name) if name else found
+    except (ImportError, AttributeError):
+        raise MissingHookPoint(f"modules.{place}") from None

@@ -1,0 +1,439 @@
+"""The live-preview method in fakes of A1111, Forge and reForge, over a fake host."""
+
+import importlib
+import io
+import json
+import sys
+import threading
+import types
+import unittest
+import unittest.mock
+from pathlib import Path
+
+from latentbridge import host_locator
+from tests.bridges import QUICK, latent, until
+
+try:
+    from PIL import Image, features
+except ImportError as error:
+    raise unittest.SkipTest("Pillow is not installed; the UI always has it") from error
+
+from tests.fakes import a1111 as fakes
+
+HOST = Path(__file__).parent / "fakes" / "a1111_host.py"
+
+
+def batch(*reds, side=8):
+    """A batch whose pictures have these reds."""
+    found = latent(len(reds), 4, side, side)
+    for item, red in enumerate(reds):
+        found[item, 0, 0, 0] = red
+    return found
+
+
+class UiTestCase(unittest.TestCase):
+    kind = "a1111"
+
+    def setUp(self):
+        self.ui = fakes.FakeUi(self.kind)
+        context = self.ui.running()
+        context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        self.a1111 = importlib.import_module("latentbridge.integrations.a1111")
+        self.addCleanup(self.a1111.uninstall)
+
+    def load(self, *quirks, method="LatentBridge", **options):
+        """Installs the extension as the UI's script does, and chooses the method."""
+        self.assertTrue(self.a1111.install(**{"host": [sys.executable, "-S", str(HOST), *quirks], **QUICK, **options}))
+        self.extension = self.a1111._extension
+        self.ui.opts.set(show_progress_type=method)
+        for callback in self.ui.callbacks["ui_settings"]:
+            with unittest.mock.patch.dict(sys.modules, gradio=types.SimpleNamespace(Slider="slider", Radio="radio")):
+                callback()
+        return self.extension
+
+    def job(self, latents, steps=None, name="task(1)"):
+        """A job of one sampling, polled after each step until its picture is there: the pictures' (size, red)."""
+        self.ui.state.begin(name)
+        self.ui.state.job_count = 1
+        seen, last = [], 0
+        for _ in self.ui.sample(latents, steps):
+            last, image = self.next(last)
+            seen.append((image.size, image.getpixel((0, 0))[0]))
+        self.ui.state.nextjob()
+        self.ui.state.end()
+        return seen
+
+    def next(self, last=0, media="image/png"):
+        number, found, data = until(lambda: self.ui.poll(last))
+        self.assertEqual(found, media)
+        return number, Image.open(io.BytesIO(data)).convert("RGB")
+
+
+class Method:
+    def test_the_method_is_offered_once_under_the_number_of_the_one_that_stands_in(self):
+        for _ in range(3):
+            self.load()
+        choices = self.ui.opts.data_labels["show_progress_type"].component_args["choices"]
+        self.assertEqual(choices.count("LatentBridge"), 1)
+        self.assertEqual(self.ui.samplers.approximation_indexes["LatentBridge"], self.ui.samplers.approximation_indexes["Approx cheap"])
+
+    def test_each_step_is_shown_and_the_ui_decodes_nothing(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.assertEqual(self.job([batch(10 * step) for step in range(1, 9)]), [((8, 8), 10 * step) for step in range(1, 9)])
+        self.assertEqual(self.ui.decodes, [])
+
+    def test_other_methods_are_left_alone(self):
+        self.load(method="Approx NN")
+        seen = self.job([batch(10)] * 3)
+        self.assertEqual(len(self.ui.decodes), 3)
+        self.assertEqual([red for _, red in seen], [0, 0, 0])
+        self.assertEqual(self.extension.bridge.status()["submitted"], 0)
+        self.assertEqual(self.extension.bridge.host_pid, 0)
+
+    def test_the_request_gets_the_hosts_own_bytes(self):
+        self.load()
+        self.ui.state.begin()
+        for _ in self.ui.sample([batch(10)]):
+            data = until(lambda: self.ui.poll(0))[2]
+        self.assertEqual(data, self.extension.latest.data)
+
+    def test_previews_switched_off_are_off(self):
+        self.load()
+        self.ui.opts.set(live_previews_enable=False)
+        self.ui.state.begin()
+        for _ in self.ui.sample([batch(10)] * 3):
+            self.assertIsNone(self.ui.poll())
+        self.assertEqual(self.extension.bridge.status()["submitted"], 0)
+
+    def test_under_lowvram_nothing_is_decoded_in_the_sampler(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.ui.modules["shared"].parallel_processing_allowed = False
+        self.assertEqual([red for _, red in self.job([batch(10 * step) for step in range(6)])], [0, 10, 20, 30, 40, 50])
+        self.assertEqual(self.ui.decodes, [])
+
+    def test_the_section_of_settings_is_there_and_its_values_go_to_the_host(self):
+        self.load()
+        labels = {name: option.section for name, option in self.ui.opts.data_labels.items() if name.startswith("latentbridge_")}
+        self.assertIn("latentbridge_decoder", labels)
+        self.assertEqual(set(labels.values()), {("latentbridge", "LatentBridge")})
+        self.ui.opts.set(latentbridge_decoder="taesd", latentbridge_size=512.0, latentbridge_threads=3)
+        self.job([batch(1)])
+        begun = self.extension.bridge.status(20)["host"]["begun"][-1]
+        self.assertEqual((begun["decoder"], begun["size"], begun["threads"], begun["format"]), ("taesd", 512, 3, "SD15"))
+
+    def test_nonsense_in_the_settings_file_means_the_default(self):
+        self.load()
+        self.ui.opts.set(latentbridge_decoder=7, latentbridge_size="big", latentbridge_threads=-5, latentbridge_batch=None,
+                         latentbridge_every_milliseconds=[])
+        self.assertEqual(len(self.job([batch(1), batch(2)])), 2)
+        self.assertEqual(self.extension.bridge.status(20)["host"]["begun"][-1]["decoder"], "auto")
+
+
+class Steps(UiTestCase):
+    def test_every_n_steps_with_the_first_and_the_last(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.ui.opts.set(show_progress_every_n_steps=4)
+        self.ui.state.begin()
+        shown = []
+        for step in self.ui.sample([batch(step) for step in range(11)]):
+            before = len(shown)
+            if step in (0, 4, 8, 10):
+                until(lambda: self.ui.state.id_live_preview > before)
+                shown.append(step)
+            self.assertEqual(self.ui.state.id_live_preview, len(shown), step)
+
+    def test_minus_one_shows_each_batch_when_it_is_done(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.ui.opts.set(show_progress_every_n_steps=-1)
+        self.ui.state.begin()
+        self.ui.state.job_count = 3
+        for number in range(3):
+            for _ in self.ui.sample([batch(number * 10 + step) for step in range(4)]):
+                self.assertEqual(self.ui.state.id_live_preview, number)
+            self.ui.state.nextjob()
+            until(lambda: self.ui.state.id_live_preview == number + 1)
+            self.assertEqual(self.ui.state.current_image.getpixel((0, 0))[0], number * 10 + 3)
+        self.assertEqual(self.ui.decodes, [])
+
+    def test_zero_means_every_step(self):
+        self.load()
+        self.ui.opts.set(show_progress_every_n_steps=0)
+        self.assertEqual(len(self.job([batch(step) for step in range(5)])), 5)
+
+    def test_a_pause_between_pictures_spares_the_steps_between_first_and_last(self):
+        self.load()
+        self.ui.opts.set(latentbridge_every_milliseconds=5000)
+        self.ui.state.begin()
+        for _ in self.ui.sample([batch(step) for step in range(9)]):
+            pass
+        until(lambda: self.extension.bridge.status()["submitted"] == 2)
+
+    def test_a_sampler_that_calls_twice_a_step_or_runs_past_the_total_is_followed(self):
+        self.load()
+        self.assertEqual(len(self.job([batch(step) for step in range(14)], steps=6)), 14)
+
+
+class Batches(UiTestCase):
+    def picture(self, *reds, **settings):
+        self.load()
+        self.ui.opts.set(**settings)
+        (size, _), = self.job([batch(*reds)])
+        image = self.ui.state.current_image.convert("RGB")
+        return size, [image.getpixel((x, y))[0] for y in range(0, size[1], 8) for x in range(0, size[0], 8)]
+
+    def test_a_grid_as_the_ui_arranges_it(self):
+        for count, size in ((1, (8, 8)), (2, (16, 8)), (3, (16, 16)), (5, (24, 16)), (6, (24, 16)), (8, (24, 24))):
+            with self.subTest(count):
+                reds = range(1, count + 1)
+                found, pixels = self.picture(*reds)
+                self.assertEqual((found, [red for red in pixels if red]), (size, list(reds)))
+
+    def test_the_settings_of_grids_hold(self):
+        for settings, count, size in (({"n_rows": 1}, 4, (32, 8)), ({"n_rows": 0}, 3, (24, 8)), ({"n_rows": 4}, 4, (8, 32)),
+                                      ({"grid_prevent_empty_spots": True, "n_rows": -1}, 8, (32, 16))):
+            with self.subTest(settings):
+                reds = range(1, count + 1)
+                self.assertEqual(self.picture(*reds, **settings), (size, list(reds)))
+
+    def test_without_a_grid_the_first_picture(self):
+        self.assertEqual(self.picture(7, 8, 9, show_progress_grid=False), ((8, 8), [7]))
+
+    def test_first_and_turn_by_our_own_setting(self):
+        self.assertEqual(self.picture(7, 8, latentbridge_batch="first"), ((8, 8), [7]))
+        self.ui.opts.set(latentbridge_batch="turn")
+        self.assertEqual([red for _, red in self.job([batch(1, 2, 3)] * 5)], [1, 2, 3, 1, 2])
+
+
+class Formats(UiTestCase):
+    def test_each_image_format_has_its_media_type(self):
+        self.load()
+        for format in ("png", "jpeg", "webp"):
+            if format == "webp" and not features.check("webp"):
+                continue
+            with self.subTest(format):
+                self.ui.opts.set(live_previews_image_format=format)
+                self.ui.state.begin()
+                for _ in self.ui.sample([batch(100)]):
+                    _, image = self.next(media=f"image/{format}")
+                self.assertEqual(image.size, (8, 8))
+                self.assertAlmostEqual(image.getpixel((4, 4))[0], 100, delta=4)
+                self.ui.state.end()
+
+    def test_a_request_in_another_format_is_served_too(self):
+        self.load()
+        self.job([batch(100)])
+        for format in ("PNG", "JPEG", "BMP"):
+            file = io.BytesIO()
+            self.ui.state.current_image.save(file, format=format)
+            self.assertEqual(Image.open(file).format, format)
+        self.assertEqual((self.ui.state.current_image.mode, self.ui.state.current_image.info), ("RGB", {}))
+
+    def test_the_format_id_follows_the_checkpoint(self):
+        ui = importlib.import_module("latentbridge.integrations.a1111_ui").Ui()
+
+        class Flux:
+            pass
+
+        marks = dict.fromkeys(("is_sd1", "is_sd2", "is_sdxl", "is_sd3"), False)
+        for model, expected in (({"is_sd1": True}, "SD15"), ({"is_sd2": True}, "SD15"), ({"is_sdxl": True}, "SDXL"), ({"is_sd3": True}, "SD3"),
+                                ({**marks, "model_config": types.SimpleNamespace(latent_format=Flux())}, "Flux"), (marks, None), ({}, None)):
+            self.ui.modules["shared"].sd_model = types.SimpleNamespace(**model)
+            self.assertEqual(ui.latent_format(), expected)
+
+    def test_format_ids_are_those_of_the_catalogue(self):
+        folder = host_locator.ROOT / "models" / "formats"
+        known = {kind: path.stem for path in folder.glob("*.json") for kind in json.loads(path.read_text()).get("a1111", ())}
+        self.assertEqual(known, {"SD1": "SD15", "SD2": "SD15", "SDXL": "SDXL", "SD3": "SD3", "FLUX": "Flux"})
+
+
+class Jobs(UiTestCase):
+    def test_hires_fix_shows_both_sizes_and_a_new_checkpoint_its_format(self):
+        self.load()
+        self.ui.state.begin()
+        self.ui.state.job_count = 2
+        last, sizes = 0, []
+        for side in (8, 12):
+            for _ in self.ui.sample([batch(side, side=side)] * 2):
+                last, image = self.next(last)
+                sizes.append(image.size)
+            self.ui.modules["shared"].sd_model = types.SimpleNamespace(is_sdxl=True)
+            self.ui.state.nextjob()
+        self.assertEqual(sizes, [(8, 8), (8, 8), (12, 12), (12, 12)])
+        self.assertEqual([begun["format"] for begun in self.extension.bridge.status(20)["host"]["begun"]], ["SD15", "SDXL"])
+
+    def test_a_late_picture_of_the_last_job_is_not_shown(self):
+        self.load("slow=300")
+        self.extension.bridge.start(20)
+        self.ui.state.begin()
+        next(self.ui.sample([batch(99)]))
+        self.ui.state.end()
+        self.ui.state.begin()
+        seen = self.job([batch(5)])
+        self.assertEqual(seen, [((8, 8), 5)])
+
+    def test_a_picture_that_comes_while_a_job_begins_waits_for_the_lock_and_is_dropped(self):
+        self.load()
+        self.ui.state.begin()
+        for _ in self.ui.sample([batch(99)]):
+            self.next()
+        preview = self.extension.latest
+        with self.extension._lock:
+            thread = threading.Thread(target=self.extension._publish, args=(preview,))
+            thread.start()
+            self.extension._job += 1
+        thread.join()
+        self.assertEqual(self.ui.state.id_live_preview, 1)
+
+    def test_interrupted_jobs_and_the_next_one(self):
+        self.load()
+        for number in range(5):
+            self.ui.state.begin()
+            sampling = self.ui.sample([batch(number)] * 10)
+            for _ in range(number):
+                next(sampling)
+            self.ui.state.interrupted = True
+            self.ui.state.end()
+        self.assertEqual(self.job([batch(50)] * 2), [((8, 8), 50)] * 2)
+
+    def test_a_hundred_jobs(self):
+        self.load()
+        for number in range(100):
+            self.assertEqual(self.job([batch(number)], name=f"task({number})"), [((8, 8), number)])
+        self.assertEqual(self.extension.bridge.status()["hosts"], 1)
+
+
+class Faults(UiTestCase):
+    def test_a_host_that_dies_is_stood_in_for_and_comes_back(self):
+        self.load("die-on-submit=2", back_off=0.2)
+        self.extension.bridge.start(20)
+        seen = self.job([batch(10 * step) for step in range(1, 6)])
+        self.assertEqual(len(seen), 5)
+        self.assertEqual(seen[0], ((8, 8), 10))
+
+    def test_a_host_that_never_starts_means_the_uis_own_method_and_one_line(self):
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            self.load("die-at-start")
+            for _ in range(3):
+                self.assertEqual([red for _, red in self.job([batch(10)] * 4)], [0] * 4)
+            until(lambda: self.extension.bridge.off_reason)
+            self.assertEqual([red for _, red in self.job([batch(10)] * 4)], [0] * 4)
+        self.assertEqual(set(self.ui.decodes), {2})
+        self.assertEqual(len(logs.output), 1)
+
+    def test_a_host_that_drops_everything_is_stood_in_for(self):
+        self.a1111.PATIENCE, patience = 0.1, self.a1111.PATIENCE
+        self.addCleanup(setattr, self.a1111, "PATIENCE", patience)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            self.load("drop=bad-latent")
+            self.assertEqual([red for _, red in self.job([batch(10)] * 3)], [0] * 3)
+        self.assertEqual(len(logs.output), 1)
+
+    def test_a_latent_that_cannot_be_read_costs_no_step(self):
+        self.load()
+        self.ui.state.begin()
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            for odd in (None, object(), "latent", None):
+                self.ui.samplers.store_latent(odd)
+        self.assertIs(self.ui.state.current_latent, None)
+        self.assertLessEqual(len(logs.output), 3)
+
+    def test_what_is_no_exception_is_not_swallowed(self):
+        self.load()
+        extension = self.extension
+
+        class Interrupted(BaseException):
+            pass
+
+        def interrupt(*_):
+            raise Interrupted
+
+        extension._capture = interrupt
+        with self.assertRaises(Interrupted):
+            self.ui.samplers.store_latent(batch(1))
+
+    def test_an_exception_of_the_ui_itself_passes(self):
+        self.load(method="Approx NN")
+
+        def broken(*_):
+            raise RuntimeError("the UI's own")
+
+        self.ui.state.assign_current_image = broken
+        self.ui.modules["shared"].parallel_processing_allowed = False
+        with self.assertRaisesRegex(RuntimeError, "the UI's own"):
+            self.ui.samplers.store_latent(batch(1))
+
+    def test_each_missing_hook_point_switches_off_with_one_line_that_names_it(self):
+        for place, name in (("sd_samplers_common", "store_latent"), ("shared_state", "State"), ("script_callbacks", "on_ui_settings"),
+                            ("sd_samplers_common", "approximation_indexes")):
+            with self.subTest(name), unittest.mock.patch.object(self.ui.modules[place], name), \
+                    self.assertLogs("latentbridge", "WARNING") as logs:
+                delattr(self.ui.modules[place], name)
+                self.assertFalse(self.a1111.install())
+                self.assertEqual(len(logs.output), 1)
+                self.assertIn(name, logs.output[0])
+        with self.assertLogs("latentbridge", "WARNING"), unittest.mock.patch.dict(self.ui.opts.data_labels, clear=True):
+            self.assertFalse(self.a1111.install())
+
+
+class Reload(UiTestCase):
+    def threads(self):
+        return [thread for thread in threading.enumerate() if thread.name.startswith("latentbridge")]
+
+    def test_reload_leaves_no_thread_no_wrapper_and_no_second_entry(self):
+        store, begin = self.ui.samplers.store_latent, self.ui.modules["shared_state"].State.begin
+        for _ in range(3):
+            self.load()
+            self.job([batch(1)])
+            self.assertIsNot(self.ui.samplers.store_latent, store)
+            self.a1111.uninstall()
+            self.assertEqual(self.threads(), [])
+            self.assertIs(self.ui.samplers.store_latent, store)
+            self.assertIs(self.ui.modules["shared_state"].State.begin, begin)
+
+    def test_inside_another_extensions_wrapper_ours_lets_everything_through(self):
+        self.load()
+        ours, seen = self.ui.samplers.store_latent, []
+
+        def theirs(decoded):
+            seen.append(decoded)
+            ours(decoded)
+
+        self.ui.samplers.store_latent = theirs
+        self.a1111.uninstall()
+        self.ui.samplers.store_latent(batch(1))
+        self.assertEqual(len(seen), 1)
+        self.assertIsNotNone(self.ui.state.current_latent)
+        self.load()
+        self.assertEqual(self.job([batch(3)]), [((8, 8), 3)])
+
+    def test_the_script_loads_a_fresh_package_each_time(self):
+        script = host_locator.ROOT / "scripts" / "latentbridge.py"
+        if not script.is_file():
+            self.skipTest("the package is not in its repository")
+        before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "latentbridge"}
+        self.addCleanup(sys.modules.update, before)
+        path = list(sys.path)
+        modules = []
+        for _ in range(2):
+            for name in before:
+                sys.modules.pop(name, None)
+            exec(compile(script.read_text(), str(script), "exec"), {"__file__": str(script), "__name__": "latentbridge.py"})
+            modules.append(sys.modules["latentbridge.integrations.a1111"])
+            self.assertEqual(sys.path, path)
+            self.ui.unload()
+            self.assertNotIn("latentbridge", sys.modules)
+        self.assertIsNot(modules[0], modules[1])
+
+
+for _kind in fakes.KINDS:
+    _name = "Method_in_" + _kind.replace("-", "_").replace(".", "_")
+    globals()[_name] = type(_name, (Method, UiTestCase), {"kind": _kind})
+
+
+if __name__ == "__main__":
+    unittest.main()

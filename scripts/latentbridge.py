@@ -1,0 +1,12 @@
+"""A1111, Forge and reForge load this when the repository lies in ``extensions``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
+try:
+    from latentbridge.integrations import a1111
+finally:
+    del sys.path[0]
+
+a1111.install()
