@@ -116,7 +116,7 @@ sealed class InspectCommand
 
         string unpacked = input.Format.Unpack > 1 ? Invariant($", unpacked to {planes.Channels} channels of {planes.Height} x {planes.Width}") : "";
         return ContactSheet.Compose(
-            Path.GetFileName(input.Loaded.Path), $"{input.Format.Id} {input.Shape}{unpacked}; each channel from its least value (violet) to its greatest (yellow)",
+            Path.GetFileName(input.Loaded.Path), $"{input.Format.Id} {input.Shape}{unpacked}; each channel from least (violet) to greatest (yellow)",
             panels, panels.Count is <= 4 or > 16 ? 8 : 4);
     }
 
