@@ -29,7 +29,7 @@ sealed class PeerProcess : IDisposable
     /// <summary>Starts a peer with the first Python of this machine that has what it needs; null when none has.</summary>
     internal static PeerProcess? TryStart(string script, params string[] arguments)
     {
-        if (PythonInterpreter.FindBesideProgram("benchmarks", "peers", script) is not { } path)
+        if (Distribution.Find("benchmarks", "peers", script) is not { } path)
         {
             return null;
         }

@@ -1,7 +1,6 @@
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Host.Commands;
-using LatentBridge.Host.Python;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging;
 using LatentBridge.Previews;
@@ -16,14 +15,14 @@ static class Photographs
     /// <exception cref="LatentBridgeException">Neither is there.</exception>
     internal static (IReadOnlyList<Picture> Pictures, string What) Find(int side)
     {
-        string? testData = Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") is { Length: > 0 } named ? named : PythonInterpreter.FindBesideProgram("..", "shared");
+        string? testData = Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") is { Length: > 0 } named ? named : Distribution.Find("..", "shared");
         if (testData is not null && Path.Combine(testData, "images") is { } images && Directory.Exists(images))
         {
             string[] photographs = [.. Directory.GetFiles(images, "*.png").Order(StringComparer.Ordinal)];
             return ([.. photographs.Select(photograph => Crop(PngReader.Read(File.ReadAllBytes(photograph)), side))], $"photographs of {Path.GetFullPath(images)}, cropped");
         }
 
-        string folder = PythonInterpreter.FindBesideProgram("examples", "latents")
+        string folder = Distribution.Find("examples", "latents")
             ?? throw new LatentBridgeException("The example latents (examples/latents) are not beside this program; they are the pictures this benchmark encodes.");
         string[] files = [.. Directory.GetFiles(folder, "*_batch4.safetensors").Order(StringComparer.Ordinal)];
         List<Picture> pictures = [];

@@ -61,14 +61,9 @@ sealed record PythonInterpreter(string Path, Version Version)
     }
 
     /// <summary>The folder that holds the shim's package <c>latentbridge</c>, beside this program; null when there is none.</summary>
-    internal static string? FindShimFolder() => ProgramFolders()
-        .Select(folder => System.IO.Path.Combine(folder, "python"))
-        .FirstOrDefault(folder => File.Exists(System.IO.Path.Combine(folder, "latentbridge", "__init__.py")));
-
-    /// <summary>A file or folder of the distribution, looked for beside this program; null when it is not there.</summary>
-    internal static string? FindBesideProgram(params string[] parts) => ProgramFolders()
-        .Select(folder => System.IO.Path.Combine([folder, .. parts]))
-        .FirstOrDefault(System.IO.Path.Exists);
+    internal static string? FindShimFolder() => Distribution.Find("python", "latentbridge", "__init__.py") is { } package
+        ? System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(package))
+        : null;
 
     /// <summary>Runs Python with the shim importable.</summary>
     /// <param name="arguments">What follows the interpreter: <c>-m latentbridge demo</c>.</param>
@@ -99,20 +94,6 @@ sealed record PythonInterpreter(string Path, Version Version)
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output);
-    }
-
-    // A package keeps its program in a folder of its own, a clone in artifacts/bin/<project>/release. No other folder above is looked into:
-    // what lies there is not ours, and may be somebody else's.
-    static IEnumerable<string> ProgramFolders()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar));
-        for (int level = 0; folder is not null && level <= 4; level++, folder = folder.Parent)
-        {
-            if (level < 2 || File.Exists(System.IO.Path.Combine(folder.FullName, "LatentBridge.sln")))
-            {
-                yield return folder.FullName;
-            }
-        }
     }
 
     static string? FindOnPath(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
