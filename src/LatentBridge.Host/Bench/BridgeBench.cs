@@ -11,7 +11,7 @@ static class BridgeBench
     internal static IReadOnlyList<BenchRow> Run(Action<string> note)
     {
         PythonInterpreter python = PythonInterpreter.Require("`bench bridge` measures what the sampler's thread in Python pays; it");
-        (int exitCode, string report) = python.Run(["-m", "latentbridge", "bench", "bridge", "--json"], note);
+        (int exitCode, string report) = python.RunShim(["bench", "bridge", "--json"], note);
         if (exitCode != ExitCode.Done)
         {
             throw new LatentBridgeException("The benchmark's Python side failed; the lines above say why. `latentbridge doctor` looks for the cause.");

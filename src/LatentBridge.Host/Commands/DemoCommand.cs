@@ -27,7 +27,7 @@ static class DemoCommand
         PythonInterpreter python = PythonInterpreter.Require("The demo plays the sampler's part in Python: it");
         (int exitCode, string report) = terminal.While(
             "Sending latents through the bridge ...",
-            () => python.Run(["-m", "latentbridge", "demo", "--out", folder, "--json"], terminal.Note));
+            () => python.RunShim(["demo", "--out", folder, "--json"], terminal.Note));
         if (exitCode != ExitCode.Done && report.Length == 0)
         {
             terminal.Note("The demo's Python side failed; the lines above say why. `latentbridge doctor` looks for the cause.");

@@ -35,7 +35,7 @@ static class PythonCheck
     static List<Finding> AskShim(PythonInterpreter python)
     {
         List<string> errors = [];
-        (_, string report) = python.Run(["-m", "latentbridge", "doctor", "--json"], errors.Add, hostIsThis: false);
+        (_, string report) = python.RunShim(["doctor", "--json"], errors.Add, hostIsThis: false);
         try
         {
             using JsonDocument document = JsonDocument.Parse(report);

@@ -10,6 +10,8 @@ sealed record PythonInterpreter(string Path, Version Version)
     /// <summary>The environment variable that names the interpreter to use.</summary>
     internal const string Variable = "LATENTBRIDGE_PYTHON";
 
+    const string RunModule = "import runpy, sys; sys.path[0] = sys.argv.pop(1); runpy.run_module('latentbridge', run_name='__main__', alter_sys=True)";
+
     static readonly Version Oldest = new(3, 10);
     static readonly string[] Names = OperatingSystem.IsWindows() ? ["python.exe", "python3.exe", "py.exe"] : ["python3", "python"];
 
@@ -65,18 +67,19 @@ sealed record PythonInterpreter(string Path, Version Version)
         ? System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(package))
         : null;
 
-    /// <summary>Runs Python with the shim importable.</summary>
-    /// <param name="arguments">What follows the interpreter: <c>-m latentbridge demo</c>.</param>
+    /// <summary>Runs a command of the shim, <c>python -m latentbridge ...</c>.</summary>
+    /// <remarks>Not by <c>-m</c>: that would import whatever is named latentbridge in the current folder, such as a release unpacked there.</remarks>
+    /// <param name="arguments">The command and its arguments.</param>
     /// <param name="error">Gets what it writes to stderr, line by line.</param>
     /// <param name="hostIsThis">Whether this program is to be the host, unless the environment names one; else the shim looks for one.</param>
     /// <returns>Its exit code and all of its stdout.</returns>
-    internal (int ExitCode, string Output) Run(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
+    /// <exception cref="LatentBridgeException">The shim is not there.</exception>
+    internal (int ExitCode, string Output) RunShim(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
     {
-        ProcessStartInfo start = new(Path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string shim = FindShimFolder()
+            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not beside this program. Unpack the whole release, or run from the clone.");
+        ProcessStartInfo start = new(Path, ["-c", RunModule, shim, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PYTHONIOENCODING"] = "utf-8";
-        start.Environment["PYTHONPATH"] = string.Join(
-            System.IO.Path.PathSeparator,
-            new[] { FindShimFolder(), Environment.GetEnvironmentVariable("PYTHONPATH") }.Where(folder => !string.IsNullOrEmpty(folder)));
         if (hostIsThis && Environment.ProcessPath is { } self && System.IO.Path.GetFileNameWithoutExtension(self) is not ("dotnet" or "testhost"))
         {
             start.Environment.TryAdd("LATENTBRIDGE_HOST", self);

@@ -83,7 +83,15 @@ public sealed class ChildTests : IDisposable
     public void Demo_sends_every_example_through_the_bridge_and_makes_sheets_and_time_lapses()
     {
         Assert.SkipUnless(HasPython(), "Python 3 is not on PATH.");
-        (int exitCode, string output, string error) = Start("demo", "-o", _run.Folder);
+
+        // A folder of that name where the user stands must not be taken for the Python package.
+        string decoy = Path.Combine(_run.Folder, "latentbridge");
+        Directory.CreateDirectory(decoy);
+        File.WriteAllText(Path.Combine(decoy, "__init__.py"), "");
+        ProcessStartInfo start = StartInfo("demo", "-o", _run.Folder);
+        start.WorkingDirectory = _run.Folder;
+
+        (int exitCode, string output, string error) = Finish(Process.Start(start)!);
         Assert.True(exitCode == 0, error);
         foreach (string model in (string[])["SD15", "SDXL", "SD3", "Flux", "Flux2"])
         {
