@@ -1,24 +1,94 @@
-// LatentBridge's settings: the server's list made into controls of ComfyUI's own settings page, and each change brought back to it.
+// LatentBridge in ComfyUI's page: controls on the settings page, made from the server's own list, and a line of text under a preview.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const PATH = "/latentbridge/settings";
 const { controls, trouble } = await (await api.fetchApi(PATH)).json();
 
-function send(values) {
-  return api.fetchApi(PATH, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values) });
+// Changes of one moment go out together; ComfyUI reports every setting once while the page loads.
+let changes = null;
+function change(id, value) {
+  if (changes === null) {
+    changes = {};
+    setTimeout(() => {
+      const body = JSON.stringify(changes);
+      changes = null;
+      api.fetchApi(PATH, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    });
+  }
+  changes[id] = value;
+}
+
+function stateOfThings() {
+  const element = document.createElement("span");
+  element.textContent = trouble ? `ComfyUI's own previews go on: ${trouble}` : "Working. ";
+  if (!trouble) {
+    const link = Object.assign(document.createElement("a"), { textContent: "Details", target: "_blank", href: api.apiURL("/latentbridge/status") });
+    link.style.textDecoration = "underline";
+    element.append(link);
+  }
+  return element;
+}
+
+const captions = new WeakMap(); // node: its caption
+
+function draw(context) {
+  const caption = captions.get(this);
+  if (!caption || this.flags?.collapsed || !app.extensionManager.setting.get("LatentBridge.caption")) {
+    return;
+  }
+  context.save();
+  context.font = "10px sans-serif";
+  context.fillStyle = "#999";
+  context.textAlign = "left";
+  context.fillText(caption[0], 8, this.size[1] - 5);
+  context.textAlign = "right";
+  context.fillText(caption[1], this.size[0] - 8, this.size[1] - 5);
+  context.restore();
+}
+
+function show({ detail }) {
+  // a node inside a subgraph is shown by the outermost node: "3:30" on 3
+  const id = String(detail.node).split(":")[0];
+  const node = app.rootGraph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
+  if (!node) {
+    return;
+  }
+  const caption = [`${detail.decoder} ${detail.milliseconds} ms`, detail.total ? `${detail.step}/${detail.total}` : `${detail.step}`];
+  if (!captions.has(node)) {
+    const inner = node.onDrawForeground;
+    node.onDrawForeground = function (...all) {
+      inner?.apply(this, all);
+      draw.apply(this, all);
+    };
+  }
+  captions.set(node, caption);
+  const element = document.querySelector(`[data-node-id="${id}"]`); // only Vue nodes have one
+  if (element) {
+    let line = element.querySelector(".latentbridge-caption");
+    if (!line) {
+      line = Object.assign(document.createElement("div"), { className: "latentbridge-caption" });
+      line.style.cssText = "font-size: 10px; color: #999; padding: 0 10px 4px; text-align: center; pointer-events: none";
+      element.append(line);
+    }
+    line.textContent = caption.join("  ·  ");
+  } else {
+    node.setDirtyCanvas?.(true, false);
+  }
 }
 
 app.registerExtension({
   name: "LatentBridge",
-  settings: controls.map((control) => ({
-    ...control,
-    category: ["LatentBridge", "Previews", control.name],
-    onChange: (value) => send({ [control.id]: value }),
-  })),
+  settings: [
+    ...controls.map((control, index) => ({
+      ...control,
+      category: ["LatentBridge", "Previews", control.name],
+      sortOrder: 100 - index,
+      onChange: (value) => change(control.id, value),
+    })),
+    { id: "LatentBridge.State", name: "State", category: ["LatentBridge", "Previews", "State"], type: stateOfThings, defaultValue: "", sortOrder: 0 },
+  ],
   setup() {
-    if (trouble) {
-      console.warn(`LatentBridge: ComfyUI's own previews go on: ${trouble}`);
-    }
+    api.addEventListener("latentbridge.preview", show);
   },
 });

@@ -30,8 +30,8 @@ class Frame:
 
     mode = "RGB"
 
-    def __init__(self, data: bytes, format: str, size: tuple[int, int], step: int) -> None:
-        self.data, self.format, self.size, self.step = data, format, size, step
+    def __init__(self, data: bytes, format: str, size: tuple[int, int], step: int, caption: dict[str, Any] | None = None) -> None:
+        self.data, self.format, self.size, self.step, self.caption = data, format, size, step, caption
         self.width, self.height = size
         self.on_save: Any = None
 
@@ -48,7 +48,8 @@ class Frame:
             data = file.getvalue()
         else:
             encoding = preview.encoding
-        return cls(data, encoding.upper(), size, preview.step)
+        caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1, "total": preview.total}
+        return cls(data, encoding.upper(), size, preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
         """The tuple that core sends. It knows JPEG and PNG; browsers look at the bytes, so WebP goes as JPEG."""
@@ -121,6 +122,10 @@ class Destination(NamedTuple):
             return BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (frame.for_core(), dict(self.metadata)), self.client
         return BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, frame.for_core(), self.client
 
+    def caption(self, frame: Frame) -> tuple[str, Any, str | None]:
+        """What tells the page about the picture."""
+        return "latentbridge.preview", {"node": self.metadata["display_node_id"], **(frame.caption or {})}, self.client
+
 
 class Outbox:
     """Pictures on their way out. ``put`` from any thread; everything else runs on the server's loop."""
@@ -153,4 +158,6 @@ class Outbox:
         frame.on_save = self._queue
         self._queued_at = time.monotonic()
         self._server.messages.put_nowait(destination.message(frame))
+        if destination.with_metadata:
+            self._server.messages.put_nowait(destination.caption(frame))
         self.sent += 1

@@ -100,7 +100,11 @@ class Sampling:
                 self._encoded.wait_for(partial(self._has, step), max(0.0, end - time.monotonic()))
         # From here on a late picture goes the other way. One that came before this line is in _latest.
         self._awaited = 1 << 62
-        return self._latest.for_core() if self._has(step) else None
+        if not self._has(step):
+            return None
+        if self._destination.with_metadata:
+            self._destination.server.send_sync(*self._destination.caption(self._latest))
+        return self._latest.for_core()
 
     def _has(self, step: int) -> bool:
         return self._latest is not None and self._latest.step >= step

@@ -1,0 +1,117 @@
+"""A node pack for measuring and testing previews in a real ComfyUI without any model.
+
+The node "LatentBridge Probe" takes core's own preview callback, as KSampler does, and calls it with latents of any format. Its
+times come back as the node's output in /history, and those of the server's event loop and of the packs' imports (of packs loaded after
+this one) from GET /latentbridge/probe.
+"""
+
+import functools
+import math
+import time
+import types
+
+import comfy.latent_formats
+import latent_preview
+import nodes
+import torch
+from server import PromptServer, web
+
+loop_milliseconds, loop_cpu_milliseconds, import_milliseconds = [], [], {}
+
+
+class Probe:
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+    CATEGORY = "latent/LatentBridge"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        number = {"default": 0, "min": 0, "max": 1 << 31}
+        return {"required": {
+            "latent_format": ("STRING", {"default": "SDXL"}), "shape": ("STRING", {"default": "1,4,128,128"}),
+            "steps": ("INT", {**number, "default": 20}), "step_milliseconds": ("INT", number), "seed": ("INT", number)}}
+
+    def run(self, latent_format, shape, steps, step_milliseconds, seed):
+        """``shape``: axes, or several shapes with ";" between for a nested latent."""
+        form = getattr(comfy.latent_formats, latent_format)()
+        generator = torch.Generator().manual_seed(seed)
+        streams = [_picture([int(n) for n in one.split(",")], form, generator) for one in shape.split(";")]
+        noise = [torch.randn(x.shape, generator=generator) for x in streams]
+        model = types.SimpleNamespace(load_device=torch.device("cpu"), model=types.SimpleNamespace(latent_format=form))
+        begin = time.perf_counter()
+        callback = latent_preview.prepare_callback(model, steps)
+        prepare = (time.perf_counter() - begin) * 1e3
+        times = []
+        for step in range(steps):
+            time.sleep(step_milliseconds / 1e3)
+            share = (1 - (step + 1) / steps) ** 2
+            x0 = [x * (1 - share) + n * share for x, n in zip(streams, noise)]
+            if len(x0) == 1:
+                x0 = x0[0]
+            else:
+                from comfy.nested_tensor import NestedTensor
+
+                x0 = NestedTensor(x0)
+            begin = time.perf_counter()
+            callback(step, x0, x0, steps)
+            times.append((time.perf_counter() - begin) * 1e3)
+        return {"ui": {"milliseconds": times, "prepare": [prepare]}, "result": ({"samples": x0},)}
+
+
+def _picture(axes, form, generator):
+    """Smooth colours in this format's latent space, so that pictures compress as pictures do."""
+    height, width = axes[-2:] if len(axes) > 3 else (1, axes[-1])
+    y = torch.linspace(-1, 1, height)[:, None].expand(height, width)
+    x = torch.linspace(-1, 1, width).expand(height, width)
+    planes = [torch.sin(math.pi * (x * math.cos(i) + y * math.sin(i)) * (1 + i % 3)) for i in range(axes[1])]
+    plane = torch.stack(planes).reshape(1, axes[1], *([1] * (len(axes) - 4)), *((height, width) if len(axes) > 3 else (width,)))
+    return plane.expand(axes).clone()
+
+
+def _timed(name):
+    server = PromptServer.instance
+    inner = getattr(server, name, None)
+    if inner is None:
+        return
+
+    async def timed(*arguments, **named):
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            return await inner(*arguments, **named)
+        finally:
+            loop_milliseconds.append((time.perf_counter() - wall) * 1e3)
+            loop_cpu_milliseconds.append((time.thread_time() - cpu) * 1e3)
+
+    setattr(server, name, timed)
+
+
+for name in ("send_image", "send_image_with_metadata"):
+    _timed(name)
+
+_load = nodes.load_custom_node
+
+
+@functools.wraps(_load)
+async def load_custom_node(path, *arguments, **named):
+    begin = time.perf_counter()
+    try:
+        return await _load(path, *arguments, **named)
+    finally:
+        import_milliseconds[path] = (time.perf_counter() - begin) * 1e3
+
+
+nodes.load_custom_node = load_custom_node
+
+
+@PromptServer.instance.routes.get("/latentbridge/probe")
+async def report(request):
+    """The loop's times since the last call, and the imports' of all packs loaded after this one."""
+    found = {"loop": loop_milliseconds[:], "loopCpu": loop_cpu_milliseconds[:], "imports": import_milliseconds}
+    loop_milliseconds.clear()
+    loop_cpu_milliseconds.clear()
+    return web.json_response(found)
+
+
+NODE_CLASS_MAPPINGS = {"LatentBridgeProbe": Probe}
+NODE_DISPLAY_NAME_MAPPINGS = {"LatentBridgeProbe": "LatentBridge Probe"}
