@@ -65,11 +65,11 @@ class ComfyUITestCase(unittest.TestCase):
         return self.made
 
     def sample(self, steps=3, latents=None, form=None, client="page", prompt="p1", node="7", total=None, output=None,
-               each=lambda step: None, **extra):
+               each=lambda step: None, graph=None, **extra):
         """Runs a sampler node as core does; the latents it got."""
         server = self.server
         server.client_id = client
-        server.prompt_queue.currently_running = {0: (0, prompt, {}, dict(extra), [])}
+        server.prompt_queue.currently_running = {0: (0, prompt, graph or {}, dict(extra), [])}
         self.progress.reset_progress_state(prompt)
         registry = self.progress.get_progress_state()
         registry.register_handler(self.module("server").WebUIProgressHandler(server))
@@ -231,6 +231,14 @@ class WordsTests(ComfyUITestCase):
         self.sample(prompt="p2")
         self.assertEqual([run["decoder"] for run in self.begun()], ["taesd", "tiny"])
         self.assertEqual(self.latent_preview.built, 0, "core's TAESD was loaded though nobody asked for it")
+
+    def test_a_settings_node_in_the_workflow_goes_before_the_page(self):
+        self.pack(size=256)
+        node = {"class_type": "LatentBridgePreviewSettings", "inputs": {"size": 128, "decoder": "tiny", "batch": ["4", 0], "frame": "?"}}
+        self.sample(each=self.one_by_one, graph={"9": node})
+        self.sample(prompt="p2", graph={"9": {**node, "inputs": {"enabled": False}}})
+        self.sample(prompt="p3")
+        self.assertEqual([(run["size"], run["decoder"]) for run in self.begun()], [(128, "tiny"), (256, "auto")])
 
     def test_size_is_that_of_the_command_line_until_the_page_sets_one(self):
         self.args.preview_size = 640

@@ -6,6 +6,7 @@ this one) from GET /latentbridge/probe.
 """
 
 import functools
+import hashlib
 import math
 import time
 import types
@@ -57,6 +58,23 @@ class Probe:
             callback(step, x0, x0, steps)
             times.append((time.perf_counter() - begin) * 1e3)
         return {"ui": {"milliseconds": times, "prepare": [prepare]}, "result": ({"samples": x0},)}
+
+
+class Digest:
+    """The SHA-256 of a latent's bytes, as output in /history: two runs gave the same bits or not."""
+
+    RETURN_TYPES = ()
+    FUNCTION = "run"
+    OUTPUT_NODE = True
+    CATEGORY = "latent/LatentBridge"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"samples": ("LATENT",)}}
+
+    def run(self, samples):
+        data = samples["samples"].contiguous().numpy().tobytes()
+        return {"ui": {"sha256": [hashlib.sha256(data).hexdigest()]}}
 
 
 def _picture(axes, form, generator):
@@ -113,5 +131,5 @@ async def report(request):
     return web.json_response(found)
 
 
-NODE_CLASS_MAPPINGS = {"LatentBridgeProbe": Probe}
-NODE_DISPLAY_NAME_MAPPINGS = {"LatentBridgeProbe": "LatentBridge Probe"}
+NODE_CLASS_MAPPINGS = {"LatentBridgeProbe": Probe, "LatentBridgeDigest": Digest}
+NODE_DISPLAY_NAME_MAPPINGS = {"LatentBridgeProbe": "LatentBridge Probe", "LatentBridgeDigest": "LatentBridge Digest"}

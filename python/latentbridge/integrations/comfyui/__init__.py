@@ -11,19 +11,19 @@ import logging
 log = logging.getLogger("latentbridge")
 
 
-def install() -> bool:
-    """Hooks LatentBridge into the ComfyUI this process runs; False, with one log line, in one that has no place for it."""
+def install() -> dict[str, type] | None:
+    """Hooks LatentBridge into the ComfyUI this process runs; the nodes, or None, with one log line, in one that has no place for it."""
     try:
-        from . import routes
+        from . import nodes, routes
         from .hook import Hook
         from .pack import Pack
     except ImportError as error:
         log.warning("LatentBridge: this ComfyUI is not supported (%s); its own previews go on. 0.3.45 or newer is needed", error)
-        return False
+        return None
     pack = Pack()
     hook = Hook(pack)
     hook.install()
     routes.add(pack, hook)
     if (trouble := pack.trouble()) is not None:
         log.warning("LatentBridge: ComfyUI's own previews go on: %s", trouble)
-    return True
+    return nodes.mappings(pack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import folder_paths
 from comfy.cli_args import args
@@ -16,9 +16,16 @@ from ... import host_locator
 from ...client import Bridge
 from ...preview import Preview
 from .delivery import Outbox
-from .settings import Settings
+from .settings import SETTINGS_NODE, Settings
 
 log = logging.getLogger("latentbridge")
+
+
+class Wish(NamedTuple):
+    """What the user wants of this prompt: a preview method (``auto``, ``latent2rgb``, ``taesd``), and the workflow's own settings."""
+
+    method: str
+    settings: dict[str, Any]
 
 
 class Pack:
@@ -33,18 +40,22 @@ class Pack:
         self.latest: Preview | None = None
         self._said: set[str] = set()
 
-    def wish(self, shows_nothing: bool) -> str | None:
-        """What the user asked for: ``auto``, ``latent2rgb`` or ``taesd``; None for no preview of ours.
+    def wish(self, shows_nothing: bool) -> Wish | None:
+        """What the user asked for, None for no preview of ours.
 
         ``shows_nothing`` says whether ComfyUI itself would show nothing. That is its default, and who installed LatentBridge
         wants previews: only a "none" that somebody wrote, on the command line or into the prompt, means none.
         """
-        if not self.settings.enabled or self.bridge.off_reason is not None:
+        item = _running_prompt()
+        settings = _settings_of_workflow(item[2])
+        if not self.settings.changed(settings).enabled or self.bridge.off_reason is not None:
             return None
-        asked = _method_of_prompt()
-        if asked is None and shows_nothing and not _none_on_command_line():
-            return "auto"
-        return None if shows_nothing else getattr(args.preview_method, "value", str(args.preview_method))
+        method = getattr(args.preview_method, "value", "auto")
+        if shows_nothing:
+            if item[3].get("preview_method") == "none" or _none_on_command_line():
+                return None
+            method = "auto"
+        return Wish(method, settings)
 
     def change(self, values: dict[str, Any]) -> None:
         """Takes new settings, effective at the next step; switching on takes up work again after the host was given up."""
@@ -79,14 +90,23 @@ class Pack:
             sampling.arrived(preview)
 
 
-def _method_of_prompt() -> str | None:
-    """The running prompt's own ``preview_method``, None where it leaves that to the command line."""
+def _running_prompt() -> tuple[Any, ...]:
+    """The queue's item that runs on this thread: number, id, graph, extra data."""
     context = get_executing_context()
     for item in tuple(PromptServer.instance.prompt_queue.currently_running.values()):
         if len(item) > 3 and isinstance(item[3], dict) and (context is None or item[1] == context.prompt_id):
-            method = item[3].get("preview_method")
-            return method if method in ("none", "auto", "latent2rgb", "taesd") else None
-    return None
+            return item
+    return (0, None, {}, {})
+
+
+def _settings_of_workflow(graph: Any) -> dict[str, Any]:
+    """The values of a LatentBridge Preview Settings node in the workflow."""
+    nodes = graph.values() if isinstance(graph, dict) else ()
+    found: dict[str, Any] = {}
+    for node in nodes:
+        if isinstance(node, dict) and node.get("class_type") == SETTINGS_NODE:
+            found.update(node.get("inputs") or {})
+    return found
 
 
 def _none_on_command_line() -> bool:

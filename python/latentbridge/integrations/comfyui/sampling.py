@@ -23,11 +23,13 @@ class Sampling:
     hands it to core. It would come too late otherwise, and the page keeps the last picture it got.
     """
 
-    def __init__(self, pack: Any, latent_format: Any, wish: str) -> None:
+    def __init__(self, pack: Any, latent_format: Any, wish: Any) -> None:
         self._pack = pack
         self._wish = wish
         self._format = _format_id(latent_format)
+        self._of_page: Settings | None = None
         self._settings: Settings | None = None
+        self._is_begun = False
         self._destination: Destination | None = None
         self._shown_at = 0.0
         self._turn = 0
@@ -39,12 +41,16 @@ class Sampling:
 
     def takes(self) -> bool:
         """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
-        return self._pack.settings.enabled and self._pack.bridge.off_reason is None
+        if self._pack.settings is not self._of_page:
+            self._of_page = self._pack.settings
+            self._settings = self._of_page.changed(self._wish.settings)
+            self._is_begun = False
+        return self._settings.enabled and self._pack.bridge.off_reason is None
 
     def show(self, x0: Any, step: int, total: int) -> tuple[str, Frame, None] | None:
         """Sends a step's latent on its way; the finished picture for the last step if it is there in time, else None."""
-        settings = self._pack.settings
-        if settings is not self._settings:
+        settings = self._settings
+        if not self._is_begun:
             self._begin(settings)
         is_last = 0 < total <= step + 1 and self._awaited < 0
         if not (is_last or self._is_due(settings, step)) or not self._destination.is_watched(settings.api):
@@ -81,10 +87,10 @@ class Sampling:
         self._awaited = -1
         self._latest = None
         run = next(self._pack.runs)
-        self._pack.bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish, self._encoding))
+        self._pack.bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish.method, self._encoding))
         self.run = run
         self._pack.sampling = self
-        self._settings = settings
+        self._is_begun = True
 
     def _is_due(self, settings: Settings, step: int) -> bool:
         now = time.monotonic()

@@ -14,6 +14,7 @@ from comfy.cli_args import args
 log = logging.getLogger("latentbridge")
 
 PREFIX = "LatentBridge."
+SETTINGS_NODE = "LatentBridgePreviewSettings"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,275 @@
+"""Against a real ComfyUI on this machine, with real hosts.
+
+    LATENTBRIDGE_COMFYUI=http://127.0.0.1:8188 python3 -m unittest tests.test_comfyui_server
+
+In its custom_nodes: this repository with a host, and benchmarks/comfyui/latentbridge_probe. LATENTBRIDGE_COMFYUI_PROMPTS is the number of
+prompts during which the host is killed again and again (200).
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import unittest
+from pathlib import Path
+
+from tests.bridges import until
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks" / "comfyui"))
+from client import Page, call, probe  # noqa: E402
+
+URL = os.environ.get("LATENTBRIDGE_COMFYUI", "").rstrip("/")
+PROMPTS = int(os.environ.get("LATENTBRIDGE_COMFYUI_PROMPTS", "200"))
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+SHAPE = "1,4,64,64"
+
+
+@unittest.skipUnless(URL, "LATENTBRIDGE_COMFYUI is not the URL of a ComfyUI")
+class ServerTestCase(unittest.TestCase):
+    def setUp(self):
+        self.page = self.connect()
+        self.settings(enabled=True, decoder="auto", size=0, batch="grid", frame="middle", every_steps=1, every_milliseconds=0,
+                      format="auto", threads=0, api=True, caption=True)
+
+    def connect(self, flags=True):
+        return self.enterContext(Page(URL, flags))
+
+    def settings(self, **values):
+        return call(f"{URL}/latentbridge/settings", values)
+
+    def status(self):
+        return call(f"{URL}/latentbridge/status")
+
+    def run_probe(self, form="SD15", shape=SHAPE, steps=4, milliseconds=60, **more):
+        run = self.page.run(probe(form, shape, steps, milliseconds), **{"preview_method": "auto", **more})
+        self.assertEqual((run.ended, run.error), ("execution_success", None))
+        return run
+
+    def warm_up(self):
+        """A host that runs and has decoded."""
+        until(lambda: self.run_probe().pictures, 60)
+
+    def host(self):
+        return self.status()["bridge"]["process"]
+
+
+class PreviewTests(ServerTestCase):
+    def test_each_step_is_shown_as_png_with_metadata(self):
+        self.warm_up()
+        run = self.run_probe(steps=5, milliseconds=300)
+        self.assertEqual(len(run.pictures), 5)
+        for event, metadata, data in run.pictures:
+            self.assertEqual(event, 4)
+            self.assertEqual(metadata, {"node_id": "1", "display_node_id": "1", "parent_node_id": None, "real_node_id": "1",
+                                        "prompt_id": run.prompt, "image_type": "image/png"})
+            self.assertEqual(data[:8], PNG)
+            self.assertEqual(size(data), (512, 512))
+
+    def test_jpeg_and_webp(self):
+        self.warm_up()
+        for form, kind, start in (("jpeg", "image/jpeg", JPEG), ("webp", "image/jpeg", b"RIFF")):
+            with self.subTest(form):
+                self.settings(format=form)
+                _, metadata, data = self.run_probe().pictures[-1]
+                self.assertEqual((metadata["image_type"], data[:len(start)]), (kind, start))
+
+    def test_an_old_page_gets_event_1(self):
+        self.warm_up()
+        self.page = self.connect(flags=False)
+        event, _, data = self.run_probe().pictures[-1]
+        self.assertEqual((event, data[:4], data[4:12]), (1, b"\0\0\0\2", PNG))
+
+    def test_a_prompt_without_a_page_goes_to_every_page_or_to_none(self):
+        self.warm_up()
+        for api in (True, False):
+            self.settings(api=api)
+            self.assertEqual(bool(self.run_probe(client=False).pictures), api)
+
+    def test_an_explicit_none_shows_nothing_and_comfyuis_own_go_on_when_switched_off(self):
+        self.warm_up()
+        self.assertEqual(self.run_probe(preview_method="none").pictures, [])
+        self.settings(enabled=False)
+        run = self.run_probe(preview_method="latent2rgb")
+        self.assertEqual([data[:3] for _, _, data in run.pictures], [JPEG] * 4)
+
+    def test_every_format_of_this_comfyui(self):
+        self.warm_up()
+        for path in sorted((ROOT / "models" / "formats").glob("*.json")):
+            numbers = json.loads(path.read_text(encoding="utf-8"))
+            channels = numbers.get("streamChannels", numbers["channels"])
+            axes = {1: [64], 2: [32, 32], 3: [3, 16, 16]}[numbers["dimensions"]]
+            with self.subTest(path.stem):
+                run = self.page.run(probe(path.stem, ",".join(map(str, [1, channels, *axes])), 3, 150), preview_method="auto")
+                if run.error is not None and "has no attribute" in run.error:
+                    continue  # a format newer than this ComfyUI
+                self.assertEqual((run.ended, run.error), ("execution_success", None))
+                self.assertTrue(run.pictures)
+
+    def test_batches_videos_packed_and_nested_latents(self):
+        self.warm_up()
+        for form, shape, expected in (("SD15", "4,4,64,64", (512, 512)), ("SD15", "2,4,32,32", (512, 256)), ("Wan21", "1,16,5,60,104", (512, 295)),
+                                      ("Flux2", "1,128,64,64", (512, 512)), ("ChromaRadiance", "1,3,256,256", (512, 512)),
+                                      ("LTXAV", "1,128,5,16,24;1,8,26,16", (512, 341))):
+            with self.subTest(form, shape=shape):
+                run = self.run_probe(form, shape)
+                self.assertTrue(run.pictures)
+                self.assertEqual(size(run.pictures[-1][2]), expected)
+
+    def test_a_shape_that_no_format_has_fails_no_run(self):
+        for form, shape in (("SD15", "1,4,3,8,8"), ("SDXL", "1,7,9,9"), ("Flux2", "1,4,8,8"), ("SD15", "1,4,1,1")):
+            with self.subTest(form, shape=shape):
+                self.run_probe(form, shape)
+
+
+class SettingsTests(ServerTestCase):
+    def test_hold_from_the_next_step_on(self):
+        self.warm_up()
+        sizes = []
+
+        def seen(event, data):
+            if event == "binary 4":
+                sizes.append(size(data[8 + int.from_bytes(data[4:8], "big"):]))
+                self.settings(size=128)
+
+        self.page.run(probe("SD15", SHAPE, 6, 300), seen, preview_method="auto")
+        self.assertEqual((sizes[0], sizes[-1]), ((512, 512), (128, 128)))
+
+    def test_a_node_in_the_workflow_goes_before_them(self):
+        self.warm_up()
+        graph = probe("SD15", SHAPE, 3, 100)
+        graph["2"] = {"class_type": "LatentBridgePreviewSettings", "inputs": {
+            "enabled": True, "decoder": "latent2rgb", "size": 64, "batch": "first", "frame": "first", "every_steps": 1,
+            "every_milliseconds": 0, "format": "jpeg", "threads": 1}}
+        run = self.page.run(graph, preview_method="auto")
+        self.assertEqual(run.error, None)
+        self.assertEqual(run.pictures[-1][2][:3], JPEG)
+        self.assertEqual(self.status()["latest"]["size"], [64, 64])
+
+
+class NodeTests(ServerTestCase):
+    def test_decode_gives_pictures_of_a_batch_and_of_a_video(self):
+        for form, shape, count in (("SD15", "2,4,32,32", 2), ("Wan21", "1,16,3,16,16", 3)):
+            with self.subTest(form):
+                graph = probe(form, shape, 1)
+                graph["2"] = {"class_type": "LatentBridgeDecode", "inputs": {"samples": ["1", 0], "latent_format": form, "decoder": "latent2rgb"}}
+                graph["3"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
+                run = self.page.run(graph)
+                self.assertEqual(run.error, None)
+                self.assertEqual(len(run.outputs["3"]["images"]), count)
+
+    def test_compare_agrees_with_pytorch(self):
+        for form, channels, decoder in (("SD15", 4, "latent2rgb"), ("Flux2", 128, "latent2rgb"), ("SD15", 4, "taesd"), ("Flux2", 128, "taesd")):
+            with self.subTest(form, decoder=decoder):
+                graph = probe(form, f"1,{channels},16,16", 1)
+                graph["2"] = {"class_type": "LatentBridgeCompare", "inputs": {
+                    "samples": ["1", 0], "latent_format": form, "decoder": decoder, "amplify": 32}}
+                graph["3"] = {"class_type": "PreviewAny", "inputs": {"source": ["2", 3]}}
+                run = self.page.run(graph)
+                if run.error is not None and "models/vae_approx has no file" in run.error:
+                    self.skipTest(run.error)
+                self.assertEqual(run.error, None)
+                text = run.outputs["3"]["text"][0]
+                self.assertIn(f"{form}, {decoder}", text)
+                self.assertLessEqual(int(text.split("largest difference ")[1].split()[0]), 1, text)
+
+
+class FaultTests(ServerTestCase):
+    def test_a_killed_host_is_replaced_and_the_run_goes_on(self):
+        self.warm_up()
+        victim = self.host()
+
+        def seen(event, data):
+            if event == "binary 4" and self.victim:
+                os.kill(self.victim, signal.SIGKILL)
+                self.victim = 0
+
+        self.victim = victim
+        run = self.page.run(probe("SD15", SHAPE, 30, 100), seen, preview_method="auto")
+        self.assertEqual((run.ended, self.victim), ("execution_success", 0))
+        until(lambda: self.run_probe().pictures and self.host() not in (0, victim), 60)
+
+    def test_a_stopped_host_holds_up_nothing(self):
+        self.warm_up()
+        victim = self.host()
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            self.run_probe(steps=50, milliseconds=20)
+        finally:
+            try:
+                os.kill(victim, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        until(lambda: self.run_probe().pictures, 60)
+
+    def test_an_interrupt_ends_the_run_and_the_next_one_shows(self):
+        self.warm_up()
+
+        def seen(event, data):
+            if event == "binary 4":
+                call(f"{URL}/interrupt", {})
+
+        run = self.page.run(probe("SD15", SHAPE, 100, 50), seen, preview_method="auto")
+        self.assertEqual(run.ended, "execution_interrupted")
+        self.assertTrue(self.run_probe().pictures)
+
+    def test_many_prompts_with_the_host_killed_at_random(self):
+        generator = random.Random(5)
+        for number in range(PROMPTS):
+            with self.subTest(number):
+                if generator.random() < 0.5:
+                    self.kill_in(generator.random() * 0.2)
+                self.run_one(generator)
+
+    def run_one(self, generator):
+        form, channels = generator.choice([("SD15", 4), ("SDXL", 4), ("Flux", 16), ("Flux2", 128)])
+        self.run_probe(form, f"1,{channels},{generator.randrange(8, 80)},{generator.randrange(8, 80)}", generator.randrange(1, 8), 10)
+
+    def kill_in(self, seconds):
+        time.sleep(seconds)
+        if victim := self.host():
+            os.kill(victim, signal.SIGKILL)
+
+
+class SamplerTests(ServerTestCase):
+    def sample(self, on_message=None):
+        info = call(f"{URL}/object_info")
+        if "LBTinySD15" not in info:
+            self.skipTest("this ComfyUI has no model to sample with (the rig's LBTinySD15)")
+        return self.page.run({
+            "1": {"class_type": "LBTinySD15", "inputs": {"channels": 32}},
+            "2": {"class_type": "EmptyLatentImage", "inputs": {"width": 256, "height": 256, "batch_size": 1}},
+            "3": {"class_type": "KSampler", "inputs": {
+                "model": ["1", 0], "positive": ["1", 1], "negative": ["1", 1], "latent_image": ["2", 0], "seed": 7, "steps": 8,
+                "cfg": 1.0, "sampler_name": "euler_ancestral", "scheduler": "normal", "denoise": 1.0}},
+            "4": {"class_type": "LatentBridgeDigest", "inputs": {"samples": ["3", 0]}},
+            "5": {"class_type": "LatentBridgeProbe", "inputs": probe("SD15", SHAPE, 1)["1"]["inputs"]},
+        }, on_message, preview_method="auto")
+
+    def test_the_final_latent_is_the_same_bit_by_bit_on_off_and_with_the_host_killed(self):
+        self.warm_up()
+        digests = []
+        for way in ("off", "on", "killed"):
+            self.settings(enabled=way != "off")
+            call(f"{URL}/free", {"free_memory": True})  # or ComfyUI would answer from its cache
+            kill = [self.host()] if way == "killed" else []
+
+            def seen(event, data, kill=kill):
+                if event == "binary 4" and kill:
+                    os.kill(kill.pop(), signal.SIGKILL)
+
+            run = self.sample(seen)
+            self.assertEqual(run.error, None)
+            digests.append(run.outputs["4"]["sha256"][0])
+        self.assertEqual(len(set(digests)), 1, digests)
+
+
+def size(data):
+    """Width and height of a PNG."""
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+if __name__ == "__main__":
+    unittest.main()
