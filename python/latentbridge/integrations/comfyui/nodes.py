@@ -80,11 +80,12 @@ class LatentBridgeCompare:
     def compare(self, samples: dict[str, Any], latent_format: str, decoder: str, amplify: int) -> tuple[Any, ...]:
         from ...reference import latent2rgb, taesd
 
-        x0 = getattr(comfy.latent_formats, latent_format)().process_in(_plain(samples["samples"]).float())[:1]
+        form = getattr(comfy.latent_formats, latent_format)()
+        x0 = form.process_in(_plain(samples["samples"]).float())[:1]
         if x0.ndim != 4:
             raise ValueError(f"the latent's shape is {tuple(x0.shape)}; the Python references take pictures, [B,C,H,W]")
         if decoder == "taesd":
-            network = taesd.load(_taesd_file(latent_format))
+            network = taesd.load(_taesd_file(form.taesd_decoder_name))
         begin = time.perf_counter()
         found = latent2rgb.decode(x0, latent_format) if decoder == "latent2rgb" else taesd.decode(x0, network)
         milliseconds = (time.perf_counter() - begin) * 1e3
@@ -144,8 +145,7 @@ def _picture(pack: Any, latent: torch.Tensor, latent_format: str, space: str, de
     return pixels.reshape(preview.height, preview.width, 3).float() / 255, preview
 
 
-def _taesd_file(latent_format: str) -> Path:
-    name = comfy.latent_formats.__dict__[latent_format].taesd_decoder_name
+def _taesd_file(name: str | None) -> Path:
     for file in folder_paths.get_filename_list("vae_approx"):
         if name is not None and file.startswith(name):
             return Path(folder_paths.get_full_path("vae_approx", file))
