@@ -337,6 +337,13 @@ class NeighbourTests(ComfyUITestCase):
         self.assertEqual(self.pictures(), [])
         self.assertEqual(self.made.bridge.status()["submitted"], 0)
 
+    def test_a_pack_inside_that_hides_core_is_left_as_it_is_too(self):
+        theirs = self.theirs()
+        self.latent_preview.get_previewer = lambda device, latent_format: theirs(None)
+        self.pack()
+        self.sample()
+        self.assertEqual(self.made.bridge.status()["submitted"], 0)
+
     def test_a_pack_outside_finds_cores_attributes(self):
         for method, name in ((self.method.NoPreviews, "latent_rgb_factors"), (self.method.Latent2RGB, "latent_rgb_factors_bias"),
                              (self.method.TAESD, "taesd")):

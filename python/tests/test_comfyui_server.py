@@ -86,7 +86,7 @@ class PreviewTests(ServerTestCase):
         self.warm_up()
         for api in (True, False):
             self.settings(api=api)
-            self.page.queue(probe("SD15", SHAPE, 4, 60), client=False)
+            self.page.queue(probe("SD15", SHAPE, 4, 60), client=False, preview_method="auto")
             after = self.run_probe(steps=1, preview_method="none")  # behind it in the queue
             self.assertEqual(bool(after.pictures), api)
 

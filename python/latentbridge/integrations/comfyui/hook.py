@@ -82,7 +82,7 @@ class Hook:
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
-        self._core = _innermost(latent_preview.get_previewer)
+        self._core = _core_of(latent_preview.get_previewer)
         self._get: Callable[..., Any] | None = None
         self._prepare: Callable[..., Any] | None = None
 
@@ -148,7 +148,7 @@ class Hook:
                 previewer = make()
             except Exception as error:
                 self._pack.say(f"another pack's get_previewer raised {error!r}; LatentBridge shows the previews")
-                make_core = functools.partial(self._core, device, latent_format)
+                make_core = functools.partial(self._core, device, latent_format) if self._core is not None else _nothing
             else:
                 if previewer is not None and type(previewer).__module__ != latent_preview.__name__:
                     return previewer
@@ -166,7 +166,7 @@ class Hook:
     def _at_prompt(self, prompt: dict[str, Any]) -> dict[str, Any]:
         """Called by the server for each prompt: puts the hook back where core undid it, and starts the host while the model loads."""
         try:
-            if latent_preview.get_previewer is self._core:
+            if self._core is not None and latent_preview.get_previewer is self._core:
                 self._wrap()
             self._pack.warm_up(prompt)
         except Exception as error:
@@ -178,10 +178,15 @@ def _same(previewer: Any) -> Any:
     return previewer
 
 
-def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
+def _nothing() -> None:
+    return None
+
+
+def _core_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Core's own function under the wrappers; None where a pack replaced it without saying what it replaced."""
     while (inner := getattr(function, "__wrapped__", None)) is not None:
         function = inner
-    return function
+    return function if getattr(function, "__globals__", None) is vars(latent_preview) else None
 
 
 def _is_wrapped_by(function: Any, ours: Any) -> bool:
