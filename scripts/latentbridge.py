@@ -9,4 +9,5 @@ try:
 finally:
     del sys.path[0]
 
-a1111.install()
+if a1111.install():
+    from latentbridge.integrations.a1111_compare import Compare  # noqa: F401 - the UI lists the scripts it finds here
