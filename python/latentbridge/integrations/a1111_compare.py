@@ -16,6 +16,7 @@ from ..client import Bridge
 from .a1111_ui import Ui
 
 TAESD = {"SD15": "taesd_decoder", "SDXL": "taesdxl_decoder", "SD3": "taesd3_decoder", "Flux": "taef1_decoder"}
+LOADING_SECONDS = 10.0
 
 
 class Compare(scripts.Script):
@@ -55,7 +56,12 @@ def sheet(bridge: Bridge, x0: Any, latent_format: str | None, decoder: str, ampl
     milliseconds = (time.perf_counter() - started) * 1e3
     python = (found[0] * 255 + 0.5).floor().byte().permute(1, 2, 0).numpy()
 
-    preview = bridge.decode(x0, latent_format=latent_format, decoder=decoder, encoding="rgb24")
+    end = time.monotonic() + LOADING_SECONDS
+    while True:  # while the host still loads a decoder it takes another
+        preview = bridge.decode(x0, latent_format=latent_format, decoder=decoder, encoding="rgb24", lastStepMilliseconds=1000)
+        if preview.decoder == decoder or time.monotonic() > end:
+            break
+        time.sleep(0.1)
     if preview.decoder != decoder:
         raise RuntimeError(f"the host decoded by {preview.decoder}; {decoder} is not there for {latent_format}")
     csharp = numpy.frombuffer(preview.data, numpy.uint8).reshape(preview.height, preview.width, 3)
