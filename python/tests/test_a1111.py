@@ -13,8 +13,8 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from latentbridge import host_locator
-from tests.bridges import QUICK, until
+from latentbridge import Bridge, host_locator
+from tests.bridges import QUICK, real_host, until
 
 try:
     import numpy
@@ -453,6 +453,22 @@ class Reload(UiTestCase):
             self.ui.unload()
             self.assertNotIn("latentbridge", sys.modules)
         self.assertIsNot(modules[0], modules[1])
+
+
+class Compare(UiTestCase):
+    def test_the_sheet_shows_csharp_python_and_no_difference_worth_the_name(self):
+        try:
+            import torch
+        except ImportError as error:
+            self.skipTest(str(error))
+        compare = importlib.import_module("latentbridge.integrations.a1111_compare")
+        torch.manual_seed(1)
+        with Bridge(host=real_host()) as bridge:
+            picture, figures = compare.sheet(bridge, torch.randn(1, 4, 16, 24), "SD15", "latent2rgb", 255, [])
+        self.assertEqual(picture.size, (72, 16))
+        self.assertRegex(figures, r"^SD15, latent2rgb, 24 x 16: .* largest difference [01] of 255")
+        with self.assertRaisesRegex(FileNotFoundError, "taesd_decoder.pth"):
+            compare.sheet(bridge, torch.randn(1, 4, 16, 24), "SD15", "taesd", 255, ["nowhere"])
 
 
 for _kind in fakes.KINDS:

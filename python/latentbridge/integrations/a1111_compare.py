@@ -7,7 +7,6 @@ import os
 import time
 from typing import Any
 
-import gradio
 import numpy
 from modules import processing, scripts, shared
 from PIL import Image
@@ -26,6 +25,8 @@ class Compare(scripts.Script):
         return "LatentBridge: compare"
 
     def ui(self, is_img2img: bool) -> list[Any]:
+        import gradio
+
         return [gradio.Radio(["latent2rgb", "taesd"], value="latent2rgb", label="Decoder"),
                 gradio.Slider(minimum=1, maximum=255, step=1, value=32, label="Amplify the difference")]
 

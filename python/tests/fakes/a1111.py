@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from PIL import Image
 
 KINDS = ("a1111-1.6", "a1111", "forge", "reforge")
-MODULES = ("shared", "shared_state", "sd_samplers_common", "sd_samplers", "script_callbacks", "images", "paths", "progress")
+MODULES = ("shared", "shared_state", "sd_samplers_common", "sd_samplers", "script_callbacks", "images", "paths", "processing",
+           "scripts")
 
 
 class OptionInfo:
@@ -77,6 +78,7 @@ class FakeUi:
         self.modules["sd_samplers"].samples_to_image_grid = lambda samples: image_grid([self.decode(s) for s in samples])
         self.modules["sd_samplers"].sample_to_image = lambda samples, index=0: self.decode(samples[index])
         self.modules["paths"].models_path = "models"
+        self.modules["scripts"].Script = type("Script", (), {})
         self.opts, self.state, self.samplers = shared.opts, shared.state, self.modules["sd_samplers_common"]
 
     def decode(self, sample):
