@@ -88,11 +88,11 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
 
         public override int Parts(int first, int end) => end - first;
 
-        public override void Run(int first, int end, int part, float* scratch)
+        public override void Run(int first, int end, int part, Workspace workspace)
         {
             const int SumsOfRow = 2 * GroupNormPoolLayer.Groups;
             int y = first + part;
-            _pool.AddRow(_input.Row(y), _input.Width, _pool._sums.AsSpan(y * SumsOfRow, SumsOfRow), scratch);
+            _pool.AddRow(_input.Row(y), _input.Width, _pool._sums.AsSpan(y * SumsOfRow, SumsOfRow), workspace.Scratch);
         }
 
         public override void Complete() => _pool.Finish(_input.Height, _input.Width);
@@ -119,8 +119,8 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
 
         public override int Parts(int first, int end) => end - first;
 
-        public override void Run(int first, int end, int part, float* scratch) =>
-            _pool.PoolRow(_input.Row(first + part), _input.Width, _output.Row(first + part), scratch);
+        public override void Run(int first, int end, int part, Workspace workspace) =>
+            _pool.PoolRow(_input.Row(first + part), _input.Width, _output.Row(first + part), workspace.Scratch);
     }
 }
 

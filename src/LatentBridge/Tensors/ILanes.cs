@@ -49,6 +49,6 @@ interface ILanes<TVector>
     /// <summary>Rounds to the nearest whole number, halves to even.</summary>
     static abstract TVector Round(TVector value);
 
-    /// <summary>All lanes added up, in pairs.</summary>
+    /// <summary>All lanes added up: the upper half to the lower, until one is left.</summary>
     static abstract float Sum(TVector vector);
 }

@@ -158,7 +158,7 @@ sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, Ro
     public bool EndsBlock { get; set; }
 
     /// <summary>Whether <see cref="RgbConvolution{TLanes, TVector}"/> can compute it.</summary>
-    public bool IsRgb => Outputs == 3 && Reach == RowReach.Neighbours && !EndsBlock;
+    public bool IsRgb => Outputs == 3 && Reach == RowReach.Neighbours && !Relu;
 
     public string WeightName { get; } = $"{key}.weight";
 

@@ -24,7 +24,7 @@ sealed unsafe class NetworkInput : RowLayer
     /// <summary>RGB24 pixels, read as 0..1, or null.</summary>
     public byte* Pixels { get; set; }
 
-    public override void Run(int first, int end, int part, float* scratch)
+    public override void Run(int first, int end, int part, Workspace workspace)
     {
         for (int y = first; y < end; y++)
         {
@@ -87,7 +87,7 @@ sealed unsafe class NetworkOutput : RowLayer
     /// <summary>RGB24 pixels, or null.</summary>
     public byte* Pixels { get; set; }
 
-    public override void Run(int first, int end, int part, float* scratch)
+    public override void Run(int first, int end, int part, Workspace workspace)
     {
         int run = _side * _channels;
         for (int y = first; y < end; y++)

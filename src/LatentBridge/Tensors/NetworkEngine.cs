@@ -38,7 +38,7 @@ sealed unsafe class NetworkEngine : IDisposable
     public long WorkingBytes(int height, int width, int threads)
     {
         NetworkPlan plan = _plan is { } last && last.Height == height && last.Width == width ? last : new NetworkPlan(_network, _prepared, height, width);
-        return _weightBytes + ((plan.RingLength + (threads * plan.ScratchLength)) * sizeof(float));
+        return _weightBytes + ((plan.RingLength + (threads * (plan.KernelsLength + plan.ScratchLength))) * sizeof(float));
     }
 
     /// <summary>From planes [channel][row][column], or RGB24 bytes read as 0..1, to the same.</summary>
@@ -56,7 +56,7 @@ sealed unsafe class NetworkEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
         NetworkPlan plan = PlanFor(height, width);
-        _threads.Prepare(threads, plan.ScratchLength);
+        _threads.Prepare(threads, plan.KernelsLength, plan.ScratchLength);
         plan.Input.Planes = inputPlanes;
         plan.Input.Pixels = inputPixels;
         plan.Output.Planes = outputPlanes;
@@ -70,6 +70,9 @@ sealed unsafe class NetworkEngine : IDisposable
         {
             _threads.Run(plan.Passes[i], threads, cancellation);
         }
+
+        // The rings are raw pointers to the layers: their buffer must outlive the run even if nobody holds this any more.
+        GC.KeepAlive(this);
     }
 
     public void Dispose()

@@ -74,7 +74,7 @@ sealed class VectorKernels<TLanes, TVector> : NetworkKernels
         if (layer.IsRgb)
         {
             NativeBuffer rgb = Own(RgbConvolution<TLanes, TVector>.Arrange(weights, bias, layer.Inputs, inputChannels));
-            return (input, output, _) => new RgbConvolution<TLanes, TVector>(input, output, rgb, layer.Relu);
+            return (input, output, _) => new RgbConvolution<TLanes, TVector>(input, output, rgb);
         }
 
         WinogradWeights<TLanes, TVector> winograd = Own(new WinogradWeights<TLanes, TVector>(weights, bias, layer.Outputs, layer.Inputs));

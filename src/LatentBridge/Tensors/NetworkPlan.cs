@@ -44,6 +44,7 @@ sealed unsafe class NetworkPlan
             _passes.Add(new RowPipeline(pass));
         }
 
+        KernelsLength = _passes.Max(pass => pass.KernelsLength);
         ScratchLength = _passes.Max(pass => pass.ScratchLength);
     }
 
@@ -62,6 +63,9 @@ sealed unsafe class NetworkPlan
 
     /// <summary>Floats that the rings take.</summary>
     public long RingLength => _rings.Sum(ring => ring.Length);
+
+    /// <summary>Floats of transformed weights that each thread keeps.</summary>
+    public long KernelsLength { get; }
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength { get; }

@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 namespace LatentBridge.Tensors;
 
 /// <summary>Work that several threads do together.</summary>
-unsafe interface ISharedWork
+interface ISharedWork
 {
     /// <summary>Works until nothing is left to hand out or someone stopped; called by every thread that takes part. Never throws.</summary>
-    void Work(float* scratch, CancellationToken cancellation);
+    void Work(Workspace workspace, CancellationToken cancellation);
 
     /// <summary>Throws what stopped the work, if anything did; called when no thread works on it any longer.</summary>
     void ThrowIfStopped(CancellationToken cancellation);
@@ -19,33 +19,33 @@ unsafe interface ISharedWork
 /// One run at a time. The caller works too, at its own priority. .NET's thread priority does nothing on Linux, where a
 /// thread's nice value is set instead.
 /// </remarks>
-sealed unsafe partial class NetworkThreads : IDisposable
+sealed partial class NetworkThreads : IDisposable
 {
     const int NiceValue = 10;
 
     readonly object _gate = new();
     readonly List<Thread> _threads = [];
-    NativeBuffer _scratch = new(0);
-    long _scratchLength;
+    readonly List<Workspace> _workspaces = [];
     ISharedWork? _work;
     CancellationToken _cancellation;
     int _places;
     int _helping;
     bool _stopped;
 
-    /// <summary>Bytes of scratch memory held.</summary>
-    public long ByteLength => _scratch.ByteLength;
-
-    /// <summary>Makes ready for this many threads, the caller's included, with this much scratch memory each.</summary>
-    public void Prepare(int threads, long scratchLength)
+    /// <summary>Makes ready for this many threads, the caller's included, with this much memory each.</summary>
+    public void Prepare(int threads, long kernelsLength, long scratchLength)
     {
-        // An odd number of cache lines between them, so that threads' scratch memory does not share cache sets.
-        long padded = ((scratchLength + 15) / 16 * 16) + 16;
-        if (_scratch.Length < threads * padded || padded > _scratchLength)
+        for (int i = 0; i < threads; i++)
         {
-            _scratch.Dispose();
-            _scratch = new NativeBuffer(threads * padded);
-            _scratchLength = padded;
+            if (i == _workspaces.Count)
+            {
+                _workspaces.Add(new Workspace(kernelsLength, scratchLength));
+            }
+            else if (!_workspaces[i].Holds(kernelsLength, scratchLength))
+            {
+                _workspaces[i].Dispose();
+                _workspaces[i] = new Workspace(kernelsLength, scratchLength);
+            }
         }
 
         while (_threads.Count < threads - 1)
@@ -69,7 +69,7 @@ sealed unsafe partial class NetworkThreads : IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        work.Work(_scratch.Pointer, cancellation);
+        work.Work(_workspaces[0], cancellation);
         lock (_gate)
         {
             _places = 0;
@@ -93,7 +93,7 @@ sealed unsafe partial class NetworkThreads : IDisposable
         }
 
         _threads.ForEach(thread => thread.Join());
-        _scratch.Dispose();
+        _workspaces.ForEach(workspace => workspace.Dispose());
     }
 
     void Help(int index)
@@ -114,7 +114,7 @@ sealed unsafe partial class NetworkThreads : IDisposable
                 ISharedWork work = _work!;
                 CancellationToken cancellation = _cancellation;
                 Monitor.Exit(_gate);
-                work.Work(_scratch.Pointer + (index * _scratchLength), cancellation);
+                work.Work(_workspaces[index], cancellation);
                 Monitor.Enter(_gate);
                 if (--_helping == 0)
                 {

@@ -13,24 +13,22 @@ sealed unsafe class RgbConvolution<TLanes, TVector> : RowLayer
     where TVector : struct
 {
     const int Colours = 3;
+    const int BlockPixels = 4;
     const int PartPixels = 512;
 
     readonly RowRing _input;
     readonly RowRing _output;
     readonly NativeBuffer _weights;
-    readonly bool _relu;
 
     /// <param name="input">Its channels are a multiple of 16.</param>
     /// <param name="output">Its first three channels are written.</param>
     /// <param name="weights">See <see cref="Arrange"/>.</param>
-    /// <param name="relu">Whether negative results become 0.</param>
-    public RgbConvolution(RowRing input, RowRing output, NativeBuffer weights, bool relu)
+    public RgbConvolution(RowRing input, RowRing output, NativeBuffer weights)
         : base(output.Height, output)
     {
         _input = input;
         _output = output;
         _weights = weights;
-        _relu = relu;
         StepRows = RowsOf(2048, output.Width);
         Reads(input, RowReach.Neighbours);
     }
@@ -58,47 +56,56 @@ sealed unsafe class RgbConvolution<TLanes, TVector> : RowLayer
 
     public override int Parts(int first, int end) => (end - first) * PartsOfRow;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Run(int first, int end, int part, float* scratch)
+    public override void Run(int first, int end, int part, Workspace workspace)
     {
         (int inStep, int inRow) = Math.DivRem(part, PartsOfRow);
-        int y = first + inStep;
-        float* output = _output.Row(y);
-        int last = Math.Min(_output.Width, (inRow + 1) * PartPixels);
-        for (int x = inRow * PartPixels; x < last; x += 4)
+        int y = first + inStep, x = inRow * PartPixels, pixels = Math.Min(PartPixels, _output.Width - x);
+        nint at = (x - 1) * (nint)_input.Channels;
+        float* sums = stackalloc float[BlockPixels * Colours];
+        float* above = _input.Row(y - 1) + at, row = _input.Row(y) + at, below = _input.Row(y + 1) + at;
+        float* output = _output.Row(y) + (x * (nint)_output.Channels);
+        nint block = BlockPixels * _input.Channels;
+        for (; pixels > 0; pixels -= BlockPixels, above += block, row += block, below += block, output += BlockPixels * _output.Channels)
         {
-            FourPixels(y, x, output + ((long)x * _output.Channels), last - x);
+            Block(above, row, below, sums);
+            for (int i = 0; i < Math.Min(BlockPixels, pixels); i++)
+            {
+                for (int colour = 0; colour < Colours; colour++)
+                {
+                    output[(i * _output.Channels) + colour] = sums[(i * Colours) + colour];
+                }
+            }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void FourPixels(int y, int x, float* output, int pixels)
+    // Red, green and blue of four pixels. The accumulators stay in registers: nothing is called in between.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    void Block(float* above, float* row, float* below, float* sums)
     {
-        int channels = _input.Channels;
+        nint channels = _input.Channels;
         TVector zero = TLanes.Broadcast(0);
         TVector r0 = zero, g0 = zero, b0 = zero, r1 = zero, g1 = zero, b1 = zero, r2 = zero, g2 = zero, b2 = zero, r3 = zero, g3 = zero, b3 = zero;
         float* w = _weights.Pointer;
-        for (int dy = -1; dy <= 1; dy++)
+        for (float* p = above; p != null; p = p == above ? row : p == row ? below : null)
         {
-            float* p = _input.Row(y + dy) + ((x - 1L) * channels);
-            for (int dx = 0; dx < 3; dx++, w += 2 * channels)
+            for (nint at = 0; at != 3 * channels; w += 2 * channels)
             {
-                for (float* end = p + channels; p != end; p += TLanes.Count, w += TLanes.Count)
+                for (nint end = at + channels; at != end; at += TLanes.Count, w += TLanes.Count)
                 {
                     TVector red = Load(w), green = Load(w + channels), blue = Load(w + (2 * channels));
-                    TVector v = Load(p);
+                    TVector v = Load(p + at);
                     r0 = TLanes.MultiplyAdd(v, red, r0);
                     g0 = TLanes.MultiplyAdd(v, green, g0);
                     b0 = TLanes.MultiplyAdd(v, blue, b0);
-                    v = Load(p + channels);
+                    v = Load(p + at + channels);
                     r1 = TLanes.MultiplyAdd(v, red, r1);
                     g1 = TLanes.MultiplyAdd(v, green, g1);
                     b1 = TLanes.MultiplyAdd(v, blue, b1);
-                    v = Load(p + (2 * channels));
+                    v = Load(p + at + (2 * channels));
                     r2 = TLanes.MultiplyAdd(v, red, r2);
                     g2 = TLanes.MultiplyAdd(v, green, g2);
                     b2 = TLanes.MultiplyAdd(v, blue, b2);
-                    v = Load(p + (3 * channels));
+                    v = Load(p + at + (3 * channels));
                     r3 = TLanes.MultiplyAdd(v, red, r3);
                     g3 = TLanes.MultiplyAdd(v, green, g3);
                     b3 = TLanes.MultiplyAdd(v, blue, b3);
@@ -106,30 +113,18 @@ sealed unsafe class RgbConvolution<TLanes, TVector> : RowLayer
             }
         }
 
-        Write(r0, g0, b0, w, output);
-        if (pixels > 1)
-        {
-            Write(r1, g1, b1, w, output + _output.Channels);
-        }
-
-        if (pixels > 2)
-        {
-            Write(r2, g2, b2, w, output + (2 * _output.Channels));
-        }
-
-        if (pixels > 3)
-        {
-            Write(r3, g3, b3, w, output + (3 * _output.Channels));
-        }
+        Write(r0, g0, b0, w, sums);
+        Write(r1, g1, b1, w, sums + Colours);
+        Write(r2, g2, b2, w, sums + (2 * Colours));
+        Write(r3, g3, b3, w, sums + (3 * Colours));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void Write(TVector red, TVector green, TVector blue, float* bias, float* pixel)
+    static void Write(TVector red, TVector green, TVector blue, float* bias, float* sums)
     {
-        float r = TLanes.Sum(red) + bias[0], g = TLanes.Sum(green) + bias[1], b = TLanes.Sum(blue) + bias[2];
-        pixel[0] = _relu ? Math.Max(r, 0) : r;
-        pixel[1] = _relu ? Math.Max(g, 0) : g;
-        pixel[2] = _relu ? Math.Max(b, 0) : b;
+        sums[0] = TLanes.Sum(red) + bias[0];
+        sums[1] = TLanes.Sum(green) + bias[1];
+        sums[2] = TLanes.Sum(blue) + bias[2];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -21,6 +21,9 @@ abstract unsafe class RowLayer
     /// <summary>Output rows made in one step.</summary>
     public int StepRows { get; protected init; }
 
+    /// <summary>Floats of transformed weights that a thread keeps for <see cref="Run"/>.</summary>
+    public virtual long KernelsLength => 0;
+
     /// <summary>Floats of scratch memory that <see cref="Run"/> needs.</summary>
     public virtual long ScratchLength => 0;
 
@@ -57,7 +60,7 @@ abstract unsafe class RowLayer
     public virtual int Parts(int first, int end) => 1;
 
     /// <summary>Makes one part of rows <paramref name="first"/> to <paramref name="end"/> - 1.</summary>
-    public abstract void Run(int first, int end, int part, float* scratch);
+    public abstract void Run(int first, int end, int part, Workspace workspace);
 
     /// <summary>Called once all rows are made, before any layer that waits for them goes on.</summary>
     public virtual void Complete()

@@ -13,7 +13,7 @@ namespace LatentBridge.Tensors;
 /// ever does not depend on the order in which ready work is done (Kahn), so what one thread got through, any number gets
 /// through. No result depends on the schedule: tiles lie on one grid from the picture's corner.
 /// </remarks>
-sealed unsafe class RowPipeline : ISharedWork
+sealed class RowPipeline : ISharedWork
 {
     readonly RowLayer[] _layers;
     readonly int[] _nextPart;
@@ -32,6 +32,9 @@ sealed unsafe class RowPipeline : ISharedWork
         _parts = new int[_layers.Length];
         PlanCapacities();
     }
+
+    /// <summary>Floats of transformed weights that each thread keeps.</summary>
+    public long KernelsLength => _layers.Max(layer => layer.KernelsLength);
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength => _layers.Max(layer => layer.ScratchLength);
@@ -54,7 +57,7 @@ sealed unsafe class RowPipeline : ISharedWork
     }
 
     /// <summary>Works until all layers are done or someone stopped; called by every thread that takes part.</summary>
-    public void Work(float* scratch, CancellationToken cancellation)
+    public void Work(Workspace workspace, CancellationToken cancellation)
     {
         Monitor.Enter(_gate);
         try
@@ -75,7 +78,7 @@ sealed unsafe class RowPipeline : ISharedWork
                 Monitor.Exit(_gate);
                 try
                 {
-                    layer.Run(layer.Done, layer.StepEnd, part, scratch);
+                    layer.Run(layer.Done, layer.StepEnd, part, workspace);
                 }
                 finally
                 {

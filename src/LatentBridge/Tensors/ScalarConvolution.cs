@@ -67,7 +67,7 @@ sealed unsafe class ScalarConvolution : RowLayer
 
     public override int Parts(int first, int end) => (end - first) * PartsOfRow;
 
-    public override void Run(int first, int end, int part, float* scratch)
+    public override void Run(int first, int end, int part, Workspace workspace)
     {
         (int inStep, int inRow) = Math.DivRem(part, PartsOfRow);
         int y = first + inStep;

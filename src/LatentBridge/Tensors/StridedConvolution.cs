@@ -39,13 +39,13 @@ sealed unsafe class StridedConvolution<TLanes, TVector> : RowLayer
 
     public override int Parts(int first, int end) => (end - first) * PartsOfRow;
 
-    public override void Run(int first, int end, int part, float* scratch)
+    public override void Run(int first, int end, int part, Workspace workspace)
     {
         (int row, int inRow) = Math.DivRem(part, PartsOfRow);
         int last = Math.Min(_output.Width, (inRow + 1) * PartPixels);
         for (int x = inRow * PartPixels; x < last; x += BatchPixels)
         {
-            RunBatch(first + row, x, Math.Min(BatchPixels, last - x), scratch);
+            RunBatch(first + row, x, Math.Min(BatchPixels, last - x), workspace.Scratch);
         }
     }
 

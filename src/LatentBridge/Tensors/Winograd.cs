@@ -35,51 +35,6 @@ static class Winograd
     /// <summary>Position row 1, column 1: adding the bias there adds it to all 16 outputs, as column 1 of At is all ones.</summary>
     public const int BiasPosition = 7;
 
-    static readonly double[,] G =
-    {
-        { 1 / 4.0, 0, 0 },
-        { -1 / 6.0, -1 / 6.0, -1 / 6.0 },
-        { -1 / 6.0, 1 / 6.0, -1 / 6.0 },
-        { 1 / 24.0, 1 / 12.0, 1 / 6.0 },
-        { 1 / 24.0, -1 / 12.0, 1 / 6.0 },
-        { 0, 0, 1 },
-    };
-
     /// <summary>Whether a position takes part in a convolution after doubling.</summary>
     public static bool IsUsedAfterDoubling(int position) => position / 6 != ZeroAfterDoubling && position % 6 != ZeroAfterDoubling;
-
-    /// <summary>
-    /// U = G g Gt of every kernel, in double precision and rounded once: from [output][input][3][3] to
-    /// [position][input][output].
-    /// </summary>
-    public static float[] TransformKernels(ReadOnlySpan<float> kernels, int outputs, int inputs)
-    {
-        float[] transformed = new float[Positions * inputs * outputs];
-        Span<double> half = stackalloc double[6 * 3];
-        for (int output = 0; output < outputs; output++)
-        {
-            for (int input = 0; input < inputs; input++)
-            {
-                ReadOnlySpan<float> g = kernels.Slice(((output * inputs) + input) * 9, 9);
-                for (int i = 0; i < 6; i++)
-                {
-                    for (int j = 0; j < 3; j++)
-                    {
-                        half[(i * 3) + j] = (G[i, 0] * g[j]) + (G[i, 1] * g[3 + j]) + (G[i, 2] * g[6 + j]);
-                    }
-                }
-
-                for (int i = 0; i < 6; i++)
-                {
-                    for (int j = 0; j < 6; j++)
-                    {
-                        double u = (half[i * 3] * G[j, 0]) + (half[(i * 3) + 1] * G[j, 1]) + (half[(i * 3) + 2] * G[j, 2]);
-                        transformed[(((((i * 6) + j) * inputs) + input) * outputs) + output] = (float)u;
-                    }
-                }
-            }
-        }
-
-        return transformed;
-    }
 }

@@ -7,15 +7,14 @@ namespace LatentBridge.Tensors;
 /// tiles; then bias, residual and ReLU.
 /// </summary>
 /// <remarks>
-/// A batch of <see cref="BatchTiles"/> tiles at a time stays in the second-level cache with the layer's weights (590 kB for
-/// 64 to 64 channels): transform inputs, up to 36 matrix products, transform outputs into the next ring.
+/// A batch of tiles at a time stays in the second-level cache with the layer's transformed weights (590 kB for 64 to 64
+/// channels): transform inputs, 36 (or 25) matrix products, transform outputs into the next ring.
 /// </remarks>
 sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     where TLanes : ILanes<TVector>
     where TVector : struct
 {
     const int BatchTiles = 24;
-    const int PartTiles = 2 * BatchTiles;
     const int StepPixels = 128 * Winograd.Tile * Winograd.Tile;
 
     /// <summary>Floats between positions beyond the batch: keeps 36 positions out of the same cache sets.</summary>
@@ -47,27 +46,32 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
         }
     }
 
+    public override long KernelsLength => _weights.TransformedLength;
+
     public override long ScratchLength => (Winograd.Positions * (InputStride + OutputStride)) + (Winograd.Tile * Winograd.Tile * _output.Channels);
 
     nint InputStride => (BatchTiles * _input.Channels) + Padding;
 
     nint OutputStride => (BatchTiles * _weights.PaddedOutputs) + Padding;
 
-    public override int Parts(int first, int end) => (Tiles(first, end) + PartTiles - 1) / PartTiles;
+    public override int Parts(int first, int end) => (Tiles(first, end) + BatchTiles - 1) / BatchTiles;
 
-    public override void Run(int first, int end, int part, float* scratch)
+    public override void Run(int first, int end, int part, Workspace workspace)
     {
-        int last = Math.Min((part + 1) * PartTiles, Tiles(first, end));
-        for (int tile = part * PartTiles; tile < last; tile += BatchTiles)
+        float* u = workspace.Kernels(_weights, out bool isThere);
+        if (!isThere)
         {
-            RunBatch(first, tile, Math.Min(BatchTiles, last - tile), scratch);
+            _weights.Transform(u);
         }
+
+        int tile = part * BatchTiles;
+        RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), u, workspace.Scratch);
     }
 
     int Tiles(int first, int end) => (end - first + Winograd.Tile - 1) / Winograd.Tile * _tilesAcross;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void RunBatch(int first, int firstTile, int tiles, float* v)
+    void RunBatch(int first, int firstTile, int tiles, float* u, float* v)
     {
         float* m = v + (Winograd.Positions * InputStride);
         float* edge = m + (Winograd.Positions * OutputStride);
@@ -82,7 +86,7 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             if (!_doubled || Winograd.IsUsedAfterDoubling(position))
             {
                 MatrixKernel<TLanes, TVector>.Multiply(
-                    v + (position * InputStride), _input.Channels, tiles, _weights.Position(position), _weights.Inputs, _weights.PaddedOutputs,
+                    v + (position * InputStride), _input.Channels, tiles, u + (position * _weights.PositionStride), _weights.Inputs, _weights.PaddedOutputs,
                     _weights.Initial(position), 0, m + (position * OutputStride), _weights.PaddedOutputs);
             }
         }
@@ -159,25 +163,35 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     }
 }
 
-/// <summary>A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them.</summary>
+/// <summary>
+/// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: untransformed, a quarter of the
+/// transformed bytes.
+/// </summary>
 sealed unsafe class WinogradWeights<TLanes, TVector> : IPreparedWeights
     where TLanes : ILanes<TVector>
     where TVector : struct
 {
-    readonly NativeBuffer _buffer;
-    readonly nint _positionLength;
+    /// <summary>Floats between positions beyond the matrix: keeps 36 positions out of the same cache sets.</summary>
+    const int Padding = 16;
 
-    // kernels: [output][input][3][3]; bias: one for each output, or nothing.
+    readonly NativeBuffer _buffer;
+
+    // kernels: [output][input][3][3], kept as [panel][input][3][3][output in panel]; bias: one for each output, or nothing.
     public WinogradWeights(ReadOnlySpan<float> kernels, ReadOnlySpan<float> bias, int outputs, int inputs)
     {
         Inputs = inputs;
         PaddedOutputs = MatrixKernel<TLanes, TVector>.PaddedColumns(outputs);
-        _positionLength = MatrixKernel<TLanes, TVector>.PackedLength(inputs, outputs);
-        _buffer = new NativeBuffer((Winograd.Positions * _positionLength) + (2 * PaddedOutputs));
-        float[] transformed = Winograd.TransformKernels(kernels, outputs, inputs);
-        for (int position = 0; position < Winograd.Positions; position++)
+        _buffer = new NativeBuffer((9L * inputs * PaddedOutputs) + (2 * PaddedOutputs));
+        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
+        for (int output = 0; output < outputs; output++)
         {
-            MatrixKernel<TLanes, TVector>.Pack(transformed.AsSpan(position * inputs * outputs, inputs * outputs), inputs, outputs, Position(position));
+            for (int input = 0; input < inputs; input++)
+            {
+                for (int tap = 0; tap < 9; tap++)
+                {
+                    _buffer.Pointer[(((((output / panel * inputs) + input) * 9) + tap) * panel) + (output % panel)] = kernels[(((output * inputs) + input) * 9) + tap];
+                }
+            }
         }
 
         bias.CopyTo(new Span<float>(Initial(Winograd.BiasPosition), PaddedOutputs));
@@ -190,11 +204,28 @@ sealed unsafe class WinogradWeights<TLanes, TVector> : IPreparedWeights
 
     public long ByteLength => _buffer.ByteLength;
 
-    public float* Position(int position) => _buffer.Pointer + (position * _positionLength);
+    /// <summary>Floats from one position's matrix to the next.</summary>
+    public nint PositionStride => (Inputs * (nint)PaddedOutputs) + Padding;
+
+    /// <summary>Floats of all positions' matrices.</summary>
+    public long TransformedLength => Winograd.Positions * PositionStride;
 
     /// <summary>What the sums of a position start from: the bias at one of them, zeros elsewhere.</summary>
     public float* Initial(int position) =>
-        _buffer.Pointer + (Winograd.Positions * _positionLength) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
+        _buffer.Pointer + (9L * Inputs * PaddedOutputs) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
+
+    /// <summary>Writes G g Gt: for every position the matrix inputs x outputs, packed for <see cref="MatrixKernel{TLanes, TVector}"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Transform(float* transformed)
+    {
+        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
+        float* g = _buffer.Pointer;
+        for (int i = 0; i < Inputs * PaddedOutputs; i += panel, g += 9 * panel)
+        {
+            WinogradKernel<TLanes, TVector>.TransformKernel(g, panel, transformed + i, PositionStride);
+            WinogradKernel<TLanes, TVector>.TransformKernel(g + TLanes.Count, panel, transformed + i + TLanes.Count, PositionStride);
+        }
+    }
 
     public void Dispose() => _buffer.Dispose();
 }

@@ -12,6 +12,34 @@ static unsafe class WinogradKernel<TLanes, TVector>
     where TLanes : ILanes<TVector>
     where TVector : struct
 {
+    /// <summary>u[position] = G g Gt of as many kernels as a vector has lanes.</summary>
+    /// <remarks>
+    /// The row factors of G (1/4, -1/6, -1/6, 1/24, 1/24, 1) come last: until then, weights stored in 16 bits add up without
+    /// rounding, so U is as good as one made in double precision.
+    /// </remarks>
+    /// <param name="g">Nine vectors, row by row.</param>
+    /// <param name="rowStride">Floats from one of the nine to the next.</param>
+    /// <param name="u">Position 0.</param>
+    /// <param name="stride">Floats from one position to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransformKernel(float* g, nint rowStride, float* u, nint stride)
+    {
+        TVector a0 = Load(g), a5 = Load(g + (6 * rowStride));
+        KernelPoints(a0, Load(g + (3 * rowStride)), a5, out TVector a1, out TVector a2, out TVector a3, out TVector a4);
+        g += rowStride;
+        TVector b0 = Load(g), b5 = Load(g + (6 * rowStride));
+        KernelPoints(b0, Load(g + (3 * rowStride)), b5, out TVector b1, out TVector b2, out TVector b3, out TVector b4);
+        g += rowStride;
+        TVector c0 = Load(g), c5 = Load(g + (6 * rowStride));
+        KernelPoints(c0, Load(g + (3 * rowStride)), c5, out TVector c1, out TVector c2, out TVector c3, out TVector c4);
+        StoreKernelRow(a0, b0, c0, 1 / 4.0, u, stride);
+        StoreKernelRow(a1, b1, c1, 1 / -6.0, u + (6 * stride), stride);
+        StoreKernelRow(a2, b2, c2, 1 / -6.0, u + (12 * stride), stride);
+        StoreKernelRow(a3, b3, c3, 1 / 24.0, u + (18 * stride), stride);
+        StoreKernelRow(a4, b4, c4, 1 / 24.0, u + (24 * stride), stride);
+        StoreKernelRow(a5, b5, c5, 1, u + (30 * stride), stride);
+    }
+
     /// <summary>v[position] = Bt d B.</summary>
     /// <param name="d">The six rows of inputs, each at the tile's first pixel (one left of its first output).</param>
     /// <param name="channels">Channels of a pixel; pixels lie side by side.</param>
@@ -118,6 +146,38 @@ static unsafe class WinogradKernel<TLanes, TVector>
             StorePixels(a0, a1, a2, a3, a4, a5, residual.Row1, relu, y.Row1, c, channels);
             StorePixels(b0, b1, b2, b3, b4, b5, residual.Row3, relu, y.Row3, c, channels);
         }
+    }
+
+    // G without its row factors: g0; g0 + g1 + g2; g0 - g1 + g2; g0 + 2 g1 + 4 g2; g0 - 2 g1 + 4 g2; g2.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void KernelPoints(TVector g0, TVector g1, TVector g2, out TVector u1, out TVector u2, out TVector u3, out TVector u4)
+    {
+        TVector ones = TLanes.Add(g0, g2), twos = TLanes.MultiplyAdd(TLanes.Broadcast(4), g2, g0);
+        u1 = TLanes.Add(ones, g1);
+        u2 = TLanes.Subtract(ones, g1);
+        u3 = TLanes.MultiplyAdd(TLanes.Broadcast(2), g1, twos);
+        u4 = TLanes.MultiplyAdd(TLanes.Broadcast(-2), g1, twos);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StoreKernelRow(TVector g0, TVector g1, TVector g2, double factor, float* u, nint stride)
+    {
+        KernelPoints(g0, g1, g2, out TVector u1, out TVector u2, out TVector u3, out TVector u4);
+        Store(Times(g0, factor / 4), u);
+        Store(Times(u1, factor / -6), u + stride);
+        Store(Times(u2, factor / -6), u + (2 * stride));
+        Store(Times(u3, factor / 24), u + (3 * stride));
+        Store(Times(u4, factor / 24), u + (4 * stride));
+        Store(Times(g2, factor), u + (5 * stride));
+    }
+
+    // Times 1/36 and the like, exactly rounded: a rounded factor would be off the same way for every weight, which adds up.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static TVector Times(TVector value, double factor)
+    {
+        float rounded = (float)factor;
+        TVector rest = TLanes.Multiply(value, TLanes.Broadcast((float)(factor - rounded)));
+        return TLanes.MultiplyAdd(value, TLanes.Broadcast(rounded), rest);
     }
 
     // Rows 0 and 5 of Bt: 4 d0 - 5 d2 + d4 and 4 d1 - 5 d3 + d5.

@@ -82,7 +82,7 @@ public sealed unsafe class ApproxNnDecoder : ILatentDecoder
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
         int bands = _picture.Prepare(values, height, width, pixels, planes, threads);
-        _threads.Prepare(bands, 0);
+        _threads.Prepare(bands, 0, 0);
         _threads.Run(_picture, bands, cancellation);
     }
 }

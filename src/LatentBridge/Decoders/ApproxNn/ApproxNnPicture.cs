@@ -51,7 +51,7 @@ sealed unsafe class ApproxNnPicture(ApproxNnLayer[] layers, KernelWidth kernel) 
         return _bandCount;
     }
 
-    public void Work(float* scratch, CancellationToken cancellation)
+    public void Work(Workspace workspace, CancellationToken cancellation)
     {
         try
         {
