@@ -45,12 +45,16 @@ class ServerTestCase(unittest.TestCase):
 
     def run_probe(self, form="SD15", shape=SHAPE, steps=4, milliseconds=60, **more):
         run = self.page.run(probe(form, shape, steps, milliseconds), **{"preview_method": "auto", **more})
+        if run.error is not None and "has no attribute" in run.error:
+            self.skipTest(f"a format newer than this ComfyUI: {run.error.strip()}")
         self.assertEqual((run.ended, run.error), ("execution_success", None))
         return run
 
-    def warm_up(self):
-        """A host that runs and has decoded."""
-        until(lambda: self.run_probe().pictures, 60)
+    def shown(self, form="SD15", shape=SHAPE):
+        """Pictures of a latent, after as many runs as it takes: how fast this machine is now is not what is tested."""
+        return until(lambda: self.run_probe(form, shape).pictures, 60)
+
+    warm_up = shown  # a host that runs and has decoded
 
     def host(self):
         return self.status()["bridge"]["process"]
@@ -73,25 +77,27 @@ class PreviewTests(ServerTestCase):
         for form, kind, start in (("jpeg", "image/jpeg", JPEG), ("webp", "image/jpeg", b"RIFF")):
             with self.subTest(form):
                 self.settings(format=form)
-                _, metadata, data = self.run_probe().pictures[-1]
+                _, metadata, data = self.shown()[-1]
                 self.assertEqual((metadata["image_type"], data[:len(start)]), (kind, start))
 
     def test_an_old_page_gets_event_1(self):
         self.warm_up()
         self.page = self.connect(flags=False)
-        event, _, data = self.run_probe().pictures[-1]
+        event, _, data = self.shown()[-1]
         self.assertEqual((event, data[:8]), (1, PNG))
 
     def test_a_prompt_without_a_page_goes_to_every_page_or_to_none(self):
         self.warm_up()
         for api in (True, False):
             self.settings(api=api)
-            self.page.queue(probe("SD15", SHAPE, 4, 60), client=False, preview_method="auto")
+            self.page.queue(probe("SD15", SHAPE, 20, 100), client=False, preview_method="auto")
             after = self.run_probe(steps=1, preview_method="none")  # behind it in the queue
             self.assertEqual(bool(after.pictures), api)
 
     def test_an_explicit_none_shows_nothing_and_comfyuis_own_go_on_when_switched_off(self):
         self.warm_up()
+        if int(call(f"{URL}/system_stats")["system"]["comfyui_version"].split(".")[1]) < 4:
+            self.skipTest("this ComfyUI knows no preview method of a prompt")
         self.assertEqual(self.run_probe(preview_method="none").pictures, [])
         self.settings(enabled=False)
         run = self.run_probe(preview_method="latent2rgb")
@@ -104,11 +110,7 @@ class PreviewTests(ServerTestCase):
             channels = numbers.get("streamChannels", numbers["channels"])
             axes = {1: [64], 2: [32, 32], 3: [3, 16, 16]}[numbers["dimensions"]]
             with self.subTest(path.stem):
-                run = self.page.run(probe(path.stem, ",".join(map(str, [1, channels, *axes])), 3, 150), preview_method="auto")
-                if run.error is not None and "has no attribute" in run.error:
-                    continue  # a format newer than this ComfyUI
-                self.assertEqual((run.ended, run.error), ("execution_success", None))
-                self.assertTrue(run.pictures)
+                self.shown(path.stem, ",".join(map(str, [1, channels, *axes])))
 
     def test_batches_videos_packed_and_nested_latents(self):
         self.warm_up()
@@ -116,9 +118,7 @@ class PreviewTests(ServerTestCase):
                                       ("Flux2", "1,128,64,64", (512, 512)), ("ChromaRadiance", "1,3,256,256", (512, 512)),
                                       ("LTXAV", "1,128,5,16,24;1,8,26,16", (512, 341))):
             with self.subTest(form, shape=shape):
-                run = self.run_probe(form, shape)
-                self.assertTrue(run.pictures)
-                self.assertEqual(size(run.pictures[-1][2]), expected)
+                self.assertEqual(size(self.shown(form, shape)[-1][2]), expected)
 
     def test_a_shape_that_no_format_has_fails_no_run(self):
         for form, shape in (("SD15", "1,4,3,8,8"), ("SDXL", "1,7,9,9"), ("Flux2", "1,4,8,8"), ("SD15", "1,4,1,1")):
@@ -170,7 +170,7 @@ class NodeTests(ServerTestCase):
                     "samples": ["1", 0], "latent_format": form, "decoder": decoder, "amplify": 32}}
                 graph["3"] = {"class_type": "PreviewAny", "inputs": {"source": ["2", 3]}}
                 run = self.page.run(graph)
-                if run.error is not None and "models/vae_approx has no file" in run.error:
+                if run.error is not None and ("models/vae_approx has no file" in run.error or "has no attribute" in run.error):
                     self.skipTest(run.error)
                 self.assertEqual(run.error, None)
                 text = run.outputs["3"]["text"][0]
@@ -189,7 +189,7 @@ class FaultTests(ServerTestCase):
                 self.victim = 0
 
         self.victim = victim
-        run = self.page.run(probe("SD15", SHAPE, 30, 100), seen, preview_method="auto")
+        run = self.page.run(probe("SD15", SHAPE, 60, 100), seen, preview_method="auto")
         self.assertEqual((run.ended, self.victim), ("execution_success", 0))
         until(lambda: self.run_probe().pictures and self.host() not in (0, victim), 60)
 

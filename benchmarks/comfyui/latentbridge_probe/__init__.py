@@ -7,6 +7,7 @@ this one) from GET /latentbridge/probe.
 
 import functools
 import hashlib
+import inspect
 import math
 import time
 import types
@@ -119,7 +120,8 @@ async def load_custom_node(path, *arguments, **named):
         import_milliseconds[path] = (time.perf_counter() - begin) * 1e3
 
 
-nodes.load_custom_node = load_custom_node
+if inspect.iscoroutinefunction(_load):  # since 0.3.46
+    nodes.load_custom_node = load_custom_node
 
 
 @PromptServer.instance.routes.get("/latentbridge/probe")
