@@ -60,6 +60,7 @@ static class CommandLine
         DoctorCommand.Create(terminal),
         BenchCommand.Create(terminal),
         QualityCommand.Create(terminal),
+        CompareCommand.Create(terminal),
         new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
     };
 
