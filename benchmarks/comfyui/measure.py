@@ -23,6 +23,7 @@ CASES = {
     "FLUX.2 1024": ("Flux2", "1,128,64,64"),
     "Wan 2.1 832x480, 5 latent frames": ("Wan21", "1,16,5,60,104"),
 }
+DEFAULTS = {"enabled": True, "decoder": "auto", "size": 0, "batch": "grid", "every_steps": 1, "every_milliseconds": 0, "format": "auto", "threads": 0}
 WAYS = {  # name: (ours, preview method)
     "off": (False, "none"),
     "ComfyUI latent2rgb": (False, "latent2rgb"),
@@ -45,18 +46,18 @@ def main() -> None:
     with Page(options.url) as page:
         warm = call(options.url + "/latentbridge/probe")["imports"]
         for case in options.case or CASES:
-            ways = {name: {"callback": [], "last": [], "loop": [], "loopCpu": [], "pictures": 0, "bytes": []} for name in WAYS}
+            ways = {name: empty() for name in WAYS}
             if options.taesd:
-                ways["ComfyUI TAESD"] = {"callback": [], "last": [], "loop": [], "loopCpu": [], "pictures": 0, "bytes": []}
+                ways["ComfyUI TAESD"] = empty()
                 one(page, case, ways["ComfyUI TAESD"], (False, "taesd"), options.taesd, options.step_milliseconds, "png")
             for number in range(options.rounds + 1):  # the first round warms up
                 for name, way in WAYS.items():
-                    found = ways[name] if number else {key: [] if value != 0 else 0 for key, value in ways[name].items()}
+                    found = ways[name] if number else empty()
                     one(page, case, found, way, options.steps, options.step_milliseconds, name.split()[-1].lower())
             rows += [row(case, name, found) for name, found in ways.items()]
-    call(options.url + "/latentbridge/settings", {"LatentBridge.enabled": True, "LatentBridge.format": "auto"})
-    print("| latent | previews | callback | p99 | last step | loop | loop CPU | previews shown | bytes |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    call(options.url + "/latentbridge/settings", DEFAULTS)
+    print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | previews shown | bytes |")
+    print("|" + " --- |" * 10)
     for found in rows:
         print("| " + " | ".join(str(value) if value is not None else "-" for value in found.values()) + " |")
     for path, milliseconds in warm.items():
@@ -67,10 +68,14 @@ def main() -> None:
             json.dump({"rows": rows, "imports": warm}, file, indent=1)
 
 
+def empty() -> dict:
+    return {"callback": [], "last": [], "loop": [], "loopCpu": [], "pictures": 0, "bytes": []}
+
+
 def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str) -> None:
     """Runs one prompt and adds its times."""
     ours, method = way
-    call(page.url + "/latentbridge/settings", {"LatentBridge.enabled": ours, "LatentBridge.format": encoding})
+    call(page.url + "/latentbridge/settings", {**DEFAULTS, "enabled": ours, "format": encoding})
     call(page.url + "/latentbridge/probe")
     run = page.run(probe(*CASES[case], steps, step_milliseconds), preview_method=method)
     if run.ended != "execution_success":
@@ -91,9 +96,10 @@ def row(case: str, name: str, found: dict) -> dict:
 
     callback = sorted(found["callback"])
     steps = len(callback) + 2 * len(found["last"])
-    return {"case": case, "previews": name, "callback": median(callback), "p99": round(callback[int(len(callback) * 0.99)], 2),
-            "last": median(found["last"]), "loop": median(found["loop"]), "loopCpu": median(found["loopCpu"]),
-            "shown": f"{found['pictures']} of {steps}", "bytes": median(found["bytes"], 0)}
+    return {"case": case, "previews": name, "callback": median(callback), "least": round(callback[0], 3),
+            "p99": round(callback[int(len(callback) * 0.99)], 2), "last": median(found["last"]),
+            "loop": median(found["loop"]), "loopCpu": median(found["loopCpu"]), "shown": f"{found['pictures']} of {steps}",
+            "bytes": median(found["bytes"], 0)}
 
 
 if __name__ == "__main__":
