@@ -54,6 +54,7 @@ static class CommandLine
         new HelpOption(),
         new VersionOption(),
         DecodeCommand.Create(terminal),
+        EncodeCommand.Create(terminal),
         InspectCommand.Create(terminal),
         ModelsCommand.Create(terminal),
         DemoCommand.Create(terminal),

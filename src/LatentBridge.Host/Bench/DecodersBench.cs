@@ -1,89 +1,112 @@
-using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
+using LatentBridge.Tensors;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Bench;
 
-/// <summary><c>bench decoders</c>: each decoder of SDXL against the same network in PyTorch, same threads, taking turns.</summary>
+/// <summary>
+/// <c>bench decoders</c>: the networks against the same networks in ONNX Runtime and PyTorch, on the same input and as many threads. Everyone,
+/// we too, is a process; they take turns, and what they compute is compared.
+/// </summary>
 static class DecodersBench
 {
-    const string FormatId = "SDXL";
+    const string FormatId = "SD15";
     const int Rounds = 9;
-    const double SecondsEach = 1.5;
+    const int ManyRounds = 60;
 
-    static readonly int[] Sides = [64, 128];
+    // Threads of others still spin for a while after a run: let them go to sleep first.
+    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(60);
 
     /// <summary>Measures and returns the rows.</summary>
-    /// <param name="note">Gets what is measured.</param>
+    /// <param name="note">Gets what is compared and what is missing.</param>
     internal static IReadOnlyList<BenchRow> Run(Action<string> note)
     {
-        LatentFormat format = LatentFormats.Get(FormatId);
-        WeightLibrary weights = WeightLibrary.OfThisMachine();
-        int threads = Environment.ProcessorCount;
-        note($"{FormatId}, {threads} threads, latent to 8-bit RGB; sides in latent cells, a picture is 8 times as large");
-
+        using TemporaryFolder folder = new();
+        WeightLibrary library = WeightLibrary.OfThisMachine();
+        Contest contest = new(folder.Path, library, note);
         List<BenchRow> rows = [];
-        foreach (DecoderEntry entry in LatentDecoders.For(format, weights).Reverse())
+        string? taesd = Find(library, "taesd-decoder"), encoder = Find(library, "taesd-encoder"), tiny = Find(library, "latentbridge-tiny");
+        int[] threadCounts = Environment.ProcessorCount > 1 ? [1, 2] : [1];
+
+        foreach (int threads in threadCounts)
         {
-            string path = weights.Found.FirstOrDefault(found => found.FileName == entry.Description.Source)?.Path ?? "";
-            using ILatentDecoder decoder = entry.Load();
-            foreach (int side in Sides)
+            foreach (int side in new[] { 64, 128 })
             {
-                rows.Add(Measure(decoder, entry.Description, path, side, threads));
+                string name = $"taesd decode {8 * side}x{8 * side} {Threads(threads)}";
+                rows.AddRange(taesd is null ? [] : contest.Measure(name, new("taesd", taesd, Latent(side), 4, side, threads), Rounds, "taesd_decoder.onnx"));
             }
+
+            string encode = $"taesd encode 512x512 {Threads(threads)}";
+            rows.AddRange(encoder is null ? [] : contest.Measure(encode, new(NetworkTurns.EncodeKind, encoder, Picture(), 3, 512, threads), Rounds, "taesd_encoder.onnx"));
+        }
+
+        if (taesd is null || encoder is null)
+        {
+            note("TAESD for SD1 was not found: its rows are left out. LATENTBRIDGE_MODELS names folders with weights (and ONNX models of them).");
+        }
+
+        if (tiny is not null)
+        {
+            const string Name = "tiny decode 64x64 1 thread";
+            ContestCase tinyCase = new("tiny", tiny, Latent(64), 4, 64, 1);
+            rows.AddRange(contest.Measure(Name, tinyCase, ManyRounds, null));
+            rows.AddRange(Kernel.Supported.Reverse().Skip(1).Where(width => width != KernelWidth.Scalar).Select(width => contest.MeasureWidth(Name, tinyCase, ManyRounds, width)));
+        }
+
+        if (taesd is not null)
+        {
+            ContestCase Decode(int side) => new("taesd", taesd, Latent(side), 4, side, threadCounts[^1]);
+            rows.Add(contest.MeasureMemory("taesd decode 1024x1024 memory", Decode(128)));
+            rows.Add(contest.MeasureGrowth("taesd decode growth 512 to 4096", Decode(64), Decode(512)));
+            rows.Add(contest.MeasureMemory("taesd decode 8192x8192 memory", Decode(1024)));
         }
 
         return rows;
     }
 
-    static BenchRow Measure(ILatentDecoder decoder, DecoderDescription description, string weights, int side, int threads)
+    static string Threads(int count) => count == 1 ? "1 thread" : $"{count.ToString(CultureInfo.InvariantCulture)} threads";
+
+    static string? Find(WeightLibrary library, string architecture) =>
+        library.Found.FirstOrDefault(found => found.Architecture == architecture && found.Formats.Contains(FormatId) && found.Problem is null)?.Path;
+
+    // The example photograph's latent, laid side by side as often as it takes.
+    static float[] Latent(int side)
     {
-        float[] values = new float[description.Channels * side * side];
-        Random random = new(1);
-        for (int i = 0; i < values.Length; i++)
+        LoadedLatent example = LatentFile.Load(Distribution.Find("examples", "latents", "SD15_kodim23.safetensors")
+            ?? throw new LatentBridgeException("examples/latents is not beside this program: run the benchmark from the clone or the whole release."));
+        LatentFormat format = LatentFormats.Get(FormatId);
+        using Previews.PreviewRenderer renderer = new(format);
+        renderer.Stage(example.ToLatent(format.Dimensions), new());
+        LatentPlanes planes = renderer.Planes(0);
+        float[] tiled = new float[planes.Channels * side * side];
+        for (int i = 0; i < tiled.Length; i++)
         {
-            values[i] = (float)((random.NextDouble() * 4) - 2);
+            (int channel, int y, int x) = (i / (side * side), i / side % side, i % side);
+            tiled[i] = planes.Plane(channel)[(y % planes.Height * planes.Width) + (x % planes.Width)];
         }
 
-        (int width, int height) = description.OutputSize(side, side);
-        byte[] picture = new byte[3 * width * height];
-        double Decode()
-        {
-            long started = Stopwatch.GetTimestamp();
-            decoder.Decode(new LatentPlanes(values, description.Channels, side, side), picture, threads, CancellationToken.None);
-            return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-        }
+        return tiled;
+    }
 
-        string number = side.ToString(CultureInfo.InvariantCulture);
-        using PeerProcess? torch = description.Id is "taesd" or "taesd-half" or "tiny" or "latent2rgb"
-            ? PeerProcess.TryStart(
-                "torch_decoder.py", description.Id, weights, description.Channels.ToString(CultureInfo.InvariantCulture), number, number,
-                threads.ToString(CultureInfo.InvariantCulture))
-            : null;
+    // 512 x 512 pixels of photograph, from the same latent by the tiny decoder, twice enlarged.
+    static float[] Picture()
+    {
+        LatentFormat format = LatentFormats.Get(FormatId);
+        using ILatentDecoder decoder = LatentDecoders.For(format, WeightLibrary.OfThisMachine()).First(entry => entry.Description.Id is "tiny" or "latent2rgb").Load();
+        (int width, int height) = decoder.Description.OutputSize(64, 64);
+        byte[] small = new byte[3 * width * height], large = new byte[3 * 512 * 512];
+        decoder.Decode(new(Latent(64), decoder.Description.Channels, 64, 64), small, 1, CancellationToken.None);
+        new Imaging.ImageScaler().Scale(small, width, height, large, 512, 512, Imaging.ImageScaling.Smooth);
+        return NetworkTurns.PlanesOf(large);
+    }
 
-        // The runtime compiles hot methods a second time after a while, and PyTorch plans its first runs.
-        for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsEach / 3;)
-        {
-            Decode();
-        }
-
-        torch?.Measure(0);
-        Samples ours = new();
-        Samples peer = new();
-        long begun = Stopwatch.GetTimestamp();
-        while (ours.Count < Rounds || Stopwatch.GetElapsedTime(begun).TotalSeconds < SecondsEach)
-        {
-            ours.Add(Decode());
-            if (torch is not null && peer.Count < Rounds)
-            {
-                peer.Add(torch.Measure(0));
-            }
-        }
-
-        return new(
-            $"{description.Id} {side}x{side}", "ms", ours.Median, ours.Count >= 100 ? ours.Percentile(0.99) : null, torch is null ? null : peer.Median, torch?.Name);
+    /// <summary>Waits until nobody computes any more, then has one do its work.</summary>
+    internal static double Turn(PeerProcess contender)
+    {
+        Thread.Sleep(Pause);
+        return contender.Measure(0);
     }
 }

@@ -26,7 +26,19 @@ sealed class PeerProcess : IDisposable
     /// <summary>Bytes of its result, mean; 0 where it did not say.</summary>
     internal double Bytes { get; }
 
-    /// <summary>Starts a peer with the first Python of this machine that has what it needs; null when none has.</summary>
+    /// <summary>The most memory it has had so far, in bytes.</summary>
+    internal long PeakMemoryBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
+        }
+    }
+
+    /// <summary>
+    /// Starts a peer with the first Python (<c>.js</c>: with the <c>node</c> on PATH) of this machine that has what it needs; null when none has.
+    /// </summary>
     internal static PeerProcess? TryStart(string script, params string[] arguments)
     {
         if (Distribution.Find("benchmarks", "peers", script) is not { } path)
@@ -34,26 +46,43 @@ sealed class PeerProcess : IDisposable
             return null;
         }
 
-        foreach (string python in PythonInterpreter.FindAll())
-        {
-            ProcessStartInfo start = new(python, ["-E", path, .. arguments])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            };
-            Process process = Process.Start(start)!;
-            process.BeginErrorReadLine();
-            if (process.StandardOutput.ReadLine() is { } introduction)
-            {
-                (string name, double bytes) = Read(introduction);
-                return new(process, name, bytes);
-            }
+        IEnumerable<string> programs = script.EndsWith(".js", StringComparison.Ordinal) ? PythonInterpreter.FindOnPath("node") is { } node ? [node] : [] : PythonInterpreter.FindAll();
+        string[] before = script.EndsWith(".js", StringComparison.Ordinal) ? [path] : ["-E", path];
+        return programs.Select(program => TryStart(new ProcessStartInfo(program, [.. before, .. arguments]))).FirstOrDefault(peer => peer is not null);
+    }
 
-            process.WaitForExit();
-            process.Dispose();
+    /// <summary>Starts this program as a peer of itself: <c>bench</c> with these arguments.</summary>
+    /// <param name="arguments">What stands behind <c>bench</c>.</param>
+    /// <param name="kernel">A kernel width to force, or null.</param>
+    /// <exception cref="LatentBridgeException">It did not start.</exception>
+    internal static PeerProcess StartOurs(string[] arguments, string? kernel)
+    {
+        string self = Environment.ProcessPath!;
+        string[] program = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "LatentBridge.Host.dll")] : [];
+        ProcessStartInfo start = new(self, [.. program, "bench", .. arguments]);
+        if (kernel is not null)
+        {
+            start.Environment[Tensors.Kernel.Variable] = kernel;
         }
 
+        return TryStart(start) ?? throw new LatentBridgeException($"{self} did not take part in its own benchmark (arguments: {string.Join(' ', arguments)}).");
+    }
+
+    static PeerProcess? TryStart(ProcessStartInfo start)
+    {
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        Process process = Process.Start(start)!;
+        process.BeginErrorReadLine();
+        if (process.StandardOutput.ReadLine() is { } introduction)
+        {
+            (string name, double bytes) = Read(introduction);
+            return new(process, name, bytes);
+        }
+
+        process.WaitForExit();
+        process.Dispose();
         return null;
     }
 

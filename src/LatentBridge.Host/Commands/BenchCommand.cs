@@ -10,7 +10,8 @@ static class BenchCommand
     internal static Command Create(Terminal terminal) => new("bench", "Timings, as ratios to the peers that this machine has.")
     {
         CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon its pictures come.", BridgeBench.Run),
-        CreateBench(terminal, "decoders", "Our decoders against the same networks in PyTorch.", DecodersBench.Run),
+        CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),
+        CreateTurns(),
         CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
     };
 
@@ -19,6 +20,16 @@ static class BenchCommand
         Command command = new(name, description);
         Option<bool> json = command.Json();
         command.SetAction(parsed => BenchReport.Write(terminal, terminal.While($"Measuring {name} ...", () => measure(terminal.Note)), parsed.GetValue(json)));
+        return command;
+    }
+
+    // How `bench decoders` starts this program as one of the contenders.
+    static Command CreateTurns()
+    {
+        Command command = new(NetworkTurns.Command) { Hidden = true };
+        Argument<string[]> arguments = new("ARGUMENT") { Arity = new ArgumentArity(8, 8) };
+        command.Add(arguments);
+        command.SetAction(parsed => NetworkTurns.Run(parsed.GetValue(arguments)!));
         return command;
     }
 }

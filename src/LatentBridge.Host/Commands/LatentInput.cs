@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using LatentBridge.Formats;
+using LatentBridge.Imaging;
 using LatentBridge.Latents;
 using LatentBridge.Weights;
 
@@ -34,7 +36,7 @@ sealed class LatentInput
     {
         try
         {
-            LoadedLatent loaded = LatentFile.Load(path, key, space);
+            LoadedLatent loaded = IsPicture(path) ? LoadPicture(path, space) : LatentFile.Load(path, key, space);
             (LatentFormat format, string reason, bool isGuess) = Decide(loaded, formatId);
             string? fault = LatentShape.FromDimensions(loaded.Axes, format.Dimensions, out LatentShape shape);
             return fault is null
@@ -61,5 +63,26 @@ sealed class LatentInput
 
         FormatGuess guess = LatentFormats.Guess(loaded.Axes);
         return (guess.Format, guess.Reason, true);
+    }
+
+    static bool IsPicture(string path)
+    {
+        Span<byte> start = stackalloc byte[8];
+        using FileStream? file = File.Exists(path) ? File.OpenRead(path) : null;
+        return file is not null && LatentPicture.IsPng(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]);
+    }
+
+    static LoadedLatent LoadPicture(string path, LatentSpace? space)
+    {
+        try
+        {
+            (string formatId, long[] axes, float[] values) = LatentPicture.Read(File.ReadAllBytes(path));
+            byte[] bytes = MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
+            return new(path, "latent", bytes, LatentElementType.F32, axes, space ?? LatentSpace.Sampler, formatId, ["latent"]);
+        }
+        catch (LatentBridgeException failure)
+        {
+            throw new InputException($"\"{path}\": {failure.Message}");
+        }
     }
 }

@@ -99,7 +99,8 @@ sealed record PythonInterpreter(string Path, Version Version)
         return (process.ExitCode, output);
     }
 
-    static string? FindOnPath(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
+    /// <summary>The path of a program on PATH; null when it is not there.</summary>
+    internal static string? FindOnPath(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
         .Split(System.IO.Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
         .Select(folder => System.IO.Path.Combine(folder, name))
         .FirstOrDefault(File.Exists);

@@ -1,9 +1,10 @@
 """Peer of `latentbridge bench decoders`: the same network in PyTorch, on the CPU, as a UI would run it.
 
-python torch_decoder.py KIND WEIGHTS CHANNELS HEIGHT WIDTH THREADS
+python torch_network.py KIND WEIGHTS INPUT CHANNELS HEIGHT WIDTH THREADS OUTPUT
 
-KIND is taesd, taesd-half, tiny or latent2rgb (WEIGHTS is then ignored). Answers each line on stdin with the milliseconds from a latent to
-8-bit RGB, after a first line that says who it is. Ends with 3 when PyTorch is not there.
+KIND is taesd, taesd-half, tiny or taesd-encode. INPUT holds CHANNELS x HEIGHT x WIDTH little-endian F32: a latent, or a picture in 0..1.
+Answers each line on stdin with the milliseconds of one run, after a first line that says who it is. The result of a run before that, F32, is
+written to OUTPUT, for comparison. Ends with 3 when PyTorch is not there.
 """
 
 import json
@@ -76,35 +77,46 @@ class Tiny(nn.Module):
         return functional.pixel_shuffle(self.conv_out(h), 4) + 0.5
 
 
-class Linear(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.factors = nn.Parameter(torch.randn(3, channels) / channels)
-        self.bias = nn.Parameter(torch.zeros(3))
+def encoder(channels):
+    def halve():
+        return nn.Conv2d(64, 64, 3, stride=2, padding=1, bias=False)
 
-    def forward(self, x):
-        return functional.linear(x[0].permute(1, 2, 0), self.factors, self.bias).permute(2, 0, 1)[None] / 2 + 0.5
+    return nn.Sequential(
+        conv(3, 64), Block(),
+        halve(), Block(), Block(), Block(),
+        halve(), Block(), Block(), Block(),
+        halve(), Block(), Block(), Block(), conv(64, channels))
 
 
 def make(kind, weights, channels):
-    if kind == "latent2rgb":
-        return Linear(channels)
-    network = Tiny(channels) if kind == "tiny" else taesd(channels, kind == "taesd-half")
-    network.load_state_dict(read_safetensors(weights))
+    tensors = read_safetensors(weights)
+    if kind == "taesd-encode":
+        network = encoder(tensors["14.weight"].shape[0])
+    else:
+        network = Tiny(channels) if kind == "tiny" else taesd(channels, kind == "taesd-half")
+    network.load_state_dict(tensors)
     return network
 
 
 @torch.inference_mode()
-def main(kind, weights, channels, height, width, threads):
+def main(kind, weights, source, channels, height, width, threads, output):
     torch.set_num_threads(threads)
     network = make(kind, weights, channels).eval()
-    latent = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(1))
-    print(json.dumps({"name": f"PyTorch {torch.__version__} CPU, {threads} threads"}), flush=True)
+    with open(source, "rb") as file:
+        values = torch.frombuffer(bytearray(file.read()), dtype=torch.float32).reshape(1, channels, height, width)
+
+    def run():
+        result = network(values)[0]
+        return result if kind == "taesd-encode" else result.clamp_(0, 1)
+
+    with open(output, "wb") as file:
+        file.write(run().contiguous().numpy().tobytes())
+    print(json.dumps({"name": f"PyTorch {torch.__version__}"}), flush=True)
     for _ in sys.stdin:
         started = time.perf_counter()
-        network(latent)[0].clamp(0, 1).mul(255).add(0.5).byte().permute(1, 2, 0).contiguous().numpy()
+        run()
         print((time.perf_counter() - started) * 1000, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]))
+    main(*sys.argv[1:4], *map(int, sys.argv[4:8]), sys.argv[8])

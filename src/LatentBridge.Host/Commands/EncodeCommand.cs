@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.Globalization;
+using LatentBridge.Decoders.Taesd;
+using LatentBridge.Formats;
+using LatentBridge.Host.Output;
+using LatentBridge.Imaging;
+using LatentBridge.Latents;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary><c>latentbridge encode PICTURE...</c>: pictures to latents, through the format's tiny encoder.</summary>
+sealed class EncodeCommand
+{
+    readonly Terminal _terminal;
+    readonly Argument<string[]> _pictures =
+        new Argument<string[]>("PICTURE") { Description = "PNG pictures.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
+    readonly Option<string> _format = new("--format", "-f") { Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2.", HelpName = "ID", DefaultValueFactory = _ => "SDXL" };
+    readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the latents.", HelpName = "DIR", DefaultValueFactory = _ => "." };
+    readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or an 8-bit picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
+    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads an encode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+
+    EncodeCommand(Terminal terminal, Command command)
+    {
+        _terminal = terminal;
+        _kind.AcceptOnlyFromAmong("safetensors", "png");
+        command.Add(_pictures);
+        foreach (Option option in new Option[] { _format, _folder, _kind, _threads })
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(Run);
+    }
+
+    internal static Command Create(Terminal terminal)
+    {
+        Command command = new("encode", "Pictures to latents, through a tiny encoder.");
+        _ = new EncodeCommand(terminal, command);
+        return command;
+    }
+
+    int Run(ParseResult parsed)
+    {
+        string id = parsed.GetValue(_format)!;
+        LatentFormat format = LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.");
+        FoundWeights weights = WeightLibrary.OfThisMachine().Found
+            .FirstOrDefault(found => found.Architecture == TaesdEncoder.Architecture && found.Formats.Contains(format.Id) && found.Problem is null)
+            ?? throw new LatentBridgeException(
+                $"No TAESD encoder for {format.Id} was found. Put it into models/, or into a folder that {WeightLibrary.FoldersVariable} names; `latentbridge models list` shows what was found.");
+        using NetworkTensors tensors = weights.Open();
+        using TaesdEncoder encoder = new(tensors);
+        int threads = parsed.GetValue(_threads) is > 0 and int given ? given : Environment.ProcessorCount;
+        string folder = parsed.GetValue(_folder)!;
+        Directory.CreateDirectory(folder);
+        int exitCode = ExitCode.Done;
+        _terminal.ForEach(parsed.GetValue(_pictures)!, file => Path.GetFileName(file), file =>
+        {
+            try
+            {
+                _terminal.Note(Encode(encoder, format, file, folder, parsed.GetValue(_kind) == "png", threads));
+            }
+            catch (Exception failure) when (failure is LatentBridgeException or IOException)
+            {
+                _terminal.Note(failure is LatentBridgeException ? $"\"{file}\": {failure.Message}" : failure.Message);
+                exitCode = ExitCode.Usage;
+            }
+        });
+        return exitCode;
+    }
+
+    static string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, bool asPicture, int threads)
+    {
+        PngImage image = PngReader.Read(File.ReadAllBytes(file));
+        (byte[] pixels, int width, int height) = ToWholeCells(image, format.Unpack);
+        (int across, int down) = encoder.LatentSize(width, height);
+        float[] values = new float[encoder.Channels * across * down];
+        encoder.Encode(pixels, width, height, values, threads, CancellationToken.None);
+
+        string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{format.Id}.{(asPicture ? "png" : "safetensors")}");
+        if (asPicture)
+        {
+            File.WriteAllBytes(path, LatentPicture.Write(new LatentPlanes(values, encoder.Channels, down, across), format.Id));
+        }
+        else
+        {
+            Dictionary<string, string> metadata = new() { ["latent_format"] = format.Id };
+            SafetensorsWriter.Write(path, [StoredTensor.FromValues("latent", values, [1, encoder.Channels, down, across], TensorElementType.F16)], metadata);
+        }
+
+        string padded = (width, height) == (image.Width, image.Height) ? "" : $", its edge repeated up to {width} x {height}";
+        return string.Create(CultureInfo.InvariantCulture, $"{path}: [1, {encoder.Channels}, {down}, {across}] of {image.Width} x {image.Height} pixels{padded}");
+    }
+
+    // A latent has whole cells of 8 pixels, FLUX.2's packed one whole pairs of them: the picture's right and lower edge is repeated up to there.
+    static (byte[] Pixels, int Width, int Height) ToWholeCells(PngImage image, int unpack)
+    {
+        int cell = 8 * unpack;
+        int width = (image.Width + cell - 1) / cell * cell, height = (image.Height + cell - 1) / cell * cell;
+        byte[] rgb = image.ToRgb();
+        if ((width, height) == (image.Width, image.Height))
+        {
+            return (rgb, width, height);
+        }
+
+        byte[] padded = new byte[3 * width * height];
+        for (int y = 0; y < height; y++)
+        {
+            ReadOnlySpan<byte> row = rgb.AsSpan(3 * image.Width * Math.Min(y, image.Height - 1), 3 * image.Width);
+            Span<byte> target = padded.AsSpan(3 * width * y, 3 * width);
+            row.CopyTo(target);
+            for (int x = row.Length; x < target.Length; x++)
+            {
+                target[x] = target[x - 3];
+            }
+        }
+
+        return (padded, width, height);
+    }
+}
