@@ -1,8 +1,8 @@
 """Adds up the results of test legs: python test_summary.py LEG_FOLDER ...
 
 Prints ``N passed, N failed, N skipped`` and ends with 1 when something failed. A leg's folder holds any number of ``.trx`` files
-(C#) and ``.json`` files (Python: ``{"passed":..,"failed":..,"skipped":..}``), and ``exit-code``. A leg that failed without a failed
-test (a crash, a time limit) counts as one failure; a leg without tests counts as one test by its exit code, 77 meaning skipped.
+(C#) and a ``python.json`` (``{"passed":..,"failed":..,"skipped":..}``), and ``exit-code``. A leg that failed without a failed test (a crash,
+a time limit) or ran no test at all counts as one failure; a leg without such files counts as one test by its exit code, 77 meaning skipped.
 """
 
 import json
@@ -47,7 +47,7 @@ def count_leg(folder):
     exit_code = int((folder / "exit-code").read_text())
     if exit_code == 77 and not found:
         skipped += 1
-    elif exit_code != 0 and failed == 0:
+    elif failed == 0 and (exit_code != 0 or (found and passed + skipped == 0)):
         failed += 1
     elif not found:
         passed += 1
