@@ -11,7 +11,7 @@ static partial class ParentWatch
 {
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    static volatile Func<bool>? s_isGone;
+    static volatile Func<bool>? _isGone;
 
     /// <summary>Begins: until the shim says who it is, the process that started this one is watched.</summary>
     public static void Start()
@@ -19,7 +19,7 @@ static partial class ParentWatch
         if (!OperatingSystem.IsWindows())
         {
             int parent = getppid();
-            s_isGone = () => getppid() != parent;
+            _isGone = () => getppid() != parent;
         }
 
         new Thread(Look, maxStackSize: 128 * 1024) { IsBackground = true, Name = "LatentBridge parent watch" }.Start();
@@ -41,7 +41,7 @@ static partial class ParentWatch
         {
             // Started through another program: the parent's id says nothing about the shim.
             string? identity = Identity(process);
-            s_isGone = () => Identity(process) != identity || identity is null;
+            _isGone = () => Identity(process) != identity || identity is null;
         }
     }
 
@@ -50,7 +50,7 @@ static partial class ParentWatch
         while (true)
         {
             Thread.Sleep(Interval);
-            if (s_isGone?.Invoke() == true)
+            if (_isGone?.Invoke() == true)
             {
                 Log.ShimGone();
                 Environment.Exit(ExitCode.Done);
@@ -65,11 +65,11 @@ static partial class ParentWatch
         {
             // The handle keeps the identity: a new process of the same number is another one.
             var shim = Process.GetProcessById(process);
-            s_isGone = () => shim.HasExited;
+            _isGone = () => shim.HasExited;
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
         {
-            s_isGone = () => true;
+            _isGone = () => true;
         }
     }
 

@@ -33,11 +33,11 @@ static class StagingKernel
         (float Scale, float Offset) oddTo,
         Span<float> destination,
         KernelWidth width) => type switch
-    {
-        LatentElementType.F32 => Interleave<F32Element>(even, odd, evenTo, oddTo, destination, width),
-        LatentElementType.F16 => Interleave<F16Element>(even, odd, evenTo, oddTo, destination, width),
-        _ => Interleave<BF16Element>(even, odd, evenTo, oddTo, destination, width),
-    };
+        {
+            LatentElementType.F32 => Interleave<F32Element>(even, odd, evenTo, oddTo, destination, width),
+            LatentElementType.F16 => Interleave<F16Element>(even, odd, evenTo, oddTo, destination, width),
+            _ => Interleave<BF16Element>(even, odd, evenTo, oddTo, destination, width),
+        };
 
     static int Convert<TElement>(ReadOnlySpan<byte> source, float scale, float offset, Span<float> destination, KernelWidth width)
         where TElement : struct, ILatentElement

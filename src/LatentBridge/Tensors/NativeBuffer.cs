@@ -7,7 +7,7 @@ sealed unsafe class NativeBuffer : IPreparedWeights
 {
     const int Alignment = 4096;
 
-    static long s_allocatedBytes;
+    static long _allocatedBytes;
 
     float* _pointer;
 
@@ -20,13 +20,13 @@ sealed unsafe class NativeBuffer : IPreparedWeights
         _pointer = (float*)NativeMemory.AlignedAlloc(Math.Max(bytes, Alignment), Alignment);
         NativeMemory.Clear(_pointer, bytes);
         GC.AddMemoryPressure(Math.Max(ByteLength, 1));
-        Interlocked.Add(ref s_allocatedBytes, ByteLength);
+        Interlocked.Add(ref _allocatedBytes, ByteLength);
     }
 
     ~NativeBuffer() => Free();
 
     /// <summary>Bytes that all buffers of the process hold now.</summary>
-    public static long AllocatedBytes => Interlocked.Read(ref s_allocatedBytes);
+    public static long AllocatedBytes => Interlocked.Read(ref _allocatedBytes);
 
     /// <summary>Number of floats.</summary>
     public long Length { get; }
@@ -49,7 +49,7 @@ sealed unsafe class NativeBuffer : IPreparedWeights
             NativeMemory.AlignedFree(_pointer);
             _pointer = null;
             GC.RemoveMemoryPressure(Math.Max(ByteLength, 1));
-            Interlocked.Add(ref s_allocatedBytes, -ByteLength);
+            Interlocked.Add(ref _allocatedBytes, -ByteLength);
         }
     }
 }
