@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from . import host_locator, protocol
+from . import host_locator, inprocess, protocol
 from ._version import VERSION
 from .connection import HOST_ENDED, Answer, Connection, Listener
 from .protocol import LatentHeader
@@ -31,6 +31,7 @@ MAXIMUM_GUESSED_IMAGE = 16 << 20
 MAXIMUM_IMAGE_CAPACITY = 1 << 30
 DEVICE_POLL = 0.001
 BACK_OFF_LIMIT = 30.0
+HOST_MODES = ("auto", "process", "pythonnet")
 
 
 @dataclass
@@ -74,6 +75,7 @@ class BridgeThread:
         self.counts = dict.fromkeys(("submitted", "shown", "replaced", "dropped", "stale", "hosts"), 0)
         self._decodes: deque[tuple[Frame, dict[str, Any], SimpleQueue[Any], Answer]] = deque()
         self._greeted = False
+        self._refused_in_process: str | None = None
         self._begun: dict[int, dict[str, Any]] = {}
         self._not_before = 0.0
         self._wanted = False
@@ -251,18 +253,32 @@ class BridgeThread:
         try:
             patience = (self.settings.start_patience, self.settings.patience)
             self.connection = Connection(command, geometry, hello, self.post, self._listener, patience)
+        except inprocess.InProcessError as error:
+            self._refused_in_process = str(error)  # known for good: the next try takes another way
         except OSError as error:
             self._fail(str(error), None)
 
     def _command(self) -> list[str] | None:
         host = self.settings.host
-        if host is not None:
+        if host is not None and host not in HOST_MODES:
             return [os.fspath(host), "serve"] if isinstance(host, (str, os.PathLike)) else list(host)
+        if host == "pythonnet":
+            if (problem := self._problem_in_process()) is None:
+                return list(inprocess.COMMAND)
+            self._say(f"{problem}; previews go on in a process of their own, if there is one")
         command = host_locator.find()
-        if command is None:
-            self._give_up("no host was found; " + host_locator.ADVICE)
-            return None
-        return [*command, "serve"]
+        if command is not None:
+            return [*command, "serve"]
+        reason = "no host was found; " + host_locator.ADVICE
+        if host in (None, "auto") and not os.environ.get("LATENTBRIDGE_HOST"):
+            if (problem := self._problem_in_process()) is None:
+                return list(inprocess.COMMAND)
+            reason += f". In this process neither: {problem}"
+        self._give_up(reason)
+        return None
+
+    def _problem_in_process(self) -> str | None:
+        return self._refused_in_process or inprocess.problem()
 
     def _disconnect(self, seconds: float) -> int | None:
         """Ends the host, if there is one."""

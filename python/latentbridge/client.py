@@ -51,8 +51,9 @@ class Bridge:
 
     ``on_preview`` is called on a thread of the bridge with each ``Preview`` of a run that is going on (it may end while the
     callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``host``
-    is the host's path, or a whole command (default: found by ``host_locator``), ``models`` are more folders to look for weights
-    in. ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
+    is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
+    default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
+    look for weights in. ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
 
     ``patience`` is the silence in seconds after which a host counts as hung, ``attempts`` how many failures in a row
     (without a picture in between) end in giving up, ``back_off`` the pause in seconds before the second of them; it

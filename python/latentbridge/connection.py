@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import protocol
+from . import inprocess, protocol
 from .host_process import HostProcess
 from .shared_memory import Mapping, SharedMemory, SharedMemoryError
 
@@ -72,10 +72,11 @@ class Connection:
         self._attach_request = 0
         self._image_mapping: Mapping | None = None
         self._memory = SharedMemory()
-        self._process: HostProcess | None = None
+        self._process: HostProcess | inprocess.InProcessHost | None = None
         try:
             descriptors = () if self._memory.descriptor is None else (self._memory.descriptor,)
-            self._process = HostProcess(command, descriptors, self._heard, self._gone)
+            start = inprocess.InProcessHost if tuple(command) == inprocess.COMMAND else HostProcess
+            self._process = start(command, descriptors, self._heard, self._gone)
             self.ask("hello", self._on_hello, protocol=protocol.VERSION, protocolMinimum=protocol.MINIMUM_VERSION,
                      process=os.getpid(), **hello)
             self._current = self._memory.map(geometry)  # takes some 10 ms, while the host starts
