@@ -62,6 +62,8 @@ static class CommandLine
         BenchCommand.Create(terminal),
         QualityCommand.Create(terminal),
         CompareCommand.Create(terminal),
+        FitCommand.Create(terminal),
+        ReplayCommand.Create(terminal),
         new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
     };
 

@@ -62,13 +62,13 @@ static class NetworkArchitectures
         NotSupported = "it turns pictures into latents; previews go the other way",
     };
 
-    /// <summary>Polynomial of degree 2 or 3 in a cell's channels, as <c>fit</c> writes it.</summary>
-    public static readonly NetworkArchitecture Polynomial = new("polynomial", "polynomial map", "polynomial.quadratic", "polynomial.linear", t =>
+    /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, as <c>fit</c> writes it.</summary>
+    public static readonly NetworkArchitecture Polynomial = new("polynomial", "polynomial map", "polynomial.linear", "polynomial.linear", t =>
         t["polynomial.linear"] is not [3, (> 0 and <= 128) and var c] ? null : new((int)c,
         [
             new("polynomial.bias", [3]),
             new("polynomial.linear", [3, c]),
-            new("polynomial.quadratic", [3, c * (c + 1) / 2]),
+            .. t["polynomial.quadratic"] is null && t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.quadratic", [3, c * (c + 1) / 2])],
             .. t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.cubic", [3, c * (c + 1) * (c + 2) / 6])],
         ]));
 

@@ -25,6 +25,13 @@ public sealed class NetworkTensors : IDisposable
             ?? throw new LatentBridgeException($"'{path}' holds {found[0].Title}{(found[0].Problem is { } why ? $": {why}" : "")}; {architecture} was expected.");
     }
 
+    /// <summary>Takes a file in memory, of a network this program made itself.</summary>
+    internal static NetworkTensors Parse(byte[] bytes, string name)
+    {
+        TensorFile file = TensorFile.Parse(bytes, name);
+        return new(WeightRecognition.Recognise(name, file)[0], file);
+    }
+
     /// <summary>What was recognised.</summary>
     public FoundWeights Found { get; }
 

@@ -39,7 +39,8 @@ static class WeightRecognition
         }
     }
 
-    static IReadOnlyList<FoundWeights> Recognise(string path, TensorFile file)
+    /// <summary>The networks of an open file, as <see cref="Recognise(string)"/>.</summary>
+    public static IReadOnlyList<FoundWeights> Recognise(string path, TensorFile file)
     {
         var entries = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
         foreach (TensorEntry entry in file.Tensors)

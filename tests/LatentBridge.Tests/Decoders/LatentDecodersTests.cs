@@ -18,7 +18,7 @@ public sealed class LatentDecodersTests : IDisposable
     public void Dispose() => _weights.Dispose();
 
     void WritePolynomial(string name, int seed, string format) =>
-        _weights.Write(name, TestWeights.Random(NetworkArchitectures.Polynomial, seed, ("polynomial.linear", [3, 4])), format);
+        _weights.Write(name, TestWeights.Random(NetworkArchitectures.Polynomial, seed, ("polynomial.linear", [3, 4]), ("polynomial.quadratic", [])), format);
 
     [Theory]
     [InlineData("SD15")]

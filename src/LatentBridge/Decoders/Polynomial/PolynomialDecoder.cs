@@ -5,10 +5,10 @@ using LatentBridge.Weights;
 namespace LatentBridge.Decoders.Polynomial;
 
 /// <summary>
-/// A polynomial of degree 2 or 3 in a cell's channels with all cross terms: one pixel a cell. The step between latent2rgb and the networks.
+/// A polynomial of degree 1, 2 or 3 in a cell's channels with all cross terms: one pixel a cell. The step between latent2rgb and the networks.
 /// </summary>
 /// <remarks>
-/// Its file is a safetensors of C channels: <c>polynomial.bias</c> [3], <c>polynomial.linear</c> [3, C], <c>polynomial.quadratic</c>
+/// Its file is a safetensors of C channels: <c>polynomial.bias</c> [3], <c>polynomial.linear</c> [3, C], for degree 2 and 3 <c>polynomial.quadratic</c>
 /// [3, C(C+1)/2] and, for degree 3, <c>polynomial.cubic</c> [3, C(C+1)(C+2)/6]; rows red, green, blue in -1..1. The columns are the
 /// products in the order of the loops i, j from i, k from j: z0z0, z0z1, ..., z1z1, ...
 /// </remarks>
@@ -27,9 +27,9 @@ public sealed class PolynomialDecoder : ILatentDecoder
 
     internal PolynomialDecoder(NetworkTensors weights, KernelWidth width)
     {
-        bool cubic = weights.Has("polynomial.cubic");
-        float[] coefficients = Interleave(weights, cubic);
-        _operator = new(weights.LatentChannels, cubic, coefficients);
+        int degree = Degree(weights.Found);
+        float[] coefficients = Interleave(weights, degree);
+        _operator = new(weights.LatentChannels, degree, coefficients);
         _width = width;
         _coefficientCount = coefficients.Length;
         Description = Describe(weights.Found);
@@ -41,9 +41,16 @@ public sealed class PolynomialDecoder : ILatentDecoder
     /// <summary>What a decoder of these weights is, known without reading them.</summary>
     internal static DecoderDescription Describe(FoundWeights weights)
     {
-        bool cubic = weights.Has("polynomial.cubic");
-        return new(cubic ? "cubic" : "quadratic", weights.FileName, weights.Channels, 1, weights.WeightCount, cubic ? 35 : 30);
+        (string id, int quality) = Degree(weights) switch
+        {
+            3 => ("cubic", 35),
+            2 => ("quadratic", 30),
+            _ => ("linear", 25),
+        };
+        return new(id, weights.FileName, weights.Channels, 1, weights.WeightCount, quality);
     }
+
+    static int Degree(FoundWeights weights) => weights.Has("polynomial.cubic") ? 3 : weights.Has("polynomial.quadratic") ? 2 : 1;
 
     /// <inheritdoc/>
     public long WorkingBytes(int latentHeight, int latentWidth) => sizeof(float) * (long)_coefficientCount;
@@ -61,23 +68,23 @@ public sealed class PolynomialDecoder : ILatentDecoder
     }
 
     /// <summary>The coefficients in the order <see cref="PolynomialOperator"/> walks through them.</summary>
-    static float[] Interleave(NetworkTensors weights, bool cubic)
+    static float[] Interleave(NetworkTensors weights, int degree)
     {
         int channels = weights.LatentChannels;
         float[] bias = weights.Take("polynomial.bias");
         float[] linear = weights.Take("polynomial.linear");
-        float[] quadratic = weights.Take("polynomial.quadratic");
-        float[] cubics = cubic ? weights.Take("polynomial.cubic") : [];
+        float[] quadratic = degree > 1 ? weights.Take("polynomial.quadratic") : [];
+        float[] cubics = degree > 2 ? weights.Take("polynomial.cubic") : [];
         var ordered = new float[bias.Length + linear.Length + quadratic.Length + cubics.Length];
         int at = 0, pair = 0, triple = 0;
         Put(bias, 0);
         for (int i = 0; i < channels; i++)
         {
             Put(linear, i);
-            for (int j = i; j < channels; j++)
+            for (int j = i; degree > 1 && j < channels; j++)
             {
                 Put(quadratic, pair++);
-                for (int k = j; cubic && k < channels; k++)
+                for (int k = j; degree > 2 && k < channels; k++)
                 {
                     Put(cubics, triple++);
                 }

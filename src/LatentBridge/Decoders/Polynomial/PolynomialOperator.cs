@@ -9,9 +9,9 @@ namespace LatentBridge.Decoders.Polynomial;
 /// Every product of channels appears once, and each coefficient costs one multiply-add.
 /// </summary>
 /// <param name="channels">Channels of a cell.</param>
-/// <param name="cubic">Whether there are products of three.</param>
+/// <param name="degree">Channels in the longest product: 1, 2 or 3.</param>
 /// <param name="coefficients">Bias, then in the order of the loops c_0, c_00, c_000, c_001 ... c_01 ...; red, green and blue of each; scaled to bytes already.</param>
-readonly struct PolynomialOperator(int channels, bool cubic, float[] coefficients) : IPixelOperator
+readonly struct PolynomialOperator(int channels, int degree, float[] coefficients) : IPixelOperator
 {
     public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
         where TLanes : struct, ILanes<TVector>
@@ -24,10 +24,10 @@ readonly struct PolynomialOperator(int channels, bool cubic, float[] coefficient
         for (int i = 0; i < channels; i++)
         {
             Next<TLanes, TVector>(ref c, ref at, out TVector red1, out TVector green1, out TVector blue1);
-            for (int j = i; j < channels; j++)
+            for (int j = i; degree > 1 && j < channels; j++)
             {
                 Next<TLanes, TVector>(ref c, ref at, out TVector red2, out TVector green2, out TVector blue2);
-                for (int k = j; cubic && k < channels; k++)
+                for (int k = j; degree > 2 && k < channels; k++)
                 {
                     Next<TLanes, TVector>(ref c, ref at, out TVector red3, out TVector green3, out TVector blue3);
                     TVector zk = TLanes.Load(ref Unsafe.Add(ref z, k * stride));

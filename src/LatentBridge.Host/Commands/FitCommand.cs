@@ -1,0 +1,177 @@
+using System.CommandLine;
+using System.Globalization;
+using LatentBridge.Decoders;
+using LatentBridge.Decoders.Linear;
+using LatentBridge.Fitting;
+using LatentBridge.Formats;
+using LatentBridge.Host.Fit;
+using LatentBridge.Host.Output;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Host.Commands;
+
+/// <summary><c>latentbridge fit PAIR... -f FORMAT</c>: fits colour maps to pairs of latent and picture.</summary>
+sealed class FitCommand
+{
+    static readonly Dictionary<string, ColourMapKind> Kinds = new()
+    {
+        ["linear-without-bias"] = ColourMapKind.LinearWithoutBias,
+        ["linear"] = ColourMapKind.Linear,
+        ["quadratic"] = ColourMapKind.Quadratic,
+        ["cubic"] = ColourMapKind.Cubic,
+        ["mlp"] = ColourMapKind.Mlp,
+    };
+
+    readonly Terminal _terminal;
+    readonly Argument<string[]> _pairs = new Argument<string[]>("PICTURE")
+    {
+        Description = "PNG pictures, or folders of them, with the latents' files of the same names beside them; without latents TAESD's encoder makes them.",
+        Arity = ArgumentArity.OneOrMore,
+    }.WithoutOptions();
+
+    readonly Option<string> _format = new("--format", "-f") { Description = "Latent format the map is for.", HelpName = "ID", Required = true };
+    readonly Option<string[]> _kinds = new("--kind", "-k")
+    {
+        Description = "What to fit.",
+        HelpName = "linear-without-bias|linear|quadratic|cubic|mlp",
+        DefaultValueFactory = _ => ["linear", "quadratic", "cubic"],
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the maps.", HelpName = "DIR", DefaultValueFactory = _ => "." };
+    readonly Option<string> _target = new("--target") { Description = "The colours to come near to: the pictures', or those of TAESD's decode of the latents.", HelpName = "picture|taesd", DefaultValueFactory = _ => "picture" };
+    readonly Option<int> _heldOut = new Option<int>("--held-out") { Description = "Percent of the pairs that are measured with, not fitted to.", HelpName = "N", DefaultValueFactory = _ => 25 }.Within(1, 90);
+    readonly Option<double> _ridge = new("--ridge") { Description = "How much small coefficients are preferred; from 0.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
+    readonly Option<int> _seed = new("--seed") { Description = "What the choice of pairs and the mlp's first weights follow from.", HelpName = "N" };
+    readonly Option<int> _hidden = new Option<int>("--hidden") { Description = "Width of the mlp's layers.", HelpName = "N", DefaultValueFactory = _ => 12 }.Within(1, 64);
+    readonly Option<int> _steps = new Option<int>("--steps") { Description = "Batches of 512 cells that the mlp is trained on.", HelpName = "N", DefaultValueFactory = _ => 8000 }.Within(1, 1_000_000);
+    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
+    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads it may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<bool> _json;
+
+    FitCommand(Terminal terminal, Command command)
+    {
+        _terminal = terminal;
+        _kinds.AcceptOnlyFromAmong([.. Kinds.Keys]);
+        _target.AcceptOnlyFromAmong("picture", "taesd");
+        _ridge.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !(double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out double value) && value is >= 0 and <= 1))
+            {
+                result.AddError($"--ridge {result.Tokens[0].Value}: expected a number from 0 to 1.");
+            }
+        });
+        command.Add(_pairs);
+        foreach (Option option in new Option[] { _format, _kinds, _folder, _target, _heldOut, _ridge, _seed, _hidden, _steps, _models, _threads })
+        {
+            command.Add(option);
+        }
+
+        _json = command.Json();
+        command.SetAction(Run);
+    }
+
+    internal static Command Create(Terminal terminal)
+    {
+        Command command = new("fit", "Colour maps from pairs of latent and picture: linear, quadratic, cubic, a small perceptron.");
+        _ = new FitCommand(terminal, command);
+        return command;
+    }
+
+    int Run(ParseResult parsed)
+    {
+        string id = parsed.GetValue(_format)!;
+        LatentFormat format = LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.");
+        ColourMapKind[] kinds = [.. parsed.GetValue(_kinds)!.Select(kind => Kinds[kind]).Distinct()];
+        int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
+        int seed = parsed.GetValue(_seed);
+        IReadOnlyList<TrainingPair> pairs = TrainingPair.Find(parsed.GetValue(_pairs)!, _terminal.Note);
+
+        int degree = kinds.Contains(ColourMapKind.Cubic) ? 3 : kinds.Contains(ColourMapKind.Quadratic) ? 2 : 1;
+        ColourFit fit = new(format.PlaneChannels, degree, seed);
+        TrainingPair[] shuffled = [.. pairs];
+        new Random(seed).Shuffle(shuffled);
+        HashSet<TrainingPair> heldOut = [.. shuffled.Take(Math.Clamp((int)Math.Round(pairs.Count * parsed.GetValue(_heldOut) / 100.0), 1, pairs.Count - 1))];
+        using (PairReader reader = new(format, WeightLibrary.OfThisMachine(parsed.GetValue(_models)), parsed.GetValue(_target) == "taesd", threads))
+        {
+            _terminal.ForEach(pairs, pair => Path.GetFileName(pair.Picture), pair =>
+            {
+                (float[] planes, byte[] rgb) = reader.Read(pair);
+                fit.Add(planes, rgb, heldOut.Contains(pair), threads);
+            });
+        }
+
+        // Nothing is written before all of it is there: a failure leaves the old maps as they are.
+        string source = string.Create(
+            CultureInfo.InvariantCulture,
+            $"latentbridge fit: {pairs.Count - heldOut.Count} pictures, {fit.TrainingCellCount} cells, target {parsed.GetValue(_target)}, ridge {parsed.GetValue(_ridge)}, seed {seed}; held out {string.Join(" ", heldOut.Select(pair => Path.GetFileNameWithoutExtension(pair.Picture)).Order(StringComparer.Ordinal))}");
+        (FittedMap Map, double Psnr, string Path)[] maps = [.. kinds.Select(kind =>
+        {
+            FittedMap map = kind == ColourMapKind.Mlp
+                ? _terminal.While("training the perceptron", () => fit.Train(parsed.GetValue(_hidden), parsed.GetValue(_steps)))
+                : fit.Solve(kind, parsed.GetValue(_ridge));
+            using ILatentDecoder decoder = map.ToDecoder();
+            string name = Kinds.First(pair => pair.Value == kind).Key;
+            return (map, fit.HeldOutPsnr(decoder), Path.Combine(parsed.GetValue(_folder)!, $"{name}-{format.Id}.safetensors"));
+        })];
+        Directory.CreateDirectory(parsed.GetValue(_folder)!);
+        foreach ((FittedMap map, double psnr, string path) in maps)
+        {
+            map.Write(path, format.Id, string.Create(CultureInfo.InvariantCulture, $"{source}; held-out PSNR {psnr:0.00} dB"));
+        }
+
+        (string Name, double Psnr)[] present = [.. format.RgbMaps.Select(map =>
+        {
+            using LinearDecoder decoder = new(format, map);
+            return (decoder.Description.Id, fit.HeldOutPsnr(decoder));
+        })];
+        if (parsed.GetValue(_json))
+        {
+            WriteJson(fit, heldOut.Count, maps, present);
+        }
+        else
+        {
+            Write(fit, pairs.Count, heldOut.Count, maps, present);
+        }
+
+        return ExitCode.Done;
+    }
+
+    void Write(ColourFit fit, int pairs, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present)
+    {
+        TextTable table = new("map", "numbers>", "held-out PSNR dB>", "file");
+        foreach ((string name, double psnr) in present)
+        {
+            table.Add($"{name}, as it is", "", Number(psnr), "");
+        }
+
+        foreach ((FittedMap map, double psnr, string path) in maps)
+        {
+            table.Add(Kinds.First(kind => kind.Value == map.Kind).Key, map.NumberCount.ToString("N0", CultureInfo.InvariantCulture), Number(psnr), path);
+        }
+
+        _terminal.Write(table);
+        _terminal.Say($"Fitted to {pairs - heldOut} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. A map is used from any folder of weights: see `models list`.");
+    }
+
+    void WriteJson(ColourFit fit, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present) => _terminal.WriteJson(json =>
+    {
+        json.WriteStartObject();
+        json.WritePropertyName("trainingCells");
+        json.WriteValue(fit.TrainingCellCount);
+        json.WritePropertyName("heldOutPictures");
+        json.WriteValue(heldOut);
+        json.WritePropertyName("heldOutPsnr");
+        json.WriteStartObject();
+        foreach ((string name, double psnr) in present.Concat(maps.Select(map => (map.Path, map.Psnr))))
+        {
+            json.WritePropertyName(name);
+            json.WriteValue(Math.Round(psnr, 3));
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    });
+
+    static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,143 @@
+using LatentBridge.Decoders;
+using LatentBridge.Imaging.Quality;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Fitting;
+
+/// <summary>
+/// Fits maps from a cell's channels to its colour: show it pairs of latent and picture, some of them held out, then <see cref="Solve"/>.
+/// </summary>
+/// <remarks>Memory does not grow with the pairs. The same pairs in the same order and the same seed give the same map.</remarks>
+public sealed class ColourFit
+{
+    /// <summary>Cells kept for training perceptrons, and as many for measuring.</summary>
+    const int SampleCapacity = 1 << 17;
+
+    readonly int _channels;
+    readonly int _seed;
+    readonly NormalEquations _equations;
+    readonly CellSample _training;
+    readonly CellSample _heldOut;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="channels">Channels of a cell, unpacked.</param>
+    /// <param name="degree">The highest degree that will be asked for: 1, 2 or 3.</param>
+    /// <param name="seed">What the samples and a perceptron's first weights follow from.</param>
+    /// <exception cref="LatentBridgeException">A polynomial of that degree has too many terms.</exception>
+    public ColourFit(int channels, int degree, int seed = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(channels, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(degree, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(degree, 3);
+        if (PolynomialTerms.Count(channels, degree) is var terms and > NormalEquations.MaximumTerms)
+        {
+            throw new LatentBridgeException($"A polynomial of degree {degree} in {channels} channels has {terms} terms; at most {NormalEquations.MaximumTerms} can be fitted. Fit a lower degree or a perceptron.");
+        }
+
+        (_channels, _seed) = (channels, seed);
+        _equations = new(channels, degree);
+        _training = new(channels, SampleCapacity, seed);
+        _heldOut = new(channels, SampleCapacity, seed + 1);
+    }
+
+    /// <summary>Cells shown for fitting.</summary>
+    public long TrainingCellCount => _equations.CellCount;
+
+    /// <summary>Cells kept for measuring, at most 2^17.</summary>
+    public int HeldOutCellCount => _heldOut.Count;
+
+    /// <summary>Shows it a pair.</summary>
+    /// <param name="planes">[C, cells] in the sampler's scale.</param>
+    /// <param name="rgb">A colour for each cell, RGB24.</param>
+    /// <param name="heldOut">True to measure with it, false to fit to it.</param>
+    /// <param name="threads">Threads it may use, at least 1.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit.</exception>
+    /// <exception cref="LatentBridgeException">A value is NaN or infinite; nothing of the pair was taken.</exception>
+    public void Add(ReadOnlyMemory<float> planes, ReadOnlyMemory<byte> rgb, bool heldOut, int threads = 1)
+    {
+        if (rgb.Length == 0 || rgb.Length % 3 != 0 || planes.Length != (long)_channels * rgb.Length / 3)
+        {
+            throw new ArgumentException($"{planes.Length} values and {rgb.Length} bytes given; {_channels} channels and 3 bytes a cell were expected.", nameof(planes));
+        }
+
+        int odd = planes.Span.IndexOfAnyExceptInRange(-1e6f, 1e6f);
+        if (odd >= 0)
+        {
+            throw new LatentBridgeException($"Value {odd} of the latent is {planes.Span[odd]}; finite numbers within a million of 0 were expected. Leave this pair out.");
+        }
+
+        if (heldOut)
+        {
+            _heldOut.Add(planes.Span, rgb.Span);
+        }
+        else
+        {
+            _equations.Add(planes, rgb, threads);
+            _training.Add(planes.Span, rgb.Span);
+        }
+    }
+
+    /// <summary>Fits a polynomial to all pairs that are not held out.</summary>
+    /// <param name="kind">Not <see cref="ColourMapKind.Mlp"/>.</param>
+    /// <param name="ridge">At least 0; how much small coefficients are preferred, see <c>docs/decoders.md</c>.</param>
+    /// <exception cref="LatentBridgeException">There are too few cells, or the equations are singular.</exception>
+    public FittedMap Solve(ColourMapKind kind, double ridge = 1e-5)
+    {
+        int degree = kind switch
+        {
+            ColourMapKind.LinearWithoutBias or ColourMapKind.Linear => 1,
+            ColourMapKind.Quadratic => 2,
+            ColourMapKind.Cubic => 3,
+            _ => throw new ArgumentException("A perceptron is trained, not solved.", nameof(kind)),
+        };
+        double[][] coefficients = _equations.Solve(degree, kind != ColourMapKind.LinearWithoutBias, ridge);
+        List<StoredTensor> tensors = [StoredTensor.FromValues("polynomial.bias", [.. coefficients.Select(row => (float)row[0])], [3])];
+        string[] names = ["linear", "quadratic", "cubic"];
+        for (int d = 1; d <= degree; d++)
+        {
+            (int from, int to) = (d == 1 ? 1 : PolynomialTerms.Count(_channels, d - 1), PolynomialTerms.Count(_channels, d));
+            tensors.Add(StoredTensor.FromValues($"polynomial.{names[d - 1]}", [.. coefficients.SelectMany(row => row[from..to]).Select(value => (float)value)], [3, to - from]));
+        }
+
+        return new(kind, tensors);
+    }
+
+    /// <summary>Trains a perceptron C-H-H-3 on a sample of the pairs that are not held out.</summary>
+    /// <param name="hidden">H, 1 to 64.</param>
+    /// <param name="steps">Batches of 512 cells.</param>
+    /// <param name="cancellation">Looked at before each step.</param>
+    /// <exception cref="LatentBridgeException">There are fewer cells than numbers to learn.</exception>
+    public FittedMap Train(int hidden = 12, int steps = 8000, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(hidden, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(hidden, 64);
+        int numbers = (hidden * (_channels + 1)) + (hidden * (hidden + 1)) + (3 * (hidden + 1));
+        if (_training.Count < numbers)
+        {
+            throw new LatentBridgeException($"Too few pairs: {_training.Count} cells for a perceptron of {numbers} numbers. Give more or larger pictures, or fewer --hidden.");
+        }
+
+        PerceptronTrainer trainer = new(_channels, hidden, _seed);
+        trainer.Train(_training.Planes(), _training.Rgb(), steps, cancellation);
+        (string Name, int Inputs, int Outputs)[] layers = [("in_proj", _channels, hidden), ("hidden_layers.0", hidden, hidden), ("out_proj", hidden, 3)];
+        return new(ColourMapKind.Mlp, [.. layers.SelectMany((layer, i) => (StoredTensor[])
+        [
+            StoredTensor.FromValues(layer.Name + ".weight", trainer.Weights(i), [layer.Outputs, layer.Inputs]),
+            StoredTensor.FromValues(layer.Name + ".bias", trainer.Biases(i), [layer.Outputs]),
+        ])]);
+    }
+
+    /// <summary>PSNR in dB of a decoder of one pixel a cell over the cells held out, as bytes are shown.</summary>
+    /// <exception cref="LatentBridgeException">No pair is held out.</exception>
+    public double HeldOutPsnr(ILatentDecoder decoder)
+    {
+        if (_heldOut.Count == 0)
+        {
+            throw new LatentBridgeException("No pair is held out, so nothing can be measured. Two pairs are needed at least.");
+        }
+
+        var decoded = new byte[3 * _heldOut.Count];
+        decoder.Decode(new(_heldOut.Planes(), _channels, 1, _heldOut.Count), decoded, 1, CancellationToken.None);
+        return ImageQuality.Psnr(_heldOut.Rgb(), decoded);
+    }
+}

@@ -1,0 +1,33 @@
+using LatentBridge.Decoders;
+using LatentBridge.Decoders.Mlp;
+using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Weights;
+
+namespace LatentBridge.Fitting;
+
+/// <summary>A map from a cell's channels to its colour that <see cref="ColourFit"/> made, as the tensors of a weights file.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Tensors">As <c>docs/decoders.md</c> has them.</param>
+public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> Tensors)
+{
+    /// <summary>Numbers in it.</summary>
+    public long NumberCount => Tensors.Sum(tensor => tensor.Dimensions.Aggregate(1L, (product, axis) => product * axis));
+
+    /// <summary>Writes the safetensors file that decoders are made of; one that is there is replaced only when the new one is complete.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="formatId">The latent format it is for.</param>
+    /// <param name="source">How it was fitted, for the file's metadata.</param>
+    /// <exception cref="LatentBridgeException">The file cannot be written.</exception>
+    public void Write(string path, string formatId, string source) => SafetensorsWriter.Write(path, Tensors, Metadata(formatId, source));
+
+    /// <summary>The decoder that its file would make.</summary>
+    public ILatentDecoder ToDecoder()
+    {
+        using MemoryStream file = new();
+        SafetensorsWriter.Write(file, Tensors, Metadata("SD15", ""));
+        using NetworkTensors tensors = NetworkTensors.Parse(file.ToArray(), Kind.ToString());
+        return Kind == ColourMapKind.Mlp ? new MlpDecoder(tensors) : new PolynomialDecoder(tensors);
+    }
+
+    static Dictionary<string, string> Metadata(string formatId, string source) => new() { ["latent_format"] = formatId, ["source"] = source };
+}
