@@ -10,8 +10,9 @@ namespace LatentBridge.Fitting;
 /// <param name="Tensors">As <c>docs/decoders.md</c> has them.</param>
 public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> Tensors)
 {
-    /// <summary>Numbers in it.</summary>
-    public long NumberCount => Tensors.Sum(tensor => tensor.Dimensions.Aggregate(1L, (product, axis) => product * axis));
+    /// <summary>Numbers that were fitted.</summary>
+    public long NumberCount =>
+        Tensors.Sum(tensor => tensor.Dimensions.Aggregate(1L, (product, axis) => product * axis)) - (Kind == ColourMapKind.LinearWithoutBias ? 3 : 0);
 
     /// <summary>Writes the safetensors file that decoders are made of; one that is there is replaced only when the new one is complete.</summary>
     /// <param name="path">The file.</param>
