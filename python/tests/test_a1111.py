@@ -50,9 +50,6 @@ class UiTestCase(unittest.TestCase):
         self.assertTrue(self.a1111.install(**{"host": [sys.executable, "-S", str(HOST), *quirks], **QUICK, **options}))
         self.extension = self.a1111._extension
         self.ui.opts.set(show_progress_type=method)
-        for callback in self.ui.callbacks["ui_settings"]:
-            with unittest.mock.patch.dict(sys.modules, gradio=types.SimpleNamespace(Slider="slider", Radio="radio")):
-                callback()
         return self.extension
 
     def job(self, latents, steps=None, name="task(1)", waits=True):
@@ -393,7 +390,7 @@ class Faults(UiTestCase):
             self.ui.samplers.store_latent(batch(1))
 
     def test_each_missing_hook_point_switches_off_with_one_line_that_names_it(self):
-        for place, name in (("sd_samplers_common", "store_latent"), ("shared_state", "State"), ("script_callbacks", "on_ui_settings"),
+        for place, name in (("sd_samplers_common", "store_latent"), ("shared_state", "State"), ("script_callbacks", "on_app_started"),
                             ("sd_samplers_common", "approximation_indexes")):
             with self.subTest(name), unittest.mock.patch.object(self.ui.modules[place], name), \
                     self.assertLogs("latentbridge", "WARNING") as logs:

@@ -36,6 +36,9 @@ log = logging.getLogger("latentbridge")
 NAME = "LatentBridge"
 PATIENCE = 2.0
 """Seconds after a sampling's first latent in which no picture came, after which the UI's own method shows something."""
+READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
+        *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE))
+"""The settings that a sampling begins anew for when they change."""
 
 _extension: Extension | None = None
 
@@ -108,7 +111,7 @@ class Extension:
         self._wrap(ui.state_class, "do_set_current_image", self._do_set_current_image)
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
-        ui.callbacks.on_ui_settings(functools.partial(a1111_settings.add_section, ui.shared))
+        a1111_settings.add_section(ui.shared)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
         ui.callbacks.on_app_started(self._app_started)
         ui.callbacks.on_script_unloaded(_unloaded)
 
@@ -121,8 +124,8 @@ class Extension:
         self.bridge.close()
 
     def is_chosen(self) -> bool:
-        opts = self._ui.shared.opts
-        return opts.show_progress_type == NAME and opts.live_previews_enable
+        stored = self._ui.stored
+        return stored.get("show_progress_type") == NAME and bool(stored.get("live_previews_enable"))
 
     def status(self) -> dict[str, Any]:
         """For people and bug reports, at /latentbridge/status."""
@@ -145,7 +148,7 @@ class Extension:
     def _do_set_current_image(self, original: Callable[..., Any], state: Any) -> None:
         if not self.is_chosen() or not self._has_pictures():
             original(state)
-        elif self._ui.shared.opts.show_progress_every_n_steps == -1 and state.current_latent is not None:
+        elif self._ui.stored.get("show_progress_every_n_steps") == -1 and state.current_latent is not None:
             self._guarded(self._capture_batch, state.current_latent)
 
     def _begin_job(self, original: Callable[..., Any], state: Any, *arguments: Any, **named: Any) -> Any:
@@ -174,8 +177,7 @@ class Extension:
 
     def _capture(self, latent: Any) -> None:
         """Submits the latent if its step is to be shown. The UI counts a step when it is done, so its number is one behind here."""
-        opts, state = self._ui.shared.opts, self._ui.shared.state
-        every = opts.show_progress_every_n_steps
+        state, every = self._ui.shared.state, self._ui.stored.get("show_progress_every_n_steps", 1)
         if every < 0:
             return
         sampling = self._here(latent)
@@ -195,24 +197,24 @@ class Extension:
     def _here(self, latent: Any) -> _Sampling:
         """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
         ui, sampling = self._ui, self._sampling
-        opts, settings = ui.shared.opts, a1111_settings.read(ui.shared.opts)
-        latent_format = ui.latent_format()
-        key = (self._job, ui.shared.state.job_no, tuple(latent.shape), latent_format, opts.live_previews_image_format,
-               opts.show_progress_grid, ui.has_own_grid(), settings)
+        key = (self._job, ui.shared.state.job_no, latent.shape, id(ui.shared.sd_model), *map(ui.stored.get, READ))
         if sampling is None or sampling.key != key:
-            batch = settings["batch"]
-            if batch == "auto":
-                batch = "grid" if opts.show_progress_grid else "first"
-            is_rearranged = batch == "grid" and latent.shape[0] > 2 and ui.has_own_grid()
-            self._runs += 1
-            sampling = _Sampling(self._runs, self._job, key, batch, latent.shape[0], settings["every_milliseconds"],
-                                 opts.live_previews_image_format, is_rearranged)
-            self.bridge.begin(
-                run=sampling.number, latent_format=latent_format, decoder=settings["decoder"], size=settings["size"],
-                batch="grid" if batch == "grid" else "first", threads=settings["threads"],
-                encoding="png" if sampling.format == "png" and not is_rearranged else "rgb24")
-            self._sampling = sampling
+            sampling = self._sampling = self._begin(key, latent.shape[0])
         return sampling
+
+    def _begin(self, key: tuple[Any, ...], count: int) -> _Sampling:
+        ui = self._ui
+        settings, format = a1111_settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
+        batch = settings["batch"]
+        if batch == "auto":
+            batch = "grid" if ui.stored.get("show_progress_grid") else "first"
+        is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
+        self._runs += 1
+        self.bridge.begin(
+            run=self._runs, latent_format=ui.latent_format(), decoder=settings["decoder"], size=settings["size"],
+            batch="grid" if batch == "grid" else "first", threads=settings["threads"],
+            encoding="png" if format == "png" and not is_rearranged else "rgb24")
+        return _Sampling(self._runs, self._job, key, batch, count, settings["every_milliseconds"], format, is_rearranged)
 
     # --- the bridge's thread -----------------------------------------------------------------------------------------
 

@@ -38,13 +38,13 @@ TABLE = {
 }
 
 
-def read(opts: Any) -> dict[str, Any]:
+def read(stored: dict[str, Any]) -> dict[str, Any]:
     """What is set now, by the names of ``TABLE``."""
-    return {name: setting.read(getattr(opts, PREFIX + name, setting.default)) for name, setting in TABLE.items()}
+    return {name: setting.read(stored.get(PREFIX + name, setting.default)) for name, setting in TABLE.items()}
 
 
 def add_section(shared: Any) -> None:
-    """Adds the section to the settings page. Called by the UI before it builds the page."""
+    """Adds the section to the settings page, which the UI builds later."""
     import gradio
 
     for name, setting in TABLE.items():

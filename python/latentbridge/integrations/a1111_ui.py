@@ -15,7 +15,6 @@ HOOK_POINTS = (
     ("shared_state.State", "assign_current_image"),
     ("shared_state.State", "begin"),
     ("shared_state.State", "end"),
-    ("script_callbacks", "on_ui_settings"),
     ("script_callbacks", "on_script_unloaded"),
     ("script_callbacks", "on_app_started"),
 )
@@ -40,6 +39,13 @@ class Ui:
         self.state_class = _find("shared_state.State")
         self.callbacks = _find("script_callbacks")
         self._choices = self._live_preview_methods()
+        if not isinstance(getattr(self.shared.opts, "data", None), dict):
+            raise MissingHookPoint("modules.shared.opts.data")
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The settings as they are now: the dictionary under ``opts``, whose own attribute look-up takes ten times as long."""
+        return self.shared.opts.data
 
     def offer(self, name: str) -> None:
         """Puts a method on the list of live-preview methods, under the number of the one that stands in.
@@ -67,8 +73,7 @@ class Ui:
 
     def has_own_grid(self) -> bool:
         """Whether the settings ask for another arrangement than round(sqrt(count)) rows, which is the host's."""
-        opts = self.shared.opts
-        return getattr(opts, "n_rows", -1) != -1 or bool(getattr(opts, "grid_prevent_empty_spots", False))
+        return self.stored.get("n_rows", -1) != -1 or bool(self.stored.get("grid_prevent_empty_spots"))
 
     def rearrange(self, grid: Image.Image, count: int) -> Image.Image:
         """The host's grid of ``count`` pictures, arranged by the UI's own function."""

@@ -54,7 +54,7 @@ class FakeUi:
     def __init__(self, kind="a1111"):
         self.kind = kind
         self.decodes = []
-        self.callbacks = {"ui_settings": [], "app_started": [], "script_unloaded": []}
+        self.callbacks = {"app_started": [], "script_unloaded": []}
         methods = ["Full", "Approx NN", "Approx cheap", "TAESD"]
         self.modules = {name: types.ModuleType(f"modules.{name}") for name in MODULES}
         shared = self.modules["shared"]
@@ -168,7 +168,8 @@ class FakeUi:
         package.__path__ = []
         for name, module in self.modules.items():
             setattr(package, name, module)
-        names = {"modules": package, **{f"modules.{name}": module for name, module in self.modules.items()}}
+        gradio = types.SimpleNamespace(Slider="slider", Radio="radio")
+        names = {"gradio": gradio, "modules": package, **{f"modules.{name}": module for name, module in self.modules.items()}}
         before = {name: sys.modules.get(name) for name in names}
         sys.modules.update(names)
         try:
