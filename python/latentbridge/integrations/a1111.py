@@ -112,8 +112,8 @@ class Extension:
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
         a1111_settings.add_section(ui.shared)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
-        ui.callbacks.on_app_started(self._app_started)
-        ui.callbacks.on_script_unloaded(_unloaded)
+        ui.on("app_started", self._app_started)
+        ui.on("script_unloaded", _unloaded)
 
     def uninstall(self) -> None:
         """Takes the wrappers out where they are outermost; inside another extension's they let everything through."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 from PIL import Image
@@ -56,6 +57,14 @@ class Ui:
         numbers[name] = numbers[FALLBACK]
         if name not in self._choices:
             self._choices.append(name)
+
+    def on(self, event: str, callback: Callable[..., None]) -> None:
+        """Registers a callback. Newer UIs take our file's name and need not look for it up the call stack, which takes them 40 ms."""
+        callbacks = self.callbacks
+        try:
+            callbacks.add_callback(callbacks.callback_map[f"callbacks_{event}"], callback, category=event, filename=__file__)
+        except (AttributeError, KeyError, TypeError):
+            getattr(callbacks, f"on_{event}")(callback)
 
     def latent_format(self) -> str | None:
         """The format id of the loaded checkpoint, None for a guess. Forge's Flux and Chroma carry none of the marks that A1111 gives."""

@@ -158,6 +158,13 @@ class FakeUi:
                 return lambda callback: self.callbacks[category].append(callback)
             return lambda callback, *, name=None: self.callbacks[category].append(callback)
 
+        if self.kind != "a1111-1.6":
+            callbacks.callback_map = {f"callbacks_{category}": found for category, found in self.callbacks.items()}
+
+            def add_callback(callbacks, fun, *, name=None, category="unknown", filename=None):
+                callbacks.append(fun)
+
+            callbacks.add_callback = add_callback
         for category in self.callbacks:
             setattr(callbacks, f"on_{category}", registrar(category))
 
