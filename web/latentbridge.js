@@ -51,7 +51,7 @@ function show({ detail }) {
   // a node inside a subgraph is shown by the outermost node: "3:30" on 3
   const id = String(detail.node).split(":")[0];
   const node = app.rootGraph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
-  if (!node) {
+  if (!node || !app.extensionManager.setting.get("LatentBridge.caption")) {
     return;
   }
   const caption = [`${detail.decoder} ${detail.milliseconds} ms`, detail.total ? `${detail.step}/${detail.total}` : `${detail.step}`];
