@@ -16,5 +16,9 @@ for runtime in linux-x64 win-x64; do
     case $runtime in win-*) programs+=("$runtime=$folder/latentbridge.exe") ;; *) programs+=("$runtime=$folder/latentbridge") ;; esac
 done
 
+say "Publishing the assembly for pythonnet ..."
+rm -rf artifacts/package/inprocess
+dotnet publish src/LatentBridge.PythonNet -c Release -o artifacts/package/inprocess -nologo --verbosity quiet </dev/null
+
 rm -rf dist
 "$python" build/package.py "$version" dist "${programs[@]}"

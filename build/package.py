@@ -14,6 +14,7 @@ import tarfile
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+IN_PROCESS = ROOT / "artifacts" / "package" / "inprocess"  # the same for every runtime: it is not compiled ahead
 CONTENT = [
     "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "examples/latents", "benchmarks/peers",
     "__init__.py", "pyproject.toml", "install.py", "scripts", "web",
@@ -25,6 +26,9 @@ ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 def files(runtime, program):
     """(name in the archive, bytes, executable) of every file, sorted."""
     found = {f"bin/{runtime}/{program.name}": (program.read_bytes(), True)}
+    for file in IN_PROCESS.glob("*"):
+        if file.suffix in (".dll", ".json"):
+            found[f"bin/inprocess/{file.name}"] = (file.read_bytes(), False)
     for entry in CONTENT:
         path = ROOT / entry
         for file in [path] if path.is_file() else sorted(path.rglob("*")):
