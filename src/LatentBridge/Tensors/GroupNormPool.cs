@@ -14,8 +14,6 @@ namespace LatentBridge.Tensors;
 /// </remarks>
 abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, float[] scale, float[] shift)
 {
-    double[] _sums = [];
-
     /// <summary>Channels of a pixel's vector outside and, between the two products, inside.</summary>
     protected int Channels { get; } = channels;
 
@@ -37,15 +35,7 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
     /// <summary>One row of the result.</summary>
     protected abstract void PoolRow(float* row, int width, float* destination, float* scratch);
 
-    void Begin(int height)
-    {
-        if (_sums.Length != height * 2 * GroupNormPoolLayer.Groups)
-        {
-            _sums = new double[height * 2 * GroupNormPoolLayer.Groups];
-        }
-    }
-
-    void Finish(int height, int width)
+    void Finish(double[] sums, int height, int width)
     {
         double count = (double)height * width * GroupLength;
         for (int group = 0; group < GroupNormPoolLayer.Groups; group++)
@@ -53,8 +43,8 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
             double sum = 0, squares = 0;
             for (int y = 0; y < height; y++)
             {
-                sum += _sums[(((y * GroupNormPoolLayer.Groups) + group) * 2) + 0];
-                squares += _sums[(((y * GroupNormPoolLayer.Groups) + group) * 2) + 1];
+                sum += sums[(((y * GroupNormPoolLayer.Groups) + group) * 2) + 0];
+                squares += sums[(((y * GroupNormPoolLayer.Groups) + group) * 2) + 1];
             }
 
             double mean = sum / count;
@@ -71,8 +61,11 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
     /// <summary>The first pass.</summary>
     public sealed class Statistics : RowLayer
     {
+        const int SumsOfRow = 2 * GroupNormPoolLayer.Groups;
+
         readonly RowRing _input;
         readonly GroupNormPool _pool;
+        readonly double[] _sums;
 
         public Statistics(RowRing input, GroupNormPool pool)
             : base(input.Height, null)
@@ -81,7 +74,7 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
             _pool = pool;
             StepRows = RowsOf(1024, input.Width);
             Reads(input, RowReach.Same);
-            pool.Begin(input.Height);
+            _sums = new double[input.Height * SumsOfRow];
         }
 
         public override long ScratchLength => _pool.ScratchLength;
@@ -90,12 +83,11 @@ abstract unsafe class GroupNormPool(GroupNormPoolLayer layer, int channels, floa
 
         public override void Run(int first, int end, int part, Workspace workspace)
         {
-            const int SumsOfRow = 2 * GroupNormPoolLayer.Groups;
             int y = first + part;
-            _pool.AddRow(_input.Row(y), _input.Width, _pool._sums.AsSpan(y * SumsOfRow, SumsOfRow), workspace.Scratch);
+            _pool.AddRow(_input.Row(y), _input.Width, _sums.AsSpan(y * SumsOfRow, SumsOfRow), workspace.Scratch);
         }
 
-        public override void Complete() => _pool.Finish(_input.Height, _input.Width);
+        public override void Complete() => _pool.Finish(_sums, _input.Height, _input.Width);
     }
 
     /// <summary>The second pass.</summary>

@@ -35,6 +35,25 @@ sealed class Network(int channels)
     /// <summary>Input pixels along a side for one output pixel.</summary>
     public int Reduction => _layers.Aggregate(1, (side, layer) => layer.Reach == RowReach.Halved ? 2 * side : side);
 
+    /// <summary>Pixels along a side at the finest layer for one input pixel, at least 1.</summary>
+    public int Finest
+    {
+        get
+        {
+            double side = 1, finest = 1;
+            foreach (NetworkLayer layer in _layers)
+            {
+                side *= layer.Reach switch { RowReach.Doubled => 2, RowReach.Halved => 0.5, _ => 1 };
+                finest = Math.Max(finest, side);
+            }
+
+            return (int)finest;
+        }
+    }
+
+    /// <summary>Columns, or rows, behind the last layer, before any pixel shuffle, for so many of the input.</summary>
+    public int PixelsOf(int input) => _layers.Aggregate(input, (pixels, layer) => layer.Reach.Size(pixels));
+
     /// <summary>Multiply-adds for one input pixel, as the layers define them, not as they are computed.</summary>
     public double MultiplyAddsPerPixel
     {

@@ -8,6 +8,9 @@ sealed unsafe class NetworkInput : RowLayer
     readonly RowRing _ring;
     readonly int _channels;
     readonly bool _clamps;
+    float* _planes;
+    byte* _pixels;
+    int _columns;
 
     public NetworkInput(RowRing ring, int channels, bool clamps)
         : base(ring.Height, ring)
@@ -18,11 +21,16 @@ sealed unsafe class NetworkInput : RowLayer
         StepRows = RowsOf(2048, ring.Width);
     }
 
-    /// <summary>Planes [channel][row][column], or null.</summary>
-    public float* Planes { get; set; }
+    /// <summary>Column of the picture that the ring's first one is.</summary>
+    public int Column { get; set; }
 
-    /// <summary>RGB24 pixels, read as 0..1, or null.</summary>
-    public byte* Pixels { get; set; }
+    /// <summary>Reads from planes [channel][row][column], or from RGB24 pixels as 0..1, of this many columns.</summary>
+    public void Begin(float* planes, byte* pixels, int columns)
+    {
+        _planes = planes;
+        _pixels = pixels;
+        _columns = columns;
+    }
 
     public override void Run(int first, int end, int part, Workspace workspace)
     {
@@ -31,13 +39,13 @@ sealed unsafe class NetworkInput : RowLayer
             float* row = _ring.Row(y);
             for (int c = 0; c < _channels; c++)
             {
-                if (Pixels != null)
+                if (_pixels != null)
                 {
-                    ReadBytes(Pixels + (((long)y * _ring.Width * _channels) + c), row + c);
+                    ReadBytes(_pixels + ((((long)y * _columns) + Column) * _channels) + c, row + c);
                 }
                 else
                 {
-                    ReadFloats(Planes + ((((long)c * _ring.Height) + y) * _ring.Width), row + c);
+                    ReadFloats(_planes + ((((long)c * _ring.Height) + y) * _columns) + Column, row + c);
                 }
             }
         }
@@ -70,6 +78,12 @@ sealed unsafe class NetworkOutput : RowLayer
     readonly RowRing _ring;
     readonly int _channels;
     readonly int _side;
+    float* _planes;
+    byte* _pixels;
+    int _columns;
+    int _from;
+    int _first;
+    int _end;
 
     public NetworkOutput(RowRing ring, int channels, int side)
         : base(ring.Height, null)
@@ -81,11 +95,21 @@ sealed unsafe class NetworkOutput : RowLayer
         Reads(ring, RowReach.Same);
     }
 
-    /// <summary>Planes [channel][row][column], or null.</summary>
-    public float* Planes { get; set; }
+    /// <summary>Writes planes [channel][row][column], or RGB24 pixels, of a picture of this many ring columns.</summary>
+    public void Begin(float* planes, byte* pixels, int columns)
+    {
+        _planes = planes;
+        _pixels = pixels;
+        _columns = columns;
+    }
 
-    /// <summary>RGB24 pixels, or null.</summary>
-    public byte* Pixels { get; set; }
+    /// <summary>From ring column <paramref name="from"/> on, writes the picture's columns <paramref name="first"/> to <paramref name="end"/> - 1.</summary>
+    public void Cut(int from, int first, int end)
+    {
+        _from = from;
+        _first = first;
+        _end = end;
+    }
 
     public override void Run(int first, int end, int part, Workspace workspace)
     {
@@ -95,10 +119,10 @@ sealed unsafe class NetworkOutput : RowLayer
             for (int dy = 0; dy < _side; dy++)
             {
                 long pictureRow = ((long)y * _side) + dy;
-                float* source = _ring.Row(y) + (dy * run);
-                if (Pixels != null)
+                float* source = _ring.Row(y) + ((long)_from * _ring.Channels) + (dy * run);
+                if (_pixels != null)
                 {
-                    WriteBytes(source, run, Pixels + (pictureRow * _ring.Width * run));
+                    WriteBytes(source, run, _pixels + (((pictureRow * _columns) + _first) * run));
                 }
                 else
                 {
@@ -115,7 +139,7 @@ sealed unsafe class NetworkOutput : RowLayer
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void WriteBytes(float* source, int run, byte* destination)
     {
-        for (int x = 0; x < _ring.Width; x++, source += _ring.Channels, destination += run)
+        for (int x = _first; x < _end; x++, source += _ring.Channels, destination += run)
         {
             for (int i = 0; i < run; i++)
             {
@@ -126,13 +150,14 @@ sealed unsafe class NetworkOutput : RowLayer
 
     void WriteFloats(float* source, long pictureRow)
     {
-        long width = (long)_ring.Width * _side, plane = width * _ring.Height * _side;
-        for (long x = 0; x < width; x++)
+        long width = (long)_columns * _side, plane = width * _ring.Height * _side;
+        float* destination = _planes + (pictureRow * width) + ((long)_first * _side);
+        for (long x = 0; x < (long)(_end - _first) * _side; x++)
         {
             float* pixel = source + (x / _side * _ring.Channels) + (x % _side * _channels);
             for (int c = 0; c < _channels; c++)
             {
-                Planes[(c * plane) + (pictureRow * width) + x] = pixel[c];
+                destination[(c * plane) + x] = pixel[c];
             }
         }
     }

@@ -5,6 +5,7 @@ namespace LatentBridge.Tensors;
 sealed unsafe class NetworkEngine : IDisposable
 {
     readonly Network _network;
+    readonly int _stripeWidth;
     readonly NetworkKernels _kernels;
     readonly NetworkThreads _threads = new();
     readonly List<object> _prepared = [];
@@ -15,9 +16,11 @@ sealed unsafe class NetworkEngine : IDisposable
     /// <param name="network">What to compute.</param>
     /// <param name="weights">Gives the values of a tensor by its name.</param>
     /// <param name="width">Vector width to compute with.</param>
-    public NetworkEngine(Network network, Func<string, float[]> weights, KernelWidth width)
+    /// <param name="stripeWidth">Columns of the input from which on it is cut into stripes; tests set it.</param>
+    public NetworkEngine(Network network, Func<string, float[]> weights, KernelWidth width, int? stripeWidth = null)
     {
         _network = network;
+        _stripeWidth = stripeWidth ?? (NetworkStripes.FinestColumns / network.Finest);
         _kernels = NetworkKernels.Create(width);
         int channels = NetworkKernels.RingChannels(network.InputChannels);
         long parameters = 0;
@@ -34,10 +37,13 @@ sealed unsafe class NetworkEngine : IDisposable
         _weightBytes = Math.Max(_kernels.ByteLength, parameters * sizeof(float));
     }
 
+    /// <summary>Bytes of memory outside the managed heap that it holds now.</summary>
+    public long HeldBytes => _weightBytes + _rings.ByteLength + _threads.ByteLength;
+
     /// <summary>Bytes of memory that a run on an input of this size takes at its peak, weights included.</summary>
     public long WorkingBytes(int height, int width, int threads)
     {
-        NetworkPlan plan = _plan is { } last && last.Height == height && last.Width == width ? last : new NetworkPlan(_network, _prepared, height, width);
+        NetworkPlan plan = _plan is { } last && last.Height == height && last.Width == width ? last : new NetworkPlan(_network, _prepared, height, width, _stripeWidth);
         return _weightBytes + ((plan.RingLength + (threads * (plan.KernelsLength + plan.ScratchLength))) * sizeof(float));
     }
 
@@ -57,18 +63,15 @@ sealed unsafe class NetworkEngine : IDisposable
         cancellation.ThrowIfCancellationRequested();
         NetworkPlan plan = PlanFor(height, width);
         _threads.Prepare(threads, plan.KernelsLength, plan.ScratchLength);
-        plan.Input.Planes = inputPlanes;
-        plan.Input.Pixels = inputPixels;
-        plan.Output.Planes = outputPlanes;
-        plan.Output.Pixels = outputPixels;
-        for (int i = 0; i < plan.Passes.Count; i++)
+        plan.Input.Begin(inputPlanes, inputPixels, width);
+        plan.Output.Begin(outputPlanes, outputPixels, plan.OutputWidth);
+        foreach (NetworkStripe stripe in plan.Stripes)
         {
-            plan.Passes[i].Reset();
-        }
-
-        for (int i = 0; i < plan.Passes.Count; i++)
-        {
-            _threads.Run(plan.Passes[i], threads, cancellation);
+            plan.Begin(stripe);
+            foreach (RowPipeline pass in plan.Passes)
+            {
+                _threads.Run(pass, threads, cancellation);
+            }
         }
 
         // The rings are raw pointers to the layers: their buffer must outlive the run even if nobody holds this any more.
@@ -88,7 +91,7 @@ sealed unsafe class NetworkEngine : IDisposable
         {
             _plan = null;
             _rings.Dispose();
-            NetworkPlan plan = new(_network, _prepared, height, width);
+            NetworkPlan plan = new(_network, _prepared, height, width, _stripeWidth);
             _rings = new NativeBuffer(plan.RingLength);
             plan.Place(_rings.Pointer);
             _plan = plan;

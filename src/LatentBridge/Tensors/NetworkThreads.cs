@@ -32,6 +32,9 @@ sealed partial class NetworkThreads : IDisposable
     int _helping;
     bool _stopped;
 
+    /// <summary>Bytes of memory that its threads' workspaces hold.</summary>
+    public long ByteLength => _workspaces.Sum(workspace => workspace.ByteLength);
+
     /// <summary>Makes ready for this many threads, the caller's included, with this much memory each.</summary>
     public void Prepare(int threads, long kernelsLength, long scratchLength)
     {

@@ -86,8 +86,9 @@ sealed unsafe class RgbConvolution<TLanes, TVector> : RowLayer
         TVector zero = TLanes.Broadcast(0);
         TVector r0 = zero, g0 = zero, b0 = zero, r1 = zero, g1 = zero, b1 = zero, r2 = zero, g2 = zero, b2 = zero, r3 = zero, g3 = zero, b3 = zero;
         float* w = _weights.Pointer;
-        for (float* p = above; p != null; p = p == above ? row : p == row ? below : null)
+        for (int dy = 0; dy < 3; dy++)
         {
+            float* p = dy == 0 ? above : dy == 1 ? row : below;
             for (nint at = 0; at != 3 * channels; w += 2 * channels)
             {
                 for (nint end = at + channels; at != end; at += TLanes.Count, w += TLanes.Count)

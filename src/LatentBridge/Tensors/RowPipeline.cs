@@ -175,7 +175,7 @@ sealed class RowPipeline : ISharedWork
             RowLayer layer = _layers[index];
             if (layer.Output is { } ring)
             {
-                alive[ring] = Math.Max(alive.GetValueOrDefault(ring), layer.StepEnd - ring.Oldest + layer.StepRows);
+                alive[ring] = Math.Max(alive.GetValueOrDefault(ring), layer.StepEnd - ring.Oldest + layer.SlackRows);
             }
 
             Finish(index);

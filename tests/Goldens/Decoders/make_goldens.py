@@ -72,9 +72,10 @@ def mlp(hidden):
     write("mlp-" + "-".join(map(str, hidden)), {"latent": latent, "picture": x.permute(0, 3, 1, 2)})
 
 
-with torch.no_grad():
-    approx_nn(4)
-    approx_nn(16)
-    mlp([12, 12])
-    mlp([10, 10, 10])
-(HERE / "VERSIONS.txt").write_text(f"python {sys.version.split()[0]}\nnumpy {numpy.__version__}\ntorch {torch.__version__}\n")
+if __name__ == "__main__":
+    with torch.no_grad():
+        approx_nn(4)
+        approx_nn(16)
+        mlp([12, 12])
+        mlp([10, 10, 10])
+    (HERE / "VERSIONS.txt").write_text(f"python {sys.version.split()[0]}\nnumpy {numpy.__version__}\ntorch {torch.__version__}\n")
