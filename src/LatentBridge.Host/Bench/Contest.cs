@@ -80,7 +80,7 @@ sealed class Contest(string folder, WeightLibrary library, Action<string> note)
     /// <summary>The most memory that a process took which decoded twice, runtime, input and picture included.</summary>
     internal BenchRow MeasureMemory(string name, ContestCase work)
     {
-        using PeerProcess us = Ours(work, Write(work.Input), null).Process;
+        using PeerProcess us = StartOurs(work, Write(work.Input), NetworkTurns.NoResult, null);
         DecodersBench.Turn(us);
         return new(name, "MB", us.PeakMemoryBytes / Megabyte);
     }
@@ -88,8 +88,8 @@ sealed class Contest(string folder, WeightLibrary library, Action<string> note)
     /// <summary>Time for a pixel of the large picture over time for one of the small: 1 is linear growth.</summary>
     internal BenchRow MeasureGrowth(string name, ContestCase small, ContestCase large)
     {
-        using PeerProcess few = Ours(small, Write(small.Input), null).Process;
-        using PeerProcess many = Ours(large, Write(large.Input), null).Process;
+        using PeerProcess few = StartOurs(small, Write(small.Input), NetworkTurns.NoResult, null);
+        using PeerProcess many = StartOurs(large, Write(large.Input), NetworkTurns.NoResult, null);
         Samples fewTimes = new(), manyTimes = new();
         for (int round = 0; round < 3; round++)
         {
@@ -108,10 +108,11 @@ sealed class Contest(string folder, WeightLibrary library, Action<string> note)
     (PeerProcess Process, string Result) Ours(ContestCase work, string input, KernelWidth? width)
     {
         string result = NextFile();
-        PeerProcess us = PeerProcess.StartOurs(
-            [NetworkTurns.Command, work.Kind, work.Weights, input, .. Size(work), result], width is { } narrower ? KernelName(narrower) : null);
-        return (us, result);
+        return (StartOurs(work, input, result, width), result);
     }
+
+    static PeerProcess StartOurs(ContestCase work, string input, string result, KernelWidth? width) => PeerProcess.StartOurs(
+        [NetworkTurns.Command, work.Kind, work.Weights, input, .. Size(work), result], width is { } narrower ? KernelName(narrower) : null);
 
     (PeerProcess Peer, string Result)? StartAny(string[] scripts, string[] arguments)
     {

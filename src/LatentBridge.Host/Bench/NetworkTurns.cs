@@ -22,6 +22,9 @@ static class NetworkTurns
     /// <summary>The kind that encodes pictures.</summary>
     internal const string EncodeKind = "taesd-encode";
 
+    /// <summary>As OUTPUT: the result is not wanted, nor the memory to write it.</summary>
+    internal const string NoResult = "-";
+
     /// <summary>Answers until stdin ends.</summary>
     /// <param name="arguments">KIND WEIGHTS INPUT CHANNELS HEIGHT WIDTH THREADS OUTPUT</param>
     internal static int Run(string[] arguments)
@@ -53,7 +56,7 @@ static class NetworkTurns
         float[] latent = ReadFloats(input);
         (int across, int down) = decoder.Description.OutputSize(height, width);
         byte[] picture = new byte[3 * across * down];
-        bool isFirst = true;
+        bool isFirst = output != NoResult;
         return () =>
         {
             decoder.Decode(new LatentPlanes(latent, channels, height, width), picture, threads, CancellationToken.None);
