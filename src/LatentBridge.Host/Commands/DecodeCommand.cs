@@ -24,6 +24,7 @@ sealed class DecodeCommand
     readonly Option<bool> _grid = new("--grid") { Description = "A batch as one picture; else each item is a picture of its own." };
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _memory = new Option<int>("--memory") { Description = "Megabytes a decode may take; 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
     readonly Option<string> _encode = new("--encode") { Description = "Kind of picture.", HelpName = "png", DefaultValueFactory = _ => "png" };
     readonly Option<bool> _json;
     readonly LatentOptions _latent;
@@ -44,7 +45,7 @@ sealed class DecodeCommand
         command.Add(_folder);
         command.Add(_decoder);
         _latent = new(command);
-        foreach (Option option in new Option[] { _size, _scaling, _grid, _item, _threads, _encode })
+        foreach (Option option in new Option[] { _size, _scaling, _grid, _item, _threads, _memory, _encode })
         {
             command.Add(option);
         }
@@ -132,11 +133,24 @@ sealed class DecodeCommand
         foreach (int index in items)
         {
             renderer.Stage(input.View, options with { Item = index });
+            CheckMemory(decoder, renderer, parsed.GetValue(_memory));
             PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
             string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{entry.Description.Id.Replace(':', '-')}.png");
             File.WriteAllBytes(path, buffer.AsSpan(0, result.ByteLength));
             yield return new(file, path, input, entry.Description, result);
+        }
+    }
+
+    // The network's own need and the picture that it writes into.
+    static void CheckMemory(ILatentDecoder decoder, PreviewRenderer renderer, int megabytes)
+    {
+        (int width, int height) = decoder.Description.OutputSize(renderer.PlaneHeight, renderer.PlaneWidth);
+        long needed = (decoder.WorkingBytes(renderer.PlaneHeight, renderer.PlaneWidth) + (3L * width * height)) / (1024 * 1024) + 1;
+        if (megabytes > 0 && needed > megabytes)
+        {
+            throw new LatentBridgeException(
+                $"{decoder.Description.Id} needs {needed} MB for a picture of {width} x {height}, and --memory allows {megabytes} MB. Allow {needed}, or choose a smaller decoder with --decoder.");
         }
     }
 

@@ -37,6 +37,16 @@ public sealed class DecodeCommandTests : IDisposable
     }
 
     [Fact]
+    public void Too_little_memory_is_refused_with_what_is_needed_and_that_is_enough()
+    {
+        string file = CommandRun.Example("SDXL_kodim04");
+        Assert.Equal(1, _run.Run("decode", file, "-o", _run.Folder, "--decoder", "tiny", "--memory", "1"));
+        Assert.Empty(Directory.GetFiles(_run.Folder));
+        string needed = _run.Error.Split("tiny needs ")[1].Split(' ')[0];
+        Assert.Equal(0, _run.Run("decode", file, "-o", _run.Folder, "--decoder", "tiny", "--memory", needed));
+    }
+
+    [Fact]
     public void Each_item_of_a_batch_is_a_picture_of_its_own()
     {
         Assert.Equal(0, _run.Run("decode", CommandRun.Example("SDXL_batch4"), "-o", _run.Folder, "--decoder", "latent2rgb"));
