@@ -240,16 +240,21 @@ public class PreviewSessionTests
         var plain = FakeDecoder.Named("plain", 20);
         using var bench = new SessionBench(good, plain);
         bench.Begin(1, options: SessionBench.Raw with { Decoder = "good" });
+
+        // A decoder is tried before use: it begins to fail only after that.
+        ReadyPreview first = bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        Assert.Equal("good", first.Decoder);
+        bench.Session.Release(first.Slot);
         good.Failure = new InvalidOperationException("out of luck");
-        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, run: 1));
+        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, run: 1, step: 1));
         Assert.Equal(DropReason.Failed, dropped.Reason);
         Assert.Contains("out of luck", dropped.Detail, StringComparison.Ordinal);
-        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: 1)).Decoder);
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: 2)).Decoder);
         Assert.Contains("out of luck", bench.Session.Status().Streams.Single().Reason, StringComparison.Ordinal);
 
         good.Failure = null;
         var decoders = new List<string>();
-        for (int step = 2; step < 40 && !decoders.Contains("good"); step++)
+        for (int step = 3; step < 40 && !decoders.Contains("good"); step++)
         {
             ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step));
             decoders.Add(ready.Decoder);
