@@ -5,6 +5,7 @@ Set-Location $PSScriptRoot
 . (Join-Path $PSScriptRoot 'build\setup.ps1')
 Assert-Dotnet
 $python = Find-Python
+Find-OptionalPackages
 
 $version = (Get-Content python\version.txt -Raw).Trim()
 $programs = @()
