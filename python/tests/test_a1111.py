@@ -44,6 +44,9 @@ class UiTestCase(unittest.TestCase):
         self.addCleanup(context.__exit__, None, None, None)
         self.a1111 = importlib.import_module("latentbridge.integrations.a1111")
         self.addCleanup(self.a1111.uninstall)
+        looks = unittest.mock.patch("latentbridge.integrations.settings.DecoderList.look")
+        looks.start()
+        self.addCleanup(looks.stop)
 
     def load(self, *quirks, method="LatentBridge", **options):
         """Installs the extension as the UI's script does, and chooses the method."""
@@ -464,7 +467,7 @@ class Compare(UiTestCase):
             picture, figures = compare.sheet(bridge, torch.randn(1, 4, 16, 24), "SD15", "latent2rgb", 255, [])
         self.assertEqual(picture.size, (72, 16))
         self.assertRegex(figures, r"^SD15, latent2rgb, 24 x 16: .* largest difference [01] of 255")
-        with self.assertRaisesRegex(FileNotFoundError, "taesd_decoder.pth"):
+        with self.assertRaisesRegex(FileNotFoundError, "taesd_decoder.safetensors"):
             compare.sheet(bridge, torch.randn(1, 4, 16, 24), "SD15", "taesd", 255, ["nowhere"])
 
 

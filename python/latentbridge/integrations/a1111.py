@@ -29,7 +29,8 @@ from ..client import Bridge
 from ..preview import Preview
 from . import a1111_settings
 from .a1111_ui import MissingHookPoint, Ui
-from .ready_image import encode, pixels, ready_image
+from .ready_image import ReadyImage, encode, pixels
+from .settings import DecoderList
 
 log = logging.getLogger("latentbridge")
 
@@ -94,7 +95,9 @@ class Extension:
 
     def __init__(self, ui: Ui, **bridge: Any) -> None:
         self._ui = ui
-        self.bridge = Bridge(on_preview=self._publish, **{"models": ui.weight_folders(), **bridge})
+        folders = ui.weight_folders()
+        self._decoders = DecoderList(folders)
+        self.bridge = Bridge(on_preview=self._publish, **{"models": folders, "host": a1111_settings.read(ui.stored)["host_mode"], **bridge})
         self.latest: Preview | None = None
         self._lock = threading.Lock()
         self._job = 0
@@ -111,7 +114,7 @@ class Extension:
         self._wrap(ui.state_class, "do_set_current_image", self._do_set_current_image)
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
-        a1111_settings.add_section(ui.shared)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
+        a1111_settings.add_section(ui.shared, self._decoders)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
         ui.on("app_started", self._app_started)
         ui.on("script_unloaded", _unloaded)
 
@@ -223,7 +226,10 @@ class Extension:
         sampling = self._sampling
         if sampling is None or preview.run != sampling.number:
             return
-        image = ready_image(preview.data) if preview.encoding == "png" else self._encoded(sampling, pixels(preview))
+        if preview.encoding == "png":
+            image = ReadyImage(preview.data, "PNG", (preview.width, preview.height))
+        else:
+            image = self._encoded(sampling, pixels(preview))
         with self._lock:
             if sampling.job == self._job and self._is_open:
                 self._ui.shared.state.assign_current_image(image)
@@ -233,7 +239,7 @@ class Extension:
         """What the host does not write, or has not arranged: the request finds it encoded all the same."""
         if sampling.is_rearranged:
             image = self._ui.rearrange(image, sampling.count)
-        return ready_image(encode(image, sampling.format))
+        return ReadyImage(encode(image, sampling.format), sampling.format.upper(), image.size)
 
     # --- everywhere --------------------------------------------------------------------------------------------------
 

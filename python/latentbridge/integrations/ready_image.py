@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import Any
-
-from PIL import Image
 
 from ..preview import Preview
 
 QUALITY = 85
 
 
-def ready_image(data: bytes) -> Image.Image:
-    """An image that hands out ``data`` (a whole PNG, JPEG or WebP file) where its own format is asked for.
+class ReadyImage:
+    """Hands out its file (a whole PNG, JPEG or WebP) where that is asked for; anything else is the decoded PIL image's, made at need."""
 
-    The pixels are decoded only if somebody looks at them, or asks for another format or for metadata inside the file.
-    """
-    image = Image.open(io.BytesIO(data))
-    own = image.format
+    mode = "RGB"
 
-    def save(file: Any, format: str | None = None, **options: Any) -> None:
-        same = format is not None and format.upper().replace("JPG", "JPEG") == own
-        if same and hasattr(file, "write") and options.get("pnginfo") is None and not options.get("exif"):
-            file.write(data)
+    def __init__(self, data: bytes, format: str, size: tuple[int, int], passes_for: str | None = None) -> None:
+        """``format`` as Pillow names it; ``passes_for`` is the one to be asked for, where the UI knows no better."""
+        self.data, self.format, self.size = data, format, size
+        self.width, self.height = size
+        self.passes_for = passes_for or format
+
+    def save(self, file: Any, format: str | None = None, **options: Any) -> None:
+        """Writes the file as it is; by Pillow where another format, metadata or a file's name is given."""
+        is_ready = format is None or format.upper().replace("JPG", "JPEG") == self.passes_for
+        if is_ready and hasattr(file, "write") and options.get("pnginfo") is None and not options.get("exif"):
+            file.write(self.data)
         else:
-            Image.Image.save(image, file, format, **options)
+            self._image.save(file, format, **options)
 
-    image.save = save  # type: ignore[method-assign]
-    return image
+    @functools.cached_property
+    def _image(self) -> Any:
+        from PIL import Image
+
+        return Image.open(io.BytesIO(self.data))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") and name != "__array_interface__":
+            raise AttributeError(name)
+        return getattr(self._image, name)
 
 
-def pixels(preview: Preview) -> Image.Image:
-    """The picture of a preview in encoding ``rgb24``, without a copy."""
+def pixels(preview: Preview) -> Any:
+    """The PIL image of a preview in encoding ``rgb24``, without a copy."""
+    from PIL import Image
+
     return Image.frombuffer("RGB", (preview.width, preview.height), preview.data, "raw", "RGB", 0, 1)
 
 
-def encode(image: Image.Image, format: str) -> bytes:
+def encode(image: Any, format: str) -> bytes:
     """A whole file, by Pillow. For formats that the host does not write; never on a sampler's or a server's thread."""
     file = io.BytesIO()
     image.save(file, format, **({"compress_level": 1} if format == "png" else {"quality": QUALITY}))

@@ -175,7 +175,7 @@ class FakeUi:
         package.__path__ = []
         for name, module in self.modules.items():
             setattr(package, name, module)
-        gradio = types.SimpleNamespace(Slider="slider", Radio="radio")
+        gradio = types.SimpleNamespace(Slider="slider", Radio="radio", Dropdown="dropdown", Checkbox="checkbox")
         names = {"gradio": gradio, "modules": package, **{f"modules.{name}": module for name, module in self.modules.items()}}
         before = {name: sys.modules.get(name) for name in names}
         sys.modules.update(names)

@@ -7,7 +7,6 @@ same callback that queues the message: what the node's end sends is queued later
 
 from __future__ import annotations
 
-import io
 import time
 from typing import Any, NamedTuple
 
@@ -18,62 +17,42 @@ from protocol import BinaryEventTypes
 from server import PromptServer
 
 from ...preview import Preview
+from ..ready_image import ReadyImage, encode, pixels
 
-JPEG_QUALITY = 85
 LOST_AFTER_SECONDS = 5.0
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
-class Frame:
-    """An encoded picture in an image's clothes: enough for core, which only calls ``save``; any other attribute is
-    that of the decoded PIL image, for packs that look closer."""
+class Frame(ReadyImage):
+    """An encoded picture in an image's clothes: enough for core, which only calls ``save``; packs that look closer see the decoded one.
 
-    mode = "RGB"
+    Core knows JPEG and PNG, browsers look at the bytes: so WebP passes for JPEG.
+    """
 
     def __init__(self, data: bytes, format: str, size: tuple[int, int], step: int, caption: dict[str, Any] | None = None) -> None:
-        self.data, self.format, self.size, self.step, self.caption = data, format, size, step, caption
-        self.width, self.height = size
+        super().__init__(data, format, size, passes_for="PNG" if format == "PNG" else "JPEG")
+        self.step, self.caption = step, caption
         self.on_save: Any = None
 
     @classmethod
     def of(cls, preview: Preview, encoding: str) -> Frame:
         """Encodes with Pillow, on the calling thread, what the host gave as raw pixels."""
-        size = (preview.width, preview.height)
         data = preview.data
         if preview.encoding == "rgb24":
-            from PIL import Image
-
-            file = io.BytesIO()
-            Image.frombuffer("RGB", size, data, "raw", "RGB", 0, 1).save(file, format=encoding.upper(), quality=JPEG_QUALITY)
-            data = file.getvalue()
+            data = encode(pixels(preview), encoding)
         else:
             encoding = preview.encoding
         caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1, "total": preview.total}
-        return cls(data, encoding.upper(), size, preview.step, caption)
+        return cls(data, encoding.upper(), (preview.width, preview.height), preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
-        """The tuple that core sends. It knows JPEG and PNG; browsers look at the bytes, so WebP goes as JPEG."""
-        return ("PNG" if self.format == "PNG" else "JPEG", self, None)
+        """The tuple that core sends."""
+        return (self.passes_for, self, None)
 
     def save(self, file: Any, format: str | None = None, **options: Any) -> None:
-        """Writes the bytes; in another format, or to a file's name, whatever the decoded picture's ``save`` does."""
-        if hasattr(file, "write") and (format is None or format == self.for_core()[0]):
-            file.write(self.data)
-        else:
-            self._image.save(file, format, **options)
+        super().save(file, format, **options)
         if self.on_save is not None:
             self.on_save()
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_image":
-            from PIL import Image
-
-            self._image = image = Image.open(io.BytesIO(self.data))
-            image.load()
-            return image
-        if name.startswith("__") and name != "__array_interface__":
-            raise AttributeError(name)
-        return getattr(self._image, name)
 
 
 class Destination(NamedTuple):

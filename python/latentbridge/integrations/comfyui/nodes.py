@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Any
 
 import comfy.latent_formats
 import comfy.utils
-import folder_paths
 import torch
 
 from ... import host_locator
@@ -43,7 +40,7 @@ class LatentBridgeDecode:
         return {"required": {
             "samples": ("LATENT",),
             "latent_format": (formats(), {"tooltip": "Of the model that made the latent; auto guesses from the channels"}),
-            "decoder": (list(TABLE["decoder"].choices), {"tooltip": "auto: the best within a second a picture"}),
+            "decoder": (cls.pack.decoders.choices(), {"tooltip": "auto: the best within a second a picture"}),
         }}
 
     def decode(self, samples: dict[str, Any], latent_format: str, decoder: str) -> tuple[torch.Tensor]:
@@ -53,7 +50,7 @@ class LatentBridgeDecode:
         pictures = []
         for item in range(latent.shape[0]):
             for frame in range(frames):
-                pictures.append(_picture(self.pack, latent[item:item + 1], latent_format, "vae", decoder, frame)[0])
+                pictures.append(_picture(self.pack, latent[item:item + 1], latent_format, decoder, frame))
                 bar.update(1)
         return (torch.stack(pictures),)
 
@@ -78,30 +75,13 @@ class LatentBridgeCompare:
         }}
 
     def compare(self, samples: dict[str, Any], latent_format: str, decoder: str, amplify: int) -> tuple[Any, ...]:
-        from ...reference import latent2rgb, taesd
+        from .. import comparison
 
         form = getattr(comfy.latent_formats, latent_format)()
-        x0 = form.process_in(_plain(samples["samples"]).float())[:1]
-        if x0.ndim != 4:
-            raise ValueError(f"the latent's shape is {tuple(x0.shape)}; the Python references take pictures, [B,C,H,W]")
-        if decoder == "taesd":
-            network = taesd.load(_taesd_file(form.taesd_decoder_name))
-        begin = time.perf_counter()
-        found = latent2rgb.decode(x0, latent_format) if decoder == "latent2rgb" else taesd.decode(x0, network)
-        milliseconds = (time.perf_counter() - begin) * 1e3
-        python = (found[0] * 255 + 0.5).floor().movedim(0, -1)
-        picture, preview = _picture(self.pack, x0, latent_format, "sampler", decoder, 0)
-        csharp = (picture * 255).round()
-        if preview.decoder != decoder:
-            raise RuntimeError(f"the host decoded with {preview.decoder}; {decoder} is not there for {latent_format} (see /latentbridge/status)")
-        difference = (csharp - python).abs()
-        mean_square = float((difference / 255).square().mean())
-        figures = (f"{latent_format}, {decoder}, {preview.width} x {preview.height}\n"
-                   f"C# {preview.decode_milliseconds:.1f} ms, PyTorch {milliseconds:.1f} ms\n"
-                   f"largest difference {int(difference.max())} of 255, mean {float(difference.mean()):.4f}\n"
-                   f"PSNR {'infinite' if mean_square == 0 else f'{-10 * torch.log10(torch.tensor(mean_square)):.1f} dB'}")
-        pictures = (csharp / 255, python / 255, (difference * amplify / 255).clamp(0, 1))
-        return (*(one[None] for one in pictures), figures)
+        x0 = form.process_in(_plain(samples["samples"]).float())
+        weights = comparison.taesd_file(latent_format, self.pack.folders) if decoder == "taesd" else None
+        found = comparison.compare(self.pack.bridge, x0, latent_format, decoder, amplify, weights)
+        return (*(picture[None].float() / 255 for picture in found[:3]), found.figures)
 
 
 class LatentBridgePreviewSettings:
@@ -116,7 +96,7 @@ class LatentBridgePreviewSettings:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         defaults = Settings()
-        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption")}}
+        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption", "host_mode")}}
 
     def nothing(self, **values: Any) -> tuple[()]:
         return ()
@@ -136,17 +116,11 @@ def _plain(latent: Any) -> torch.Tensor:
     return latent.tensors[0] if getattr(latent, "is_nested", False) else latent
 
 
-def _picture(pack: Any, latent: torch.Tensor, latent_format: str, space: str, decoder: str, frame: int) -> tuple[torch.Tensor, Any]:
-    """One picture ``[H,W,3]`` in 0..1, and how it was made."""
-    preview = pack.bridge.decode(
-        latent, latent_format=None if latent_format == "auto" else latent_format, space=space, timeout=PATIENCE_SECONDS,
-        decoder=decoder, encoding="rgb24", batch="first", frame=frame, size=0, lastStepMilliseconds=1000)
-    pixels = torch.frombuffer(bytearray(preview.data), dtype=torch.uint8)
-    return pixels.reshape(preview.height, preview.width, 3).float() / 255, preview
+def _picture(pack: Any, latent: torch.Tensor, latent_format: str, decoder: str, frame: int) -> torch.Tensor:
+    """One picture ``[H,W,3]`` in 0..1 of a latent in the VAE's scale."""
+    from .. import comparison
 
-
-def _taesd_file(name: str | None) -> Path:
-    for file in folder_paths.get_filename_list("vae_approx"):
-        if name is not None and file.startswith(name):
-            return Path(folder_paths.get_full_path("vae_approx", file))
-    raise FileNotFoundError(f"models/vae_approx has no file that begins with {name}; the Python reference needs it")
+    preview = comparison.decode(
+        pack.bridge, latent, decoder, latent_format=None if latent_format == "auto" else latent_format, space="vae",
+        timeout=PATIENCE_SECONDS, batch="first", frame=frame, size=0)
+    return comparison.pixels(preview).float() / 255

@@ -15,6 +15,7 @@ from server import PromptServer
 from ... import host_locator
 from ...client import Bridge
 from ...preview import Preview
+from ..settings import DecoderList
 from .delivery import Outbox
 from .settings import SETTINGS_NODE, Settings
 
@@ -33,7 +34,9 @@ class Pack:
 
     def __init__(self, **bridge: Any) -> None:
         self.settings = Settings.load()
-        self.bridge = Bridge(on_preview=self._on_preview, models=_model_folders(), **bridge)
+        self.folders = _model_folders()
+        self.decoders = DecoderList(self.folders)
+        self.bridge = Bridge(on_preview=self._on_preview, models=self.folders, **{"host": self.settings.host_mode, **bridge})
         self.outbox = Outbox(PromptServer.instance)
         self.sampling: Any = None
         self.runs = itertools.count(1)

@@ -22,7 +22,9 @@ def add(pack: Pack, hook: Hook) -> None:
 
     @routes.get("/latentbridge/settings")
     async def controls(request: Any) -> Any:
-        return web.json_response({"controls": settings.describe(), "trouble": pack.trouble()})
+        pack.decoders.look()
+        decoders = await asyncio.get_running_loop().run_in_executor(None, pack.decoders.choices)
+        return web.json_response({"controls": settings.describe(decoders), "trouble": pack.trouble()})
 
     @routes.post("/latentbridge/settings")
     async def change(request: Any) -> Any:

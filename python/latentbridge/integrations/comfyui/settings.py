@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import folder_paths
 from comfy.cli_args import args
+
+from ..settings import COMMON, Setting
 
 log = logging.getLogger("latentbridge")
 
@@ -17,21 +20,38 @@ PREFIX = "LatentBridge."
 SETTINGS_NODE = "LatentBridgePreviewSettings"
 
 
+TABLE = {
+    "enabled": Setting(True, "Previews by LatentBridge", "Off: ComfyUI's own previews, as if LatentBridge were not there"),
+    "decoder": COMMON["decoder"],
+    "size": replace(COMMON["size"], tooltip="In pixels; 0: as ComfyUI's --preview-size (512 unless set)"),
+    "batch": COMMON["batch"],
+    "frame": Setting("middle", "Video frame", "Which frame of a video is shown", ("first", "middle", "last")),
+    "every_steps": Setting(1, "Every n steps", "The first and the last step are always shown", range=(1, 50, 1)),
+    "every_milliseconds": COMMON["every_milliseconds"],
+    "format": Setting("auto", "Format", "auto: PNG on this machine, JPEG over a network", ("auto", "png", "jpeg", "webp")),
+    "threads": COMMON["threads"],
+    "api": Setting(True, "Previews for prompts of scripts", "Of prompts without a page; they go to every open page"),
+    "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
+    "host_mode": COMMON["host_mode"],
+}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the user chose. A whole new one replaces it at a change."""
 
-    enabled: bool = True
-    decoder: str = "auto"
-    size: int = 0
-    batch: str = "grid"
-    frame: str = "middle"
-    every_steps: int = 1
-    every_milliseconds: int = 0
-    format: str = "auto"
-    threads: int = 0
-    api: bool = True
-    caption: bool = True
+    enabled: bool = TABLE["enabled"].default
+    decoder: str = TABLE["decoder"].default
+    size: int = TABLE["size"].default
+    batch: str = TABLE["batch"].default
+    frame: str = TABLE["frame"].default
+    every_steps: int = TABLE["every_steps"].default
+    every_milliseconds: int = TABLE["every_milliseconds"].default
+    format: str = TABLE["format"].default
+    threads: int = TABLE["threads"].default
+    api: bool = TABLE["api"].default
+    caption: bool = TABLE["caption"].default
+    host_mode: str = TABLE["host_mode"].default
 
     @classmethod
     def load(cls) -> Settings:
@@ -49,7 +69,7 @@ class Settings:
 
     def changed(self, values: dict[str, Any]) -> Settings:
         """With these values; one that is unknown or out of bounds is left out."""
-        good = {name: value for name, value in values.items() if name in TABLE and TABLE[name].takes(value)}
+        good = {name: TABLE[name].read(value) for name, value in values.items() if name in TABLE and TABLE[name].takes(value)}
         return replace(self, **good)
 
     def encoding(self, is_local: bool) -> str:
@@ -68,48 +88,16 @@ class Settings:
         }
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One control of the settings page: its words, and what it takes (a list, or an inclusive range)."""
-
-    name: str
-    tooltip: str
-    choices: tuple[str, ...] | None = None
-    range: tuple[int, int, int] | None = None
-
-    def takes(self, value: Any) -> bool:
-        if self.range is not None:
-            return isinstance(value, int) and not isinstance(value, bool) and self.range[0] <= value <= self.range[1]
-        return value in self.choices if self.choices is not None else isinstance(value, bool)
-
-    def describe(self, identifier: str, default: Any) -> dict[str, Any]:
-        """As the page's ``registerExtension`` wants it."""
-        kind = "combo" if self.choices else "slider" if self.range else "boolean"
-        found = {"id": PREFIX + identifier, "name": self.name, "type": kind, "defaultValue": default, "tooltip": self.tooltip}
-        if self.choices:
-            found["options"] = list(self.choices)
-        if self.range:
-            found["attrs"] = dict(zip(("min", "max", "step"), self.range, strict=True))
-        return found
+def describe(decoders: list[str]) -> list[dict[str, Any]]:
+    """All controls, as the page's ``registerExtension`` wants them."""
+    return [_control(name, setting, decoders if setting.is_open else setting.choices) for name, setting in TABLE.items()]
 
 
-TABLE = {
-    "enabled": Setting("Previews by LatentBridge", "Off: ComfyUI's own previews, as if LatentBridge were not there"),
-    "decoder": Setting("Decoder", "auto: the best one whose picture is ready before the next step",
-                       ("auto", "latent2rgb", "estimated", "tiny", "approx-nn", "taesd-half", "taesd")),
-    "size": Setting("Longest side", "In pixels; 0: as ComfyUI's --preview-size (512 unless set)", range=(0, 2048, 64)),
-    "batch": Setting("Batch", "All pictures in a grid, only the first, or another one at each step", ("grid", "first", "turn")),
-    "frame": Setting("Video frame", "Which frame of a video is shown", ("first", "middle", "last")),
-    "every_steps": Setting("Every n steps", "The first and the last step are always shown", range=(1, 50, 1)),
-    "every_milliseconds": Setting("At most every n milliseconds", "0: no limit", range=(0, 5000, 50)),
-    "format": Setting("Format", "auto: PNG on this machine, JPEG over a network", ("auto", "png", "jpeg", "webp")),
-    "threads": Setting("Threads of a decode", "0: half of the idle cores", range=(0, 32, 1)),
-    "api": Setting("Previews for prompts of scripts", "Of prompts without a page; they go to every open page", None),
-    "caption": Setting("Caption", "Decoder, milliseconds and step under the picture"),
-}
-
-
-def describe() -> list[dict[str, Any]]:
-    """All controls, for the page."""
-    defaults = {field.name: field.default for field in fields(Settings)}
-    return [setting.describe(name, defaults[name]) for name, setting in TABLE.items()]
+def _control(name: str, setting: Setting, choices: Sequence[str] | None) -> dict[str, Any]:
+    kind = "combo" if choices else "slider" if setting.range else "boolean"
+    found = {"id": PREFIX + name, "name": setting.name, "type": kind, "defaultValue": setting.default, "tooltip": setting.tooltip}
+    if choices:
+        found["options"] = list(choices)
+    if setting.range:
+        found["attrs"] = dict(zip(("min", "max", "step"), setting.range, strict=True))
+    return found

@@ -1,0 +1,81 @@
+"""The same latent by a C# decoder and by PyTorch, and what differs."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+
+from ..client import Bridge
+from ..preview import Preview
+from ..reference import latent2rgb, taesd
+
+DECODERS = ("latent2rgb", "taesd")
+LOADING_SECONDS = 10.0
+
+
+class Comparison(NamedTuple):
+    """Three pictures ``[H,W,3]`` of bytes, the difference amplified, and the same in figures."""
+
+    csharp: torch.Tensor
+    python: torch.Tensor
+    difference: torch.Tensor
+    figures: str
+
+
+def compare(bridge: Bridge, x0: torch.Tensor, latent_format: str, decoder: str, amplify: float, weights: str | None = None) -> Comparison:
+    """Compares on the first picture of a latent ``[B,C,H,W]`` in the sampler's scale. ``weights`` is TAESD's file."""
+    if x0.ndim != 4:
+        raise ValueError(f"the latent's shape is {tuple(x0.shape)}; the Python references take pictures, [B,C,H,W]")
+    x0 = x0[:1].detach().float().cpu().contiguous()
+    network = taesd.load(weights) if decoder == "taesd" else None
+    started = time.perf_counter()
+    found = latent2rgb.decode(x0, latent_format) if network is None else taesd.decode(x0, network)
+    milliseconds = (time.perf_counter() - started) * 1e3
+    python = (found[0] * 255 + 0.5).floor().byte().movedim(0, -1)
+
+    preview = decode(bridge, x0, decoder, latent_format=latent_format)
+    if preview.decoder != decoder:
+        raise RuntimeError(f"the host decoded by {preview.decoder}; {decoder} is not there for {latent_format} (see /latentbridge/status)")
+    csharp = pixels(preview)
+    difference = (csharp.float() - python).abs()
+    mean_square = float((difference / 255).square().mean())
+    figures = (f"{latent_format}, {decoder}, {preview.width} x {preview.height}: C# {preview.decode_milliseconds:.1f} ms, PyTorch {milliseconds:.1f} ms; "
+               f"largest difference {int(difference.max())} of 255, mean {float(difference.mean()):.4f}, "
+               f"PSNR {'infinite' if mean_square == 0 else f'{-10 * math.log10(mean_square):.1f} dB'}")
+    return Comparison(csharp, python, (difference * amplify).clamp(0, 255).byte(), figures)
+
+
+def decode(bridge: Bridge, x0: Any, decoder: str, **options: Any) -> Preview:
+    """One latent by this decoder if it is there. While the host still loads it, it takes another, so this asks again."""
+    end = time.monotonic() + LOADING_SECONDS
+    while True:
+        preview = bridge.decode(x0, decoder=decoder, encoding="rgb24", lastStepMilliseconds=1000, **options)
+        if decoder in ("auto", preview.decoder) or time.monotonic() > end or not _is_there(bridge, decoder):
+            return preview
+        time.sleep(0.05)
+
+
+def _is_there(bridge: Bridge, decoder: str) -> bool:
+    known = (bridge.status()["host"] or {}).get("decoders", ())
+    return any(found["id"] == decoder and not found["failure"] for found in known)
+
+
+def pixels(preview: Preview) -> torch.Tensor:
+    """The bytes ``[H,W,3]`` of a preview in encoding ``rgb24``."""
+    return torch.frombuffer(bytearray(preview.data), dtype=torch.uint8).reshape(preview.height, preview.width, 3)
+
+
+def taesd_file(latent_format: str, folders: Iterable[str]) -> str:
+    """TAESD's decoder for a latent format, under the name that the UIs give it."""
+    folders = list(folders)
+    stem = latent2rgb.load(latent_format).get("tinyAutoencoder", "taesd_decoder")
+    for folder in folders:
+        for suffix in (".safetensors", ".pth"):
+            if os.path.isfile(path := os.path.join(folder, stem + suffix)):
+                return path
+    raise FileNotFoundError(f"{stem}.safetensors (or .pth) is in none of {', '.join(folders)}; the Python reference needs it")

@@ -1,0 +1,86 @@
+"""The settings that every UI has, in the same words: what they are called, what they take, what holds unless somebody chose."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import host_locator
+
+NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One control: its words, and what it takes: one of ``choices``, a whole number of ``range`` (minimum, maximum, step), or yes and no.
+
+    ``is_open``: ``choices`` are what is there unless the host says otherwise; any other word is taken too.
+    """
+
+    default: Any
+    name: str
+    tooltip: str
+    choices: tuple[str, ...] | None = None
+    range: tuple[int, int, int] | None = None
+    is_open: bool = False
+
+    def takes(self, value: Any) -> bool:
+        if self.range is not None:
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and self.range[0] <= value <= self.range[1]
+        if self.choices is None:
+            return isinstance(value, bool)
+        return isinstance(value, str) and (self.is_open or value in self.choices)
+
+    def read(self, value: Any) -> Any:
+        """A stored value, or the default for one that is out of bounds."""
+        if not self.takes(value):
+            return self.default
+        return int(value) if self.range is not None else value
+
+
+COMMON = {
+    "decoder": Setting("auto", "Decoder", "auto: the best one whose picture is ready before the next step",
+                       ("auto", "taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb", "estimated"), is_open=True),
+    "size": Setting(0, "Longest side", "In pixels; 0: as the decoder gives it", range=(0, 2048, 64)),
+    "batch": Setting("grid", "Batch", "All pictures in a grid, only the first, or another one at each step", ("grid", "first", "turn")),
+    "every_milliseconds": Setting(0, "At most every n milliseconds", "0: no limit", range=(0, 5000, 50)),
+    "threads": Setting(0, "Threads of a decode", "0: half of the idle cores", range=(0, 32, 1)),
+    "host_mode": Setting("auto", "Host mode", "process: C# runs in a program of its own; pythonnet: in the UI's own process (docs/inprocess.md); "
+                         "auto: the former where it is there. Holds from the UI's next start on", ("auto", "process", "pythonnet")),
+}
+
+
+class DecoderList:
+    """The decoders to choose from: those that the host has with the weights it finds."""
+
+    def __init__(self, folders: Sequence[str] = ()) -> None:
+        self._folders = folders
+        self._found: list[str] = []
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Asks, without waiting for the answer. Again after weights were added."""
+        self._thread = threading.Thread(target=self._ask, name="latentbridge-decoders", daemon=True)
+        self._thread.start()
+
+    def choices(self) -> list[str]:
+        """``auto`` and what is there; what may be there when no answer comes within two seconds."""
+        if self._thread is None:
+            self.look()
+        self._thread.join(2.0)
+        return ["auto", *self._found] if self._found else list(COMMON["decoder"].choices)
+
+    def _ask(self) -> None:
+        try:
+            folders = os.pathsep.join([*self._folders, *filter(None, [os.environ.get("LATENTBRIDGE_MODELS")])])
+            answer = subprocess.run(
+                [*host_locator.find(), "models", "list", "--json"], env={**os.environ, "LATENTBRIDGE_MODELS": folders},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, creationflags=NO_WINDOW)
+            self._found = list(dict.fromkeys(decoder["id"] for decoder in json.loads(answer.stdout)["decoders"]))
+        except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+            self._found = []  # no host, or one of another kind
