@@ -204,7 +204,8 @@ class Staging:
             try:
                 pinned = self._spare.popleft()
             except IndexError:
-                return torch.empty(tuple(tensor.shape), dtype=tensor.dtype, device="cpu", pin_memory=True)
+                with torch.inference_mode(False):  # one made in inference mode could never be written outside of it again
+                    return torch.empty(tuple(tensor.shape), dtype=tensor.dtype, device="cpu", pin_memory=True)
             if pinned.shape == tensor.shape and pinned.dtype == tensor.dtype:
                 return pinned
 

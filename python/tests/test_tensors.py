@@ -2,6 +2,7 @@
 
 import array
 import unittest
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 from latentbridge import protocol
@@ -246,7 +247,7 @@ class StagingTests(unittest.TestCase):
             return FakeCuda(log, shape, dtype)
 
         self.torch = SimpleNamespace(
-            empty=empty, cuda=SimpleNamespace(Event=Event, current_stream=lambda device: f"stream of {device}"))
+            empty=empty, inference_mode=nullcontext, cuda=SimpleNamespace(Event=Event, current_stream=lambda device: f"stream of {device}"))
 
     def test_the_copy_and_its_event_are_queued_and_nothing_waits(self):
         staged = Staging().start(self.torch, FakeCuda(self.log), protocol.F32)
@@ -269,3 +270,15 @@ class StagingTests(unittest.TestCase):
         staging.start(self.torch, FakeCuda(self.log), protocol.F32).copy_into(memoryview(bytearray(64)))
         staging.start(self.torch, FakeCuda(self.log, (1, 2, 2, 2)), protocol.F32)
         self.assertEqual([entry[1] for entry in self.log if entry[0] == "empty"], [(1, 4, 2, 2), (1, 2, 2, 2)])
+
+    @unittest.skipIf(torch is None, "torch is not installed")
+    def test_a_buffer_made_in_inference_mode_is_written_outside_of_it_too(self):
+        self.torch.inference_mode = torch.inference_mode
+        self.torch.empty = lambda shape, dtype, device, pin_memory: torch.empty(shape, dtype=dtype, device=device)
+        staging, normal = Staging(), torch.ones(1, 4, 2, 2)
+        with torch.inference_mode():
+            staging.start(self.torch, torch.zeros(1, 4, 2, 2), protocol.F32).copy_into(memoryview(bytearray(64)))
+        kept = bytearray(64)
+        staging.start(self.torch, normal, protocol.F32).copy_into(memoryview(kept))
+        self.assertEqual(list(memoryview(kept).cast("f")), [1.0] * 16)
+        self.assertEqual(len(staging._spare), 1)
