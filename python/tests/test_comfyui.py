@@ -29,7 +29,9 @@ class ComfyUITestCase(unittest.TestCase):
         self.addCleanup(self.forget)
         sys.path.insert(0, str(FAKES))
         self.addCleanup(sys.path.remove, str(FAKES))
-        self.enterContext(mock.patch.object(sys, "argv", list(self.argv)))
+        arguments = mock.patch.object(sys, "argv", list(self.argv))
+        arguments.start()
+        self.addCleanup(arguments.stop)
         self.module = importlib.import_module
         self.latent_preview = self.module("latent_preview")
         self.args = self.module("comfy.cli_args").args

@@ -35,7 +35,9 @@ class ServerTestCase(unittest.TestCase):
                       format="auto", threads=0, api=True, caption=True)
 
     def connect(self, flags=True):
-        return self.enterContext(Page(URL, flags))
+        page = Page(URL, flags)
+        self.addCleanup(page.__exit__, None, None, None)
+        return page.__enter__()
 
     def settings(self, **values):
         return call(f"{URL}/latentbridge/settings", values)
