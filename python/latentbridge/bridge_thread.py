@@ -156,6 +156,7 @@ class BridgeThread:
             self.counts["replaced"] += 1
         else:
             self.send_begin(state)  # its own action may still stand behind this one
+            mapping.write_header(slot, header)
             state.sent = header.sequence
             self.submitted_at[header.sequence] = started
             connection.submit(slot, header.sequence)
@@ -332,6 +333,7 @@ class BridgeThread:
             if slot is None:
                 break
             self._decodes.popleft()
+            mapping.write_header(slot, frame.header)
             self.submitted_at[frame.header.sequence] = frame.started
             connection.decode(slot, frame.header.sequence, answered, **params)
         polling = False
@@ -379,7 +381,7 @@ class BridgeThread:
             slot = mapping.free.popleft()
         except IndexError:
             return None
-        mapping.write_latent(slot, frame.header, frame.copy_into)
+        mapping.write_latent(slot, frame)
         return slot
 
     def _measure(self, frame: Frame) -> None:

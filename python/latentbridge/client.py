@@ -105,19 +105,19 @@ class Bridge:
 
         True when the latent was taken; False when the bridge is off (``off_reason``), the run is over, or it cannot be shown.
         """
-        if self._thread.off is not None:
+        thread = self._thread
+        if thread.off is not None:
             return False
         try:
             started = time.perf_counter_ns()
             state = self._streams.get(stream)
             if state is None or state.run < run:
                 state = self._begin(stream, run, latent_format, space, {})
-            elif not state.shows(run):
+            elif state.run != run or not state.live:
                 return False
             source = tensors.read(latent, state.choice, self._staging)
-            if source.length > self._thread.latent_limit:
-                raise tensors.LatentError(
-                    f"the latent has {source.length} bytes; there is shared memory for {self._thread.latent_limit}")
+            if source.length > thread.latent_limit:
+                raise tensors.LatentError(f"the latent has {source.length} bytes; there is shared memory for {thread.latent_limit}")
             if step < 0 or total < 0 or run < 0:
                 raise ValueError(f"run {run}, step {step} of {total}; expected numbers of at least 0")
             flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
@@ -126,7 +126,7 @@ class Bridge:
             if not self._fill_slot(source, header, started):
                 self._keep(state, source, header, started)
             state.fresh = False
-            self._thread.counts["submitted"] += 1
+            thread.counts["submitted"] += 1
             return True
         except Exception as error:
             self._refuse(error)
@@ -279,11 +279,11 @@ class Bridge:
         except IndexError:
             return False
         try:
-            mapping.write_latent(slot, header, source.copy_into)
+            mapping.write_latent(slot, source)
         except BaseException:
             mapping.free.append(slot)
             raise
-        self._thread.post(self._thread.submit, mapping, slot, header, started)
+        self._thread.post(self._thread.submit, mapping, slot, header, started)  # who writes the header and rings
         return True
 
     def _keep(self, state: Stream, source: tensors.Source, header: LatentHeader, started: int) -> None:

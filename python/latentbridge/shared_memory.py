@@ -7,16 +7,17 @@ behind, however either process ends. ``multiprocessing.shared_memory`` is avoide
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import secrets
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from . import protocol
+from .tensors import Source
 
 _CHUNK = 1 << 20
 
@@ -38,13 +39,18 @@ class Mapping:
         self.view = memoryview(memory)
         self.latent_capacity = geometry.latent_capacity
         self.free: deque[int] = deque(range(geometry.latent_slots))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         starts = [geometry.latent_offset(slot) + protocol.SLOT_HEADER_LENGTH for slot in self.free]
-        self._payloads = [self.view[start:start + self.latent_capacity] for start in starts]
+        self._payloads = [(self.view[start:start + self.latent_capacity], address + start) for start in starts]
         protocol.write_header_page(self.view, geometry, os.getpid(), generation)
 
-    def write_latent(self, slot: int, header: protocol.LatentHeader, copy_into: Callable[[memoryview], None]) -> None:
-        """Fills a latent slot: ``copy_into`` gets exactly ``header.length`` writable bytes."""
-        copy_into(self._payloads[slot][:header.length])
+    def write_latent(self, slot: int, source: Source) -> None:
+        """Fills a latent slot; the header is still to be written."""
+        view, address = self._payloads[slot]
+        source.copy_into(view[:source.length], address)
+
+    def write_header(self, slot: int, header: protocol.LatentHeader) -> None:
+        """The header of a latent slot, before the host hears of it."""
         protocol.write_latent_header(self.view, self.geometry.latent_offset(slot), self.generation, header)
 
     def read_image(self, slot: int) -> tuple[protocol.ImageHeader, bytes]:

@@ -21,9 +21,13 @@ class Frame:
     def __init__(self, source: tensors.Source, header: LatentHeader, buffer: bytearray | None, started: int) -> None:
         self.source, self.header, self.buffer, self.started = source, header, buffer, started
 
-    def copy_into(self, target: memoryview) -> None:
+    @property
+    def length(self) -> int:
+        return self.header.length
+
+    def copy_into(self, target: memoryview, address: int = 0) -> None:
         if self.buffer is None:
-            self.source.copy_into(target)
+            self.source.copy_into(target, address)
         else:
             target[:] = memoryview(self.buffer)[:len(target)]
 

@@ -4,15 +4,17 @@ A latent is a torch tensor, a numpy array, any buffer with a shape (``memoryview
 (the first stream counts), or a list of them (the first counts). Torch and numpy are used when the program has imported them; this
 module imports neither.
 
-Design notes. A contiguous F32, F16 or BF16 latent on the CPU is one ``memoryview`` slice assignment (a ``memcpy``): as fast
-as ``ctypes.memmove`` (3 us for 256 KB, 42 us for 2 MB), and it keeps the GIL. ``memmove`` gives the GIL away, and with
-another busy Python thread the sampler then waits up to 5 ms to get it back. Everything else is copied by the library that
-owns it, straight into a view of the slot.
+Design notes. A contiguous F32, F16 or BF16 latent on the CPU is one ``memmove`` that keeps the GIL (``ctypes.memmove`` gives it
+away, and with another busy Python thread the sampler then waits up to 5 ms to get it back). A sampler calls once in many
+milliseconds, when its caches are full of the model: what counts is how little code and data is touched, not how fast it is
+in a loop. So what follows from a latent's shape is worked out once (``Layout.of``), and a tensor is asked for nothing twice.
+Everything else is copied by the library that owns it, straight into a view of the slot.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import sys
 from collections import deque
@@ -66,8 +68,8 @@ class Source(Protocol):
     length: int
     on_device: bool
 
-    def copy_into(self, target: memoryview) -> None:
-        """Copies the chosen part to ``length`` writable bytes."""
+    def copy_into(self, target: memoryview, address: int = 0) -> None:
+        """Copies the chosen part to ``length`` writable bytes, which lie at ``address`` where the caller knows it."""
 
     def ready(self) -> bool:
         """False while a device is still writing what ``copy_into`` reads."""
@@ -99,41 +101,54 @@ def read(latent: Any, choice: Choice, staging: Staging | None = None) -> Source:
 # --- sources ---------------------------------------------------------------------------------------------------------
 
 
-class Bytes:
-    """Contiguous elements in CPU memory, of which some runs of bytes are the chosen part."""
+class Layout(NamedTuple):
+    """Where the chosen part of a contiguous latent lies: runs of ``run`` bytes that begin at ``starts``, ``length`` bytes in all.
 
-    __slots__ = ("element_type", "axes", "length", "_raw", "_runs", "_owner")
-    on_device = False
+    ``axes`` and ``element_type`` are the part's.
+    """
 
-    def __init__(self, raw: memoryview, element_type: int, axes: tuple[int, ...], choice: Choice, owner: Any = None) -> None:
-        self.element_type = element_type
-        self._raw = raw
-        self._owner = owner  # keeps the memory behind `raw` alive
+    element_type: int
+    axes: tuple[int, ...]
+    length: int
+    run: int
+    starts: tuple[int, ...]
+
+    @staticmethod
+    @functools.lru_cache(64)
+    def of(axes: tuple[int, ...], element_type: int, choice: Choice) -> Layout:
+        """The layout for a latent of these axes; ``LatentError`` for axes that no latent has."""
+        size = protocol.ELEMENT_SIZES[element_type]
+        axes = _check(tuple(axes))
+        whole = math.prod(axes) * size
         item, frame = choice.indices(axes)
         if frame is not None:
             batch, channels, frames, height, width = axes
-            plane = height * width * protocol.ELEMENT_SIZES[element_type]
+            plane = height * width * size
             items = range(batch) if item is None else (item,)
-            self._runs = [((b * channels + c) * frames + frame) * plane for b in items for c in range(channels)]
-            self.axes = (len(items), channels, 1, height, width)
-            self.length = plane * len(self._runs)
-        elif item is not None:
-            self.axes = (1, *axes[1:])
-            self.length = len(raw) // axes[0]
-            self._runs = [item * self.length]
-        else:
-            self.axes = axes
-            self.length = len(raw)
-            self._runs = [0]
+            starts = tuple(((b * channels + c) * frames + frame) * plane for b in items for c in range(channels))
+            return Layout(element_type, (len(items), channels, 1, height, width), plane * len(starts), plane, starts)
+        if item is not None:
+            length = whole // axes[0]
+            return Layout(element_type, (1, *axes[1:]), length, length, (item * length,))
+        return Layout(element_type, axes, whole, whole, (0,))
 
-    def copy_into(self, target: memoryview) -> None:
-        raw = self._raw
-        run = self.length // len(self._runs)
-        if run == len(raw):
-            target[:] = raw
-            return
-        for index, start in enumerate(self._runs):
-            target[index * run:(index + 1) * run] = raw[start:start + run]
+
+class Contiguous:
+    """Elements in CPU memory without gaps. ``owner`` keeps the memory at ``address`` alive."""
+
+    __slots__ = ("element_type", "axes", "length", "_layout", "_address", "_owner")
+    on_device = False
+
+    def __init__(self, layout: Layout, address: int, owner: Any) -> None:
+        self.element_type, self.axes, self.length = layout.element_type, layout.axes, layout.length
+        self._layout, self._address, self._owner = layout, address, owner
+
+    def copy_into(self, target: memoryview, address: int = 0) -> None:
+        address = address or _address(target)
+        run = self._layout.run
+        for start in self._layout.starts:
+            _memmove(address, self._address + start, run)
+            address += run
 
     def ready(self) -> bool:
         return True
@@ -151,7 +166,7 @@ class Converted:
         self.length = math.prod(axes) * protocol.ELEMENT_SIZES[element_type]
         self._copy = copy
 
-    def copy_into(self, target: memoryview) -> None:
+    def copy_into(self, target: memoryview, address: int = 0) -> None:
         self._copy(target)
 
     def ready(self) -> bool:
@@ -170,8 +185,8 @@ class Staged:
         self.length = math.prod(self.axes) * protocol.ELEMENT_SIZES[element_type]
         self._pinned, self._event, self._staging = pinned, event, staging
 
-    def copy_into(self, target: memoryview) -> None:
-        target[:] = _memory(self._pinned.data_ptr(), self.length)
+    def copy_into(self, target: memoryview, address: int = 0) -> None:
+        _memmove(address or _address(target), self._pinned.data_ptr(), self.length)
         self._staging.give_back(self._pinned)
 
     def ready(self) -> bool:
@@ -214,11 +229,12 @@ class Staging:
 
 
 def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None) -> Source:
+    element_type = (_dtypes or _torch_types(torch)).get(tensor.dtype)
+    if element_type is not None and tensor.is_cpu and tensor.is_contiguous():
+        if not (address := tensor.data_ptr()):
+            raise LatentError("the latent's tensor has no memory; expected one with values")
+        return Contiguous(Layout.of(tensor.shape, element_type, choice), address, tensor)
     axes = _check(tuple(tensor.shape))
-    element_type = _torch_types(torch).get(tensor.dtype)
-    if tensor.is_cpu and element_type is not None and tensor.is_contiguous():
-        raw = _memory(tensor.data_ptr(), math.prod(axes) * protocol.ELEMENT_SIZES[element_type])
-        return Bytes(raw, element_type, axes, choice, tensor)
     if tensor.dtype.is_complex:
         raise LatentError(f"the latent's values are {tensor.dtype}; expected real numbers")
     part = _part(tensor.detach(), choice.indices(axes))
@@ -242,7 +258,7 @@ def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
     name = array.dtype.name
     element_type = _NAMES.get(name) if array.dtype.isnative else None
     if element_type is not None and array.flags.c_contiguous:
-        return Bytes(memoryview(array.view(numpy.uint8).reshape(-1)), element_type, axes, choice)
+        return Contiguous(Layout.of(axes, element_type, choice), array.__array_interface__["data"][0], array)
     if array.dtype.kind not in "fiub" and name != "bfloat16":
         raise LatentError(f"the latent's values are {array.dtype}; expected real numbers")
     part = _part(array, choice.indices(axes))
@@ -262,7 +278,7 @@ def _read_raw(latent: RawLatent, choice: Choice) -> Source:
     length = math.prod(axes) * protocol.ELEMENT_SIZES[element_type]
     if len(raw) != length:
         raise LatentError(f"the data has {len(raw)} bytes; {axes} of {latent.element_type} takes {length}")
-    return Bytes(raw, element_type, axes, choice)
+    return _of_buffer(raw, element_type, axes, choice)
 
 
 def _read_buffer(latent: Any, choice: Choice) -> Source:
@@ -275,7 +291,7 @@ def _read_buffer(latent: Any, choice: Choice) -> Source:
     axes = _check(view.shape or ())
     element_type = _FORMATS.get(view.format.lstrip("@=<" if sys.byteorder == "little" else "@=>"))
     if element_type is not None and view.c_contiguous:
-        return Bytes(view.cast("B"), element_type, axes, choice)
+        return _of_buffer(view.cast("B"), element_type, axes, choice)
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         return _read_numpy(numpy, numpy.asarray(view), choice)
@@ -294,8 +310,27 @@ def _torch_types(torch: Any) -> dict[Any, int]:
     return _dtypes
 
 
-def _memory(address: int, length: int) -> memoryview:
-    return memoryview((ctypes.c_char * length).from_address(address)).cast("B")
+def _of_buffer(raw: memoryview, element_type: int, axes: tuple[int, ...], choice: Choice) -> Source:
+    layout = Layout.of(axes, element_type, choice)
+    if not raw.readonly:
+        return Contiguous(layout, _address(raw), raw)
+    run = layout.run
+
+    def copy(target: memoryview) -> None:
+        for index, start in enumerate(layout.starts):
+            target[index * run:(index + 1) * run] = raw[start:start + run]
+
+    return Converted(element_type, layout.axes, copy)
+
+
+_memmove = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(
+    ctypes.cast(ctypes.memmove, ctypes.c_void_p).value)
+"""``ctypes.memmove``, but keeping the GIL."""
+
+
+def _address(memory: memoryview) -> int:
+    """Where writable bytes lie."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def _part(array: Any, indices: tuple[int | None, int | None]) -> Any:

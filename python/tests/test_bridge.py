@@ -155,7 +155,7 @@ class Submitting(BridgeTestCase):
                 self.asked += 1
                 return self.asked > 5
 
-            def copy_into(self, target):
+            def copy_into(self, target, address):
                 target[:] = b"0123456789abcdef"
 
         bridge = self.bridge()

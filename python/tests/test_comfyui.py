@@ -151,6 +151,47 @@ class PreviewTests(ComfyUITestCase):
         latents = self.sample(steps=5, total=2, each=self.one_by_one)
         self.shown(latents)
 
+    def test_a_latent_leaves_only_when_core_is_done_with_the_step(self):
+        self.pack()
+        utils = self.module("comfy.utils")
+        inner, order = utils.PROGRESS_BAR_HOOK, []
+
+        def hook(*arguments):
+            order.append("core")
+            inner(*arguments)
+
+        with mock.patch.object(utils, "PROGRESS_BAR_HOOK", hook), mock.patch.object(
+                self.made.bridge, "submit", side_effect=lambda *_, **named: order.append(named["step"])):
+            self.sample(steps=3)
+        self.assertEqual(order, ["core", 0, "core", 1, 2, "core"])  # the last one is waited for
+
+    def test_a_step_that_is_cancelled_sends_nothing(self):
+        class Cancelled(Exception):
+            pass
+
+        self.pack()
+        with mock.patch.object(self.module("comfy.utils"), "PROGRESS_BAR_HOOK", side_effect=Cancelled), self.assertRaises(Cancelled):
+            self.sample()
+        self.assertEqual(self.made.bridge.status()["submitted"], 0)
+
+    def test_captions_come_with_the_first_and_the_last_picture_and_now_and_then_between(self):
+        for pause, steps in ((1000, [1, 6]), (0, [1, 2, 3, 4, 5, 6])):
+            self.pack()
+            self.module(f"{OURS}.delivery").CAPTION_EVERY_SECONDS = pause
+            self.page.messages.clear()
+            self.sample(steps=6, each=self.one_by_one)
+            self.settle()
+            captions = [message[2] for message in self.page.messages if message[0] == "latentbridge.preview"]
+            self.assertEqual([(caption["node"], caption["step"]) for caption in captions], [("shown 7", step) for step in steps])
+            self.made.close()
+            self.hook.uninstall()
+        self.pack()
+        self.made.change({"caption": False})
+        self.page.messages.clear()
+        self.sample(prompt="p2", each=lambda step: None)
+        self.settle()
+        self.assertEqual([message for message in self.page.messages if message[0] == "latentbridge.preview"], [])
+
     def test_a_nested_latent_shows_its_first_stream(self):
         self.pack()
         nested = types.SimpleNamespace(is_nested=True, tensors=[latent(1, 4, 8, 8), latent(1, 8, 50)])

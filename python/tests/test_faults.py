@@ -159,7 +159,7 @@ class HostsThatFail(BridgeTestCase):
     def test_the_users_cancel_goes_through(self):
         bridge = self.bridge(strict=False)
         self.show(bridge, run=1)
-        with unittest.mock.patch("latentbridge.tensors.Bytes.copy_into", side_effect=KeyboardInterrupt):
+        with unittest.mock.patch("latentbridge.tensors.Contiguous.copy_into", side_effect=KeyboardInterrupt):
             with self.assertRaises(KeyboardInterrupt):
                 bridge.submit(latent(1, 4, 8, 8), run=1, step=1)
         self.show(bridge, run=1, step=2)

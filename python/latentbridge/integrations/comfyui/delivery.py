@@ -20,6 +20,7 @@ from ...preview import Preview
 from ..ready_image import ReadyImage, encode, pixels
 
 LOST_AFTER_SECONDS = 5.0
+CAPTION_EVERY_SECONDS = 0.25  # a message of its own, which costs core as much as a small picture
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
@@ -35,14 +36,15 @@ class Frame(ReadyImage):
         self.on_save: Any = None
 
     @classmethod
-    def of(cls, preview: Preview, encoding: str) -> Frame:
+    def of(cls, preview: Preview, encoding: str, with_caption: bool) -> Frame:
         """Encodes with Pillow, on the calling thread, what the host gave as raw pixels."""
         data = preview.data
         if preview.encoding == "rgb24":
             data = encode(pixels(preview), encoding)
         else:
             encoding = preview.encoding
-        caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1, "total": preview.total}
+        caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1,
+                   "total": preview.total} if with_caption else None
         return cls(data, encoding.upper(), (preview.width, preview.height), preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
@@ -103,7 +105,7 @@ class Destination(NamedTuple):
 
     def caption(self, frame: Frame) -> tuple[str, Any, str | None]:
         """What tells the page about the picture."""
-        return "latentbridge.preview", {"node": self.metadata["display_node_id"], **(frame.caption or {})}, self.client
+        return "latentbridge.preview", {"node": self.metadata["display_node_id"], **frame.caption}, self.client
 
 
 class Outbox:
@@ -113,6 +115,7 @@ class Outbox:
         self._server = server
         self._waiting: tuple[Frame, Destination] | None = None
         self._queued_at = 0.0  # 0: none of ours is in the server's queue
+        self._captioned: tuple[Destination | None, float] = (None, 0.0)  # the last caption's, and when
         self.sent = self.replaced = self.late = 0
 
     def put(self, frame: Frame, destination: Destination) -> None:
@@ -135,8 +138,11 @@ class Outbox:
             self.late += 1
             return
         frame.on_save = self._queue
-        self._queued_at = time.monotonic()
+        self._queued_at = now = time.monotonic()
         self._server.messages.put_nowait(destination.message(frame))
-        if destination.with_metadata:
-            self._server.messages.put_nowait(destination.caption(frame))
+        if destination.with_metadata and frame.caption is not None:
+            last, at = self._captioned
+            if last is not destination or now - at >= CAPTION_EVERY_SECONDS:
+                self._captioned = (destination, now)
+                self._server.messages.put_nowait(destination.caption(frame))
         self.sent += 1

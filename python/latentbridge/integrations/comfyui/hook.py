@@ -1,8 +1,9 @@
 """The hook: ``latent_preview.get_previewer`` and ``prepare_callback``, wrapped.
 
-Design notes. A previewer of ours may give None and show its picture later. Only core's own callback understands that, so two
-marks are kept on the sampler's thread: core prepares a callback (only then is a previewer of ours handed out), and core's
-callback runs (only then is the fast way taken). Everybody else gets what core would have given.
+Design notes. A previewer of ours may give None and show its picture later. Only core's own callback understands that, so it is
+handed out only while core prepares a callback, and takes the fast way only while that callback runs (``Previewer.step``).
+Everybody else gets what core would have given. Inside the callback a latent is only noted; it is copied and sent behind it:
+what core does there lets other threads run, and a bridge thread that was just woken would hold up the sampler's.
 
 Other packs wrap the same function. A previewer that is not core's own is theirs and stays; one of ours that they look into
 has core's attributes (``taesd``, ``latent_rgb_factors``...), made when they are asked for.
@@ -27,11 +28,10 @@ log = logging.getLogger("latentbridge")
 
 
 class _Here(threading.local):
-    """What core is doing on this thread."""
+    """Whether core prepares a callback on this thread, and the previewer it got from us for it."""
 
     preparing = False
-    step = -1
-    total = 0
+    made: Previewer | None = None
 
 
 _here = _Here()
@@ -44,17 +44,41 @@ class Previewer(latent_preview.LatentPreviewer):
         self._sampling = sampling
         self._make_core = make_core
         self._latent_format = latent_format
+        self._step: int | None = None  # the one that core's callback is called for, None outside of it
+        self._total = 0
+        self._noted: Any = None  # the latent to send once core's callback is done
 
     def decode_latent_to_preview_image(self, preview_format: str, x0: Any) -> Any:
-        if _here.step >= 0:
+        step = self._step
+        if step is None:
+            return self._stand_in.decode_latent_to_preview_image(preview_format, x0)
+        try:
+            if self._sampling.takes():
+                if self._sampling.waits_for(step, self._total):
+                    return self._sampling.send_and_wait(x0, step, self._total)
+                self._noted = x0
+                return None
+        except Exception as error:
+            self._sampling.refuse(error)
+        core = self._core
+        return core.decode_latent_to_preview_image(preview_format, x0) if core is not None else None
+
+    def watch(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """Core's callback, with the latent sent on its way after it."""
+
+        @functools.wraps(callback)
+        def watched(step: int, x0: Any, x: Any, total_steps: int, *more: Any, **named: Any) -> Any:
+            self._step, self._total = step, total = int(step), int(total_steps or 0)
             try:
-                if self._sampling.takes():
-                    return self._sampling.show(x0, _here.step, _here.total)
-            except Exception as error:
-                self._sampling.refuse(error)
-            core = self._core
-            return core.decode_latent_to_preview_image(preview_format, x0) if core is not None else None
-        return self._stand_in.decode_latent_to_preview_image(preview_format, x0)
+                result = callback(step, x0, x, total_steps, *more, **named)
+            finally:
+                self._step = None
+                noted, self._noted = self._noted, None
+            if noted is not None:
+                self._sampling.send(noted, step, total)
+            return result
+
+        return watched
 
     def decode_latent_to_preview(self, x0: Any) -> Any:
         return self._stand_in.decode_latent_to_preview(x0)
@@ -125,17 +149,8 @@ class Hook:
             try:
                 callback = prepare(*arguments, **named)
             finally:
-                _here.preparing = False
-
-            @functools.wraps(callback)
-            def marked(step: int, x0: Any, x: Any, total_steps: int, *more: Any, **named: Any) -> Any:
-                _here.step, _here.total = int(step), int(total_steps or 0)
-                try:
-                    return callback(step, x0, x, total_steps, *more, **named)
-                finally:
-                    _here.step = -1
-
-            return marked
+                _here.preparing, made, _here.made = False, _here.made, None
+            return callback if made is None else made.watch(callback)
 
         self._prepare = latent_preview.prepare_callback = prepare_callback
 
@@ -158,7 +173,8 @@ class Hook:
             # a pack outside of us looks for latent2rgb's factors or a TAESD in what it gets; without factors it must get core's None
             looked_into = latent_preview.get_previewer is not self._get
             if wish is not None and not (looked_into and getattr(latent_format, "latent_rgb_factors", None) is None):
-                return Previewer(Sampling(self._pack, latent_format, wish), make_core, latent_format)
+                _here.made = Previewer(Sampling(self._pack, latent_format, wish), make_core, latent_format)
+                return _here.made
         except Exception as error:
             self._pack.say(f"a sampling keeps ComfyUI's own previews: {error!r}")
         return make_core()

@@ -17,7 +17,7 @@ LAST_STEP_SECONDS = 0.05
 
 
 class Sampling:
-    """Runs on two threads: ``takes``, ``show`` and ``refuse`` on the sampler's, ``arrived`` on the bridge's.
+    """Runs on two threads: ``arrived`` on the bridge's, everything else on the sampler's.
 
     The last step's picture goes the stock way: the sampler's thread waits for it, once and at most ``LAST_STEP_SECONDS``, and
     hands it to core. It would come too late otherwise, and the page keeps the last picture it got.
@@ -29,7 +29,7 @@ class Sampling:
         self._format = _format_id(latent_format)
         self._of_page: Settings | None = None
         self._settings: Settings | None = None
-        self._is_begun = False
+        self._is_steady = False  # every step is due, the whole latent
         self._destination: Destination | None = None
         self._shown_at = 0.0
         self._turn = 0
@@ -42,33 +42,32 @@ class Sampling:
     def takes(self) -> bool:
         """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
         if self._pack.settings is not self._of_page:
-            self._of_page = self._pack.settings
-            self._settings = self._of_page.changed(self._wish.settings)
-            self._is_begun = False
+            self._adopt(self._pack.settings)
         return self._settings.enabled and self._pack.bridge.off_reason is None
 
-    def show(self, x0: Any, step: int, total: int) -> tuple[str, Frame, None] | None:
-        """Sends a step's latent on its way; the finished picture for the last step if it is there in time, else None."""
-        settings = self._settings
-        if not self._is_begun:
-            self._begin(settings)
-        is_last = 0 < total <= step + 1 and self._awaited < 0
-        if not (is_last or self._is_due(settings, step)) or not self._destination.is_watched(settings.api):
-            return None
-        if settings.batch == "turn" and x0.shape[0] > 1:
-            x0 = x0[self._turn % x0.shape[0]:][:1]
-            self._turn += 1
-        if is_last:
-            self._awaited = step
-        taken = self._pack.bridge.submit(x0, run=self.run, step=step, total=total)
-        return self._await(step) if taken and is_last else None
+    def waits_for(self, step: int, total: int) -> bool:
+        """Whether this is the last step, whose picture the sampler waits for. Steps beyond the total are not."""
+        return self._awaited < 0 and 0 < total <= step + 1
+
+    def send(self, x0: Any, step: int, total: int) -> None:
+        """Sends a step's latent on its way, if it is due and somebody watches."""
+        try:
+            if self._is_steady or self._is_due(step):
+                self._submit(x0, step, total)
+        except Exception as error:
+            self.refuse(error)
+
+    def send_and_wait(self, x0: Any, step: int, total: int) -> tuple[str, Frame, None] | None:
+        """The same for the last step, due or not: the finished picture if it is there in time, else None."""
+        self._awaited = step
+        return self._await(step) if self._submit(x0, step, total) else None
 
     def refuse(self, error: Exception) -> None:
         self._pack.say(f"a preview was left to ComfyUI: {error!r}")
 
     def arrived(self, preview: Preview) -> None:
         """A picture came. Called on the bridge's thread."""
-        frame = Frame.of(preview, self._encoding)
+        frame = Frame.of(preview, self._encoding, self._settings.caption)
         with self._encoded:
             self._latest = frame
             self._encoded.notify_all()
@@ -78,8 +77,15 @@ class Sampling:
     def end(self) -> None:
         self._pack.bridge.end(run=self.run)
 
+    def _adopt(self, settings: Settings) -> None:
+        """The first step, or the first with new settings: the bridge counts it as a run of its own."""
+        self._settings = mine = settings.changed(self._wish.settings)
+        self._is_steady = (mine.every_steps, mine.every_milliseconds) == (1, 0)
+        if mine.enabled and self._pack.bridge.off_reason is None:
+            self._begin(mine)
+        self._of_page = settings
+
     def _begin(self, settings: Settings) -> None:
-        """The first frame, or the first with new settings: the bridge counts it as a run of its own."""
         if self._destination is None:
             self._destination = Destination.here()
             add_progress_handler(_NodeEnd(self._pack, self._destination.node_id))
@@ -90,9 +96,18 @@ class Sampling:
         self._pack.bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish.method, self._encoding))
         self.run = run
         self._pack.sampling = self
-        self._is_begun = True
 
-    def _is_due(self, settings: Settings, step: int) -> bool:
+    def _submit(self, x0: Any, step: int, total: int) -> bool:
+        settings = self._settings
+        if not self._destination.is_watched(settings.api):
+            return False
+        if settings.batch == "turn" and x0.shape[0] > 1:
+            x0 = x0[self._turn % x0.shape[0]:][:1]
+            self._turn += 1
+        return self._pack.bridge.submit(x0, run=self.run, step=step, total=total)
+
+    def _is_due(self, step: int) -> bool:
+        settings = self._settings
         now = time.monotonic()
         due = step == 0 or (step % settings.every_steps == 0 and (now - self._shown_at) * 1000 >= settings.every_milliseconds)
         if due:
@@ -108,7 +123,7 @@ class Sampling:
         self._awaited = 1 << 62
         if not self._has(step):
             return None
-        if self._destination.with_metadata:
+        if self._destination.with_metadata and self._latest.caption is not None:
             self._destination.server.send_sync(*self._destination.caption(self._latest))
         return self._latest.for_core()
 
