@@ -43,7 +43,7 @@ sealed unsafe class NetworkEngine : IDisposable
     /// <summary>Bytes of memory that a run on an input of this size takes at its peak, weights included.</summary>
     public long WorkingBytes(int height, int width, int threads)
     {
-        NetworkPlan plan = _plan is { } last && last.Height == height && last.Width == width ? last : new NetworkPlan(_network, _prepared, height, width, _stripeWidth);
+        NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _prepared, height, width, _stripeWidth, threads > 1);
         return _weightBytes + ((plan.RingLength + (threads * (plan.KernelsLength + plan.ScratchLength))) * sizeof(float));
     }
 
@@ -61,7 +61,7 @@ sealed unsafe class NetworkEngine : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
-        NetworkPlan plan = PlanFor(height, width);
+        NetworkPlan plan = PlanFor(height, width, threads);
         _threads.Prepare(threads, plan.KernelsLength, plan.ScratchLength);
         plan.Input.Begin(inputPlanes, inputPixels, width);
         plan.Output.Begin(outputPlanes, outputPixels, plan.OutputWidth);
@@ -85,13 +85,16 @@ sealed unsafe class NetworkEngine : IDisposable
         _kernels.Dispose();
     }
 
-    NetworkPlan PlanFor(int height, int width)
+    static bool IsFor(NetworkPlan plan, int height, int width, int threads) =>
+        plan.Height == height && plan.Width == width && plan.ForThreads == threads > 1;
+
+    NetworkPlan PlanFor(int height, int width, int threads)
     {
-        if (_plan is null || _plan.Height != height || _plan.Width != width)
+        if (_plan is null || !IsFor(_plan, height, width, threads))
         {
             _plan = null;
             _rings.Dispose();
-            NetworkPlan plan = new(_network, _prepared, height, width, _stripeWidth);
+            NetworkPlan plan = new(_network, _prepared, height, width, _stripeWidth, threads > 1);
             _rings = new NativeBuffer(plan.RingLength);
             plan.Place(_rings.Pointer);
             _plan = plan;

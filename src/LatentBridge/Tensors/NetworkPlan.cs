@@ -16,11 +16,13 @@ sealed unsafe class NetworkPlan
     /// <param name="height">Rows of the input.</param>
     /// <param name="width">Columns of the input.</param>
     /// <param name="stripeWidth">Columns of a stripe at most.</param>
-    public NetworkPlan(Network network, IReadOnlyList<object> prepared, int height, int width, int stripeWidth)
+    /// <param name="forThreads">Whether several threads will run it: rings are longer then, so that they seldom wait.</param>
+    public NetworkPlan(Network network, IReadOnlyList<object> prepared, int height, int width, int stripeWidth, bool forThreads)
     {
         _network = network;
         Height = height;
         Width = width;
+        ForThreads = forThreads;
         OutputWidth = network.PixelsOf(width);
         (width, Stripes) = NetworkStripes.Cut(network, width, stripeWidth);
         RowRing ring = Add(height, width, NetworkKernels.RingChannels(network.InputChannels));
@@ -49,7 +51,7 @@ sealed unsafe class NetworkPlan
 
         Output = new NetworkOutput(ring, network.OutputChannels, network.Shuffle);
         passes[^1].Add(Output);
-        Passes = [.. passes.Select(pass => new RowPipeline(pass))];
+        Passes = [.. passes.Select(pass => new RowPipeline(pass, forThreads))];
         KernelsLength = Passes.Max(pass => pass.KernelsLength);
         ScratchLength = Passes.Max(pass => pass.ScratchLength);
     }
@@ -59,6 +61,9 @@ sealed unsafe class NetworkPlan
 
     /// <summary>Columns of the input.</summary>
     public int Width { get; }
+
+    /// <summary>Whether it was laid out for several threads.</summary>
+    public bool ForThreads { get; }
 
     /// <summary>Columns of the last ring, were the picture not cut.</summary>
     public int OutputWidth { get; }

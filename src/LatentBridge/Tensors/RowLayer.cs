@@ -62,7 +62,7 @@ abstract unsafe class RowLayer
     /// <summary>Makes one part of rows <paramref name="first"/> to <paramref name="end"/> - 1.</summary>
     public abstract void Run(int first, int end, int part, Workspace workspace);
 
-    /// <summary>Rows its output has room for beyond what one thread needs: a step, unless a step alone keeps several threads busy.</summary>
+    /// <summary>Rows its output has room for beyond what one thread needs, for several: a step, unless a step alone keeps them busy.</summary>
     public int SlackRows => Parts(0, Math.Min(StepRows, Height)) < 8 ? StepRows : 0;
 
     /// <summary>Called once all rows are made, before any layer that waits for them goes on.</summary>

@@ -9,7 +9,7 @@ namespace LatentBridge.Tensors;
 /// <remarks>
 /// Design notes. The deepest layer that can work goes first, so rows are used while they are in the cache and rings stay
 /// short. How many rows a ring needs is not worked out by formula: the constructor plays the whole schedule once, without
-/// computing, and notes the most rows that were alive, plus one step of slack for threads. Whether bounded buffers block for
+/// computing, and notes the most rows that were alive; several threads get a step of slack. Whether bounded buffers block for
 /// ever does not depend on the order in which ready work is done (Kahn), so what one thread got through, any number gets
 /// through. No result depends on the schedule: tiles lie on one grid from the picture's corner.
 /// </remarks>
@@ -24,13 +24,13 @@ sealed class RowPipeline : ISharedWork
     int _unfinished;
     ExceptionDispatchInfo? _failure;
 
-    public RowPipeline(IReadOnlyList<RowLayer> layers)
+    public RowPipeline(IReadOnlyList<RowLayer> layers, bool forThreads)
     {
         _layers = [.. layers];
         _nextPart = new int[_layers.Length];
         _openParts = new int[_layers.Length];
         _parts = new int[_layers.Length];
-        PlanCapacities();
+        PlanCapacities(forThreads);
     }
 
     /// <summary>Floats of transformed weights that each thread keeps.</summary>
@@ -165,7 +165,7 @@ sealed class RowPipeline : ISharedWork
     }
 
     // The schedule of one thread without the work; rings begin as high as the picture.
-    void PlanCapacities()
+    void PlanCapacities(bool forThreads)
     {
         Reset();
         Dictionary<RowRing, int> alive = [];
@@ -175,7 +175,7 @@ sealed class RowPipeline : ISharedWork
             RowLayer layer = _layers[index];
             if (layer.Output is { } ring)
             {
-                alive[ring] = Math.Max(alive.GetValueOrDefault(ring), layer.StepEnd - ring.Oldest + layer.SlackRows);
+                alive[ring] = Math.Max(alive.GetValueOrDefault(ring), layer.StepEnd - ring.Oldest + (forThreads ? layer.SlackRows : 0));
             }
 
             Finish(index);

@@ -15,7 +15,7 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     where TVector : struct
 {
     const int BatchTiles = 24;
-    const int StepPixels = 128 * Winograd.Tile * Winograd.Tile;
+    const int StepPixels = 64 * Winograd.Tile * Winograd.Tile;
 
     /// <summary>Floats between positions beyond the batch: keeps 36 positions out of the same cache sets.</summary>
     const int Padding = 16;
