@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace LatentBridge.Tensors;
 
@@ -14,8 +15,8 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     where TLanes : ILanes<TVector>
     where TVector : struct
 {
-    const int BatchTiles = 24;
-    const int StepPixels = 64 * Winograd.Tile * Winograd.Tile;
+    const int BatchTiles = 12;
+    const int StepPixels = 128 * Winograd.Tile * Winograd.Tile;
 
     /// <summary>Floats between positions beyond the batch: keeps 36 positions out of the same cache sets.</summary>
     const int Padding = 16;
@@ -75,89 +76,126 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     {
         float* m = v + (Winograd.Positions * InputStride);
         float* edge = m + (Winograd.Positions * OutputStride);
-        for (int i = 0; i < tiles; i++)
+        (int firstDown, int firstAcross) = Math.DivRem(firstTile, _tilesAcross);
+        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = 0)
         {
-            (int down, int across) = Math.DivRem(firstTile + i, _tilesAcross);
-            TransformInput(first + (down * Winograd.Tile), across * Winograd.Tile, v + (i * _input.Channels));
+            int run = Math.Min(tiles - i, _tilesAcross - across);
+            TransformInputs(first + (down * Winograd.Tile), across, run, v + (i * _input.Channels));
+            i += run;
         }
 
+        Fetch fetch = new(this, first + (firstDown * Winograd.Tile), firstAcross, tiles);
         for (int position = 0; position < Winograd.Positions; position++)
         {
             if (!_doubled || Winograd.IsUsedAfterDoubling(position))
             {
+                fetch.Share(position);
                 MatrixKernel<TLanes, TVector>.Multiply(
                     v + (position * InputStride), _input.Channels, tiles, u + (position * _weights.PositionStride), _weights.Inputs, _weights.PaddedOutputs,
                     _weights.Initial(position), 0, m + (position * OutputStride), _weights.PaddedOutputs);
             }
         }
 
-        for (int i = 0; i < tiles; i++)
+        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = 0)
         {
-            (int down, int across) = Math.DivRem(firstTile + i, _tilesAcross);
-            TransformOutput(m + (i * _weights.PaddedOutputs), first + (down * Winograd.Tile), across * Winograd.Tile, edge);
+            int run = Math.Min(tiles - i, _tilesAcross - across);
+            TransformOutputs(m + (i * _weights.PaddedOutputs), first + (down * Winograd.Tile), across, run, edge);
+            i += run;
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void TransformInput(int y, int x, float* v)
+    // The rows of inputs of the tiles whose first output row is y, from the first pixel of a tile on.
+    Six InputRows(int y, int across) => _doubled
+        ? new Six(_input, (y / 2) - 1, 4, ((2 * across) - 1) * (nint)_input.Channels)
+        : new Six(_input, y - 1, 6, ((4 * across) - 1) * (nint)_input.Channels);
+
+    void TransformInputs(int y, int across, int tiles, float* v)
     {
         int channels = _input.Channels;
-        Six d;
-        if (_doubled)
+        nint step = (_doubled ? 2 : 4) * channels;
+        Six d = InputRows(y, across);
+        for (int i = 0; i < tiles; i++, v += channels, d = d.Moved(step))
         {
-            nint at = ((x / 2) - 1) * channels;
-            y = (y / 2) - 1;
-            d.Row0 = _input.Row(y) + at;
-            d.Row1 = _input.Row(y + 1) + at;
-            d.Row2 = _input.Row(y + 2) + at;
-            d.Row3 = _input.Row(y + 3) + at;
-            d.Row4 = d.Row5 = null;
-            WinogradKernel<TLanes, TVector>.TransformDoubledInput(d, channels, v, InputStride);
-        }
-        else
-        {
-            nint at = (x - 1) * channels;
-            d.Row0 = _input.Row(y - 1) + at;
-            d.Row1 = _input.Row(y) + at;
-            d.Row2 = _input.Row(y + 1) + at;
-            d.Row3 = _input.Row(y + 2) + at;
-            d.Row4 = _input.Row(y + 3) + at;
-            d.Row5 = _input.Row(y + 4) + at;
-            WinogradKernel<TLanes, TVector>.TransformInput(d, channels, v, InputStride);
+            if (_doubled)
+            {
+                WinogradKernel<TLanes, TVector>.TransformDoubledInput(d, channels, v, InputStride);
+            }
+            else
+            {
+                WinogradKernel<TLanes, TVector>.TransformInput(d, channels, v, InputStride);
+            }
         }
     }
 
     // A tile that hangs over the right or lower border goes through a buffer: around the picture all must stay zero.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    void TransformOutput(float* m, int y, int x, float* edge)
+    void TransformOutputs(float* m, int y, int across, int tiles, float* edge)
     {
         int channels = _output.Channels;
+        nint step = Winograd.Tile * channels;
         int rows = Math.Min(Winograd.Tile, _output.Height - y);
-        int columns = Math.Min(Winograd.Tile, _output.Width - x);
-        bool whole = rows == Winograd.Tile && columns == Winograd.Tile;
-        nint at = x * channels;
-        Six residual = default;
-        if (_residual is not null)
+        Six to = new Six(_output, y, rows, across * step), residual = _residual is null ? default : new Six(_residual, y, Winograd.Tile, across * step);
+        Six corner = new(edge, step);
+        for (int x = across * Winograd.Tile; tiles > 0; tiles--, x += Winograd.Tile, m += _weights.PaddedOutputs)
         {
-            residual.Row0 = _residual.Row(y) + at;
-            residual.Row1 = _residual.Row(y + 1) + at;
-            residual.Row2 = _residual.Row(y + 2) + at;
-            residual.Row3 = _residual.Row(y + 3) + at;
+            int columns = Math.Min(Winograd.Tile, _output.Width - x);
+            bool whole = rows == Winograd.Tile && columns == Winograd.Tile;
+            WinogradKernel<TLanes, TVector>.TransformOutput(m, OutputStride, _doubled, channels, residual, _relu, whole ? to : corner);
+            for (int row = 0; !whole && row < rows; row++)
+            {
+                new ReadOnlySpan<float>(edge + (row * step), columns * channels).CopyTo(new Span<float>(to[row], columns * channels));
+            }
+
+            to = to.Moved(step);
+            residual = _residual is null ? residual : residual.Moved(step);
+        }
+    }
+
+    /// <summary>
+    /// While the products run, brings into the second-level cache what the transforms around them wait for: the inputs of the
+    /// next tiles of the row, and this batch's residuals and places of output; a 36th part before each product.
+    /// </summary>
+    /// <remarks>Only a hint, and for neighbouring tiles of one row only: addresses beyond it do no harm.</remarks>
+    readonly struct Fetch
+    {
+        readonly Six _inputs;
+        readonly Six _residuals;
+        readonly Six _outputs;
+        readonly nint _inputLength;
+        readonly nint _outputLength;
+
+        public Fetch(WinogradConvolution<TLanes, TVector> layer, int y, int across, int tiles)
+        {
+            nint inputStep = (layer._doubled ? 2 : 4) * layer._input.Channels, outputStep = Winograd.Tile * layer._output.Channels;
+            _inputs = layer.InputRows(y, across + tiles);
+            _outputs = new Six(layer._output, y, Winograd.Tile, across * outputStep);
+            _residuals = layer._residual is null ? default : new Six(layer._residual, y, Winograd.Tile, across * outputStep);
+            _inputLength = tiles * inputStep;
+            _outputLength = tiles * outputStep;
         }
 
-        Six to = default;
-        nint edgeRow = Winograd.Tile * channels;
-        to.Row0 = whole ? _output.Row(y) + at : edge;
-        to.Row1 = whole ? _output.Row(y + 1) + at : edge + edgeRow;
-        to.Row2 = whole ? _output.Row(y + 2) + at : edge + (2 * edgeRow);
-        to.Row3 = whole ? _output.Row(y + 3) + at : edge + (3 * edgeRow);
-        WinogradKernel<TLanes, TVector>.TransformOutput(m, OutputStride, _doubled, channels, residual, _relu, to);
-        if (!whole)
+        public void Share(int position)
         {
-            for (int row = 0; row < rows; row++)
+            if (Sse.IsSupported)
             {
-                long bytes = columns * (long)channels * sizeof(float);
-                Buffer.MemoryCopy(edge + (row * edgeRow), _output.Row(y + row) + at, bytes, bytes);
+                for (int row = 0; row < 6; row++)
+                {
+                    Lines(_inputs[row], _inputLength, position);
+                    Lines(_residuals[row], _outputLength, position);
+                    Lines(_outputs[row], _outputLength, position);
+                }
+            }
+        }
+
+        static void Lines(float* row, nint length, int position)
+        {
+            const int Line = 16;
+            if (row != null)
+            {
+                nint end = (position + 1) * length / Winograd.Positions;
+                for (nint at = position * length / Winograd.Positions / Line * Line; at < end; at += Line)
+                {
+                    Sse.Prefetch1(row + at);
+                }
             }
         }
     }

@@ -336,14 +336,3 @@ static unsafe class WinogradKernel<TLanes, TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Store(TVector vector, float* destination) => TLanes.Store(vector, ref *destination);
 }
-
-/// <summary>Rows of a tile: where each begins. Fewer than six are filled where fewer are needed.</summary>
-unsafe struct Six
-{
-    public float* Row0;
-    public float* Row1;
-    public float* Row2;
-    public float* Row3;
-    public float* Row4;
-    public float* Row5;
-}
