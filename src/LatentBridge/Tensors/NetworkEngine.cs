@@ -43,7 +43,7 @@ sealed unsafe class NetworkEngine : IDisposable
     /// <summary>Bytes of memory that a run on an input of this size takes at its peak, weights included.</summary>
     public long WorkingBytes(int height, int width, int threads)
     {
-        NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _prepared, height, width, _stripeWidth, threads > 1);
+        NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _kernels, _prepared, height, width, _stripeWidth, threads > 1);
         return _weightBytes + ((plan.RingLength + (threads * (plan.KernelsLength + plan.ScratchLength))) * sizeof(float));
     }
 
@@ -94,7 +94,7 @@ sealed unsafe class NetworkEngine : IDisposable
         {
             _plan = null;
             _rings.Dispose();
-            NetworkPlan plan = new(_network, _prepared, height, width, _stripeWidth, threads > 1);
+            NetworkPlan plan = new(_network, _kernels, _prepared, height, width, _stripeWidth, threads > 1);
             _rings = new NativeBuffer(plan.RingLength);
             plan.Place(_rings.Pointer);
             _plan = plan;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace LatentBridge.Tensors;
@@ -33,6 +34,9 @@ abstract class NetworkKernels : IDisposable
     /// <param name="bias">One for each output; null for none.</param>
     public abstract Placement Prepare(ConvolutionLayer layer, int inputChannels, float[] weights, float[]? bias);
 
+    /// <summary>x = 3 tanh(x / 3) of so many values; those behind them, up to a whole vector, may change too.</summary>
+    public abstract unsafe void Clamp(float* values, int count);
+
     public abstract GroupNormPool Prepare(GroupNormPoolLayer layer, float[] widen, float[] scale, float[] shift, float[] narrow);
 
     public void Dispose() => _owned.ForEach(weights => weights.Dispose());
@@ -54,13 +58,21 @@ sealed class ScalarKernels : NetworkKernels
         return (input, output, residual) => new ScalarConvolution(input, output, residual, reordered, bias, layer);
     }
 
+    public override unsafe void Clamp(float* values, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            values[i] = 3 * MathF.Tanh(values[i] / 3);
+        }
+    }
+
     public override GroupNormPool Prepare(GroupNormPoolLayer layer, float[] widen, float[] scale, float[] shift, float[] narrow) =>
         new ScalarGroupNormPool(layer, widen, scale, shift, narrow);
 }
 
 /// <summary>The vector kernels.</summary>
 sealed class VectorKernels<TLanes, TVector> : NetworkKernels
-    where TLanes : ILanes<TVector>
+    where TLanes : struct, ILanes<TVector>
     where TVector : struct
 {
     public override Placement Prepare(ConvolutionLayer layer, int inputChannels, float[] weights, float[]? bias)
@@ -79,6 +91,18 @@ sealed class VectorKernels<TLanes, TVector> : NetworkKernels
 
         WinogradWeights<TLanes, TVector> winograd = Own(new WinogradWeights<TLanes, TVector>(weights, bias, layer.Outputs, layer.Inputs));
         return (input, output, residual) => new WinogradConvolution<TLanes, TVector>(input, output, residual, winograd, layer.Reach == RowReach.Doubled, layer.Relu);
+    }
+
+    // A remainder goes through a whole vector as well: a value's bits must not depend on where in a row it stands.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override unsafe void Clamp(float* values, int count)
+    {
+        TVector three = TLanes.Broadcast(3);
+        for (int i = 0; i < count; i += TLanes.Count)
+        {
+            TVector x = TLanes.Divide(TLanes.Load(ref values[i]), three);
+            TLanes.Store(TLanes.Multiply(three, VectorMath.Tanh<TLanes, TVector>(x)), ref values[i]);
+        }
     }
 
     public override GroupNormPool Prepare(GroupNormPoolLayer layer, float[] widen, float[] scale, float[] shift, float[] narrow) =>

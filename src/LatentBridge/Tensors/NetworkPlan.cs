@@ -12,12 +12,13 @@ sealed unsafe class NetworkPlan
     readonly Network _network;
 
     /// <param name="network">What to compute.</param>
+    /// <param name="kernels">What it is computed with.</param>
     /// <param name="prepared">For each of its layers, a <see cref="NetworkKernels.Placement"/> or a <see cref="GroupNormPool"/>.</param>
     /// <param name="height">Rows of the input.</param>
     /// <param name="width">Columns of the input.</param>
     /// <param name="stripeWidth">Columns of a stripe at most.</param>
     /// <param name="forThreads">Whether several threads will run it: rings are longer then, so that they seldom wait.</param>
-    public NetworkPlan(Network network, IReadOnlyList<object> prepared, int height, int width, int stripeWidth, bool forThreads)
+    public NetworkPlan(Network network, NetworkKernels kernels, IReadOnlyList<object> prepared, int height, int width, int stripeWidth, bool forThreads)
     {
         _network = network;
         Height = height;
@@ -26,7 +27,7 @@ sealed unsafe class NetworkPlan
         OutputWidth = network.PixelsOf(width);
         (width, Stripes) = NetworkStripes.Cut(network, width, stripeWidth);
         RowRing ring = Add(height, width, NetworkKernels.RingChannels(network.InputChannels));
-        Input = new NetworkInput(ring, network.InputChannels, network.ClampsInput);
+        Input = new NetworkInput(ring, network.InputChannels, network.ClampsInput ? kernels : null);
         List<List<RowLayer>> passes = [[Input]];
         RowRing? blockInput = null;
         for (int i = 0; i < network.Layers.Count; i++)

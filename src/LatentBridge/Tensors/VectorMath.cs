@@ -38,6 +38,16 @@ static class VectorMath
         return TLanes.Multiply(p, TLanes.PowerOfTwo(n));
     }
 
+    /// <summary>tanh(x) = 1 - 2 / (e^2x + 1); absolute error at most 2e-7.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Tanh<TLanes, TVector>(TVector x)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct
+    {
+        TVector one = TLanes.Broadcast(1);
+        return TLanes.Subtract(one, TLanes.Divide(TLanes.Broadcast(2), TLanes.Add(Exp<TLanes, TVector>(TLanes.Add(x, x)), one)));
+    }
+
     /// <summary>SiLU: x / (1 + e^-x), with the error of <see cref="Exp"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Silu<TLanes, TVector>(TVector x)

@@ -121,4 +121,26 @@ public sealed class MlpDecoderTests : IDisposable
         Assert.Equal(0, VectorMath.Silu<LanesScalar, float>(-1e6f), 1e-30f);
         Assert.Equal(1e6f, VectorMath.Silu<LanesScalar, float>(1e6f));
     }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    [Trait("Category", "Kernels")]
+    public void Tanh_is_within_its_stated_error(KernelWidth width)
+    {
+        double worst = 0;
+        for (double x = -100; x <= 100; x += x is > -8 and < 8 ? 1 / 1024.0 : 1)
+        {
+            float argument = (float)x;
+            float actual = width switch
+            {
+                KernelWidth.Vector512 => VectorMath.Tanh<Lanes512, System.Runtime.Intrinsics.Vector512<float>>(Lanes512.Broadcast(argument))[7],
+                KernelWidth.Vector256 => VectorMath.Tanh<Lanes256, System.Runtime.Intrinsics.Vector256<float>>(Lanes256.Broadcast(argument))[7],
+                KernelWidth.Vector128 => VectorMath.Tanh<Lanes128, System.Runtime.Intrinsics.Vector128<float>>(Lanes128.Broadcast(argument))[3],
+                _ => VectorMath.Tanh<LanesScalar, float>(argument),
+            };
+            worst = Math.Max(worst, Math.Abs(actual - Math.Tanh(argument)));
+        }
+
+        Assert.InRange(worst, 0, 2e-7);
+    }
 }
