@@ -33,10 +33,13 @@ readonly record struct DecoderChoice(
             };
             if (Better is { } better)
             {
-                sentence += better.Failure is { } failure ? $"; {better.Description.Id} failed: {failure}" : $"; {better.Description.Id} is being loaded";
+                sentence += better.Failure is { } failure ? $"; {better.Description.Id} failed: {failure}"
+                    : better.IsLoaded ? $"; {better.Description.Id} would come too late" : $"; {better.Description.Id} is being loaded";
             }
 
-            return Rule != ChoiceRule.Pinned && Pin != "auto" ? $"{Pin} was asked for, but there is none for this format that works; {sentence}" : sentence;
+            bool isMissing = Better is null || Better.Description.Id != Pin || Better.Failure is not null;
+            return Rule == ChoiceRule.Pinned || Pin == "auto" ? sentence
+                : isMissing ? $"{Pin} was asked for, but there is none for this format that works; {sentence}" : $"{Pin} was asked for; {sentence}";
         }
     }
 

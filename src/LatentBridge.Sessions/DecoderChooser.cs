@@ -7,7 +7,10 @@ namespace LatentBridge.Sessions;
 /// <param name="IsLast">The run's last step, or somebody waits for it.</param>
 /// <param name="LastStepMilliseconds">What that may take.</param>
 /// <param name="Pin">A decoder's id, or <c>auto</c>.</param>
-readonly record struct FrameDemand(long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin);
+/// <param name="StepsLeft">Steps until the last one; null where the run's length is not known.</param>
+/// <param name="IsSinglePicture">Somebody asked for this one picture: a pinned decoder is taken whatever it costs.</param>
+readonly record struct FrameDemand(
+    long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin, int? StepsLeft = null, bool IsSinglePicture = false);
 
 /// <summary>Picks the best picture that is ready in time.</summary>
 /// <remarks>
@@ -15,6 +18,8 @@ readonly record struct FrameDemand(long Cells, int Threads, double? StepMillisec
 /// at the speed of the measured decoder nearest in cost, or at a hopeful guess: hope costs no more than loading it, because what was
 /// loaded is tried out, and so measured, before it is used. The picture must not flicker between two decoders, so a better one must promise
 /// room to spare, while the one in use may take the whole step.
+/// A pinned decoder may take longer than a step: it then shows fewer pictures. But it never costs a run its only ones: until it is loaded,
+/// for a first picture that should show at once, and where it would not be done before the run is, the best that is in time stands in.
 /// </remarks>
 static class DecoderChooser
 {
@@ -48,7 +53,7 @@ static class DecoderChooser
             DecoderCandidate decoder = decoders[i];
             bool pinned = decoder.Description.Id == demand.Pin;
             double predicted = Predict(decoders, decoder, demand.Cells, demand.Threads);
-            if (pinned && decoder.IsUsable)
+            if (pinned && decoder.IsUsable && (demand.IsSinglePicture || (decoder.IsLoaded && predicted <= TimeForPinned(rule, budget, demand))))
             {
                 return new(decoder, ChoiceRule.Pinned, predicted, budget, demand.Threads, demand.Pin, null);
             }
@@ -74,7 +79,7 @@ static class DecoderChooser
 
         if (demand.Pin != "auto")
         {
-            // The pinned one is missing or failed a moment ago: as if none were pinned.
+            // The pinned one is missing, failed a moment ago or would come too late: as if none were pinned.
             DecoderChoice other = Choose(decoders, demand with { Pin = "auto" }, current);
             return other with { Pin = demand.Pin, Better = better ?? other.Better };
         }
@@ -82,6 +87,9 @@ static class DecoderChooser
         fastest ??= decoders[^1];
         return new(fastest, ChoiceRule.FastestOfAll, Predict(decoders, fastest, demand.Cells, demand.Threads), budget, demand.Threads, demand.Pin, better);
     }
+
+    static double TimeForPinned(ChoiceRule rule, double budget, in FrameDemand demand) =>
+        rule != ChoiceRule.BeforeNextStep ? budget : demand.StepsLeft is { } steps ? Math.Max(1, steps) * budget : double.PositiveInfinity;
 
     /// <summary>Milliseconds this decoder is expected to take.</summary>
     public static double Predict(IReadOnlyList<DecoderCandidate> decoders, DecoderCandidate decoder, long cells, int threads)

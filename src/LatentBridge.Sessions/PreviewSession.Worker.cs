@@ -264,7 +264,9 @@ public sealed partial class PreviewSession
             DecoderChoice choice;
             lock (_gate)
             {
-                var demand = new FrameDemand(cells, threads, stream.StepMilliseconds, last, options.LastStepMilliseconds, options.Decoder);
+                var demand = new FrameDemand(
+                    cells, threads, stream.StepMilliseconds, last, options.LastStepMilliseconds, options.Decoder,
+                    header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null, job.Request is not null);
                 choice = DecoderChooser.Choose(decoders.Candidates, demand, stream.Choice?.Decoder);
                 if (job.Stopped is null)
                 {

@@ -99,6 +99,7 @@ public class DecoderChooserTests
         Measured(300, 8, 0.1);
         DecoderChoice pinned = Choose(step: 5, pin: "taesd");
         Assert.Equal(("taesd", ChoiceRule.Pinned), (pinned.Decoder.Description.Id, pinned.Rule));
+        Assert.Equal("taesd was asked for", pinned.Reason);
         DecoderChoice missing = Choose(step: 100, pin: "approx-nn");
         Assert.Equal("tiny", missing.Decoder.Description.Id);
         Assert.StartsWith("approx-nn was asked for", missing.Reason, StringComparison.Ordinal);
@@ -106,6 +107,40 @@ public class DecoderChooserTests
         DecoderChoice failed = Choose(step: 100, pin: "taesd");
         Assert.Equal("tiny", failed.Decoder.Description.Id);
         Assert.Contains("broken file", failed.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pin_that_would_come_too_late_for_the_run_lets_a_faster_one_stand_in()
+    {
+        Measured(300, 8, 0.1);
+        Assert.Equal("taesd", Choose(step: 20, pin: "taesd", left: 16).Decoder.Description.Id);
+        DecoderChoice late = Choose(step: 20, pin: "taesd", left: 14);
+        Assert.Equal("tiny", late.Decoder.Description.Id);
+        Assert.StartsWith("taesd was asked for; tiny is expected to take 8.0 ms", late.Reason, StringComparison.Ordinal);
+        Assert.EndsWith("taesd would come too late", late.Reason, StringComparison.Ordinal);
+        Assert.Equal("taesd", Choose(step: 400, pin: "taesd", left: 1).Decoder.Description.Id);
+    }
+
+    [Fact]
+    public void A_pin_that_is_slow_gives_the_first_and_the_last_picture_to_one_that_is_quick()
+    {
+        Measured(300, 8, 0.1);
+        Assert.Equal("tiny", Choose(step: null, pin: "taesd", left: 19).Decoder.Description.Id);
+        Assert.Equal("tiny", Choose(step: 20, pin: "taesd", last: true, left: 0).Decoder.Description.Id);
+        Assert.Equal("taesd", Choose(step: 20, pin: "taesd", last: true, left: 0, lastBudget: 400).Decoder.Description.Id);
+        Assert.Equal("tiny", Choose(step: null, pin: "tiny", left: 19).Decoder.Description.Id);
+        Assert.Equal("taesd", Choose(step: null, pin: "taesd", last: true, single: true).Decoder.Description.Id);
+    }
+
+    [Fact]
+    public void A_pin_that_is_not_loaded_is_wanted_while_another_stands_in()
+    {
+        Measured(300, 8, 0.1, load: false);
+        Load(_linear);
+        DecoderChoice choice = Choose(step: 1000, pin: "taesd", left: 10);
+        Assert.Equal(("latent2rgb", true), (choice.Decoder.Description.Id, _taesd.IsWanted));
+        Assert.EndsWith("taesd is being loaded", choice.Reason, StringComparison.Ordinal);
+        Assert.Equal("taesd", Choose(step: null, pin: "taesd", last: true, single: true).Decoder.Description.Id);
     }
 
     [Fact]
@@ -194,6 +229,7 @@ public class DecoderChooserTests
 
     static void Load(params DecoderCandidate[] candidates) => Array.ForEach(candidates, c => c.Load());
 
-    DecoderChoice Choose(double? step, bool last = false, int lastBudget = 50, int threads = 1, string pin = "auto", DecoderCandidate? current = null) =>
-        DecoderChooser.Choose(All, new FrameDemand(Cells, threads, step, last, lastBudget, pin), current);
+    DecoderChoice Choose(
+        double? step, bool last = false, int lastBudget = 50, int threads = 1, string pin = "auto", DecoderCandidate? current = null, int? left = null, bool single = false) =>
+        DecoderChooser.Choose(All, new FrameDemand(Cells, threads, step, last, lastBudget, pin, left, single), current);
 }
