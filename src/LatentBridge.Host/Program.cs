@@ -1,4 +1,8 @@
 using LatentBridge.Host;
+using LatentBridge.Onnx;
+
+// Kinds of decoder that are not the core's own: a line each.
+OnnxModels.Register();
 
 // The host is started anew for every UI and must be up in milliseconds: it takes neither System.CommandLine nor Spectre.Console with it.
 return args is ["serve", ..] ? ServeCommand.Run(args.AsSpan(1)) : CommandLine.Run(args);

@@ -21,6 +21,9 @@ sealed class DecoderCandidate(DecoderEntry entry)
 
     public DecoderDescription Description => entry.Description;
 
+    /// <summary>Where its numbers come from; once loaded, in the decoder's own words, which may say where it computes.</summary>
+    public string Source => Instance?.Description.Source ?? Description.Source;
+
     public bool IsStateful => entry.Stateful;
 
     public DecodeTimes Times { get; } = new();

@@ -138,7 +138,7 @@ sealed class DecodeCommand
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
             string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{entry.Description.Id.Replace(':', '-')}.png");
             File.WriteAllBytes(path, buffer.AsSpan(0, result.ByteLength));
-            yield return new(file, path, input, entry.Description, result);
+            yield return new(file, path, input, decoder.Description, result);
         }
     }
 

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Host.Output;
+using LatentBridge.Onnx.Export;
 using LatentBridge.Weights;
 using Newtonsoft.Json;
 
@@ -28,7 +29,34 @@ static class ModelsCommand
         Option<bool> verifyJson = verify.Json();
         verify.SetAction(parsed => Verify(terminal, parsed.GetValue(verifyJson)));
 
-        return new Command("models", "The decoders, weights and latent formats there are.") { list, formats, verify };
+        Command convert = new("convert", "Writes a network (TAESD and its sisters, Approx NN, tiny) as an ONNX model: any batch and size, F32, checked against our own decoder by `compare --against onnx`.");
+        Argument<string> file = new Argument<string>("FILE") { Description = "A weight file." }.WithoutOptions();
+        Option<string?> output = new("--output", "-o") { Description = "The model; else FILE's name with .onnx, in the current folder.", HelpName = "ONNX" };
+        convert.Add(file);
+        convert.Add(output);
+        convert.SetAction(parsed => ConvertToOnnx(terminal, parsed.GetValue(file)!, parsed.GetValue(output)));
+
+        return new Command("models", "The decoders, weights and latent formats there are.") { list, formats, verify, convert };
+    }
+
+    static int ConvertToOnnx(Terminal terminal, string file, string? output)
+    {
+        if (!File.Exists(file))
+        {
+            throw new InputException($"\"{file}\" is not there.");
+        }
+
+        FoundWeights found = FoundWeights.Look(file)[0];
+        if (found.Problem is { } problem)
+        {
+            throw new InputException($"\"{file}\": {problem}");
+        }
+
+        output ??= found.Stem + ".onnx";
+        byte[] model = OnnxExport.Convert(found);
+        File.WriteAllBytes(output, model);
+        terminal.Say($"{output}  {found.Title}  {(found.Formats.Count > 0 ? found.Formats[0] : "any format")}  {model.Length / 1e6:0.0} MB");
+        return ExitCode.Done;
     }
 
     static int List(Terminal terminal, string? formatId, bool json)

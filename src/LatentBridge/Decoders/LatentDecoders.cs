@@ -38,9 +38,16 @@ public static class LatentDecoders
         var known = new HashSet<KnownWeights>(ReferenceEqualityComparer.Instance);
         foreach (FoundWeights found in weights.Found)
         {
-            if (found.Channels == format.PlaneChannels && found.Formats.Contains(format.Id)
-                && ByNetwork.TryGetValue(found.Architecture, out Func<FoundWeights, DecoderEntry[]>? decoders)
-                && (found.Known is null || known.Add(found.Known)))
+            if (found.Channels != format.PlaneChannels || !found.Formats.Contains(format.Id) || found.Problem is not null)
+            {
+                continue;
+            }
+
+            if (found.Kind is { } kind)
+            {
+                entries.Add(Named(kind.Decoder(found, format)));
+            }
+            else if (ByNetwork.TryGetValue(found.Architecture, out Func<FoundWeights, DecoderEntry[]>? decoders) && (found.Known is null || known.Add(found.Known)))
             {
                 entries.AddRange(decoders(found).Select(Named));
             }

@@ -36,6 +36,9 @@ public sealed record FoundWeights
     /// <summary>Why it cannot be used, as a sentence; null when it can.</summary>
     public string? Problem { get; init; }
 
+    /// <summary>What reads and decodes with it when that is not the core itself.</summary>
+    internal ModelKind? Kind { get; init; }
+
     /// <summary>Every tensor of the network, as the architecture names and shapes it.</summary>
     internal IReadOnlyList<ExpectedTensor> Tensors { get; init; } = [];
 
@@ -50,6 +53,9 @@ public sealed record FoundWeights
 
     /// <summary>Numbers in the weights of all layers, biases left out: the multiply-adds of one output of each.</summary>
     internal long WeightCount => Tensors.Where(tensor => tensor.Dimensions.Length > 1).Sum(tensor => tensor.Length);
+
+    /// <summary>The networks of one file; at least one entry, which says what is wrong when there is nothing of use. Never throws for a bad file.</summary>
+    public static IReadOnlyList<FoundWeights> Look(string path) => WeightRecognition.Recognise(System.IO.Path.GetFullPath(path));
 
     /// <summary>Opens the file to read the network's tensors.</summary>
     /// <exception cref="LatentBridgeException">It cannot be used (<see cref="Problem"/>) or is not readable any more.</exception>

@@ -21,6 +21,8 @@ public sealed class WeightLibrary
     static readonly EnumerationOptions Recursive = new() { RecurseSubdirectories = true, MaxRecursionDepth = 2, IgnoreInaccessible = true };
     static readonly ConcurrentDictionary<string, (long Length, DateTime Written, IReadOnlyList<FoundWeights> Found)> Cache = new();
 
+    static IReadOnlyList<ModelKind> _kinds = [];
+
     readonly Lock _lock = new();
     IReadOnlyList<FoundWeights>? _found;
 
@@ -68,6 +70,9 @@ public sealed class WeightLibrary
         return null;
     }
 
+    /// <summary>From now on, files of this kind are found too. To be called once a kind, before any library is used.</summary>
+    public static void Add(ModelKind kind) => _kinds = [.. _kinds, kind];
+
     /// <summary>Forgets what was found, so that the next use looks at the folders again.</summary>
     public void Refresh()
     {
@@ -84,7 +89,7 @@ public sealed class WeightLibrary
         foreach (string folder in Folders.Where(Directory.Exists))
         {
             IEnumerable<FileInfo> files = new DirectoryInfo(folder).EnumerateFiles("*", Recursive)
-                .Where(file => Endings.Contains(file.Extension, StringComparer.OrdinalIgnoreCase))
+                .Where(file => Endings.Contains(file.Extension, StringComparer.OrdinalIgnoreCase) || KindOf(file) is not null)
                 .Take(MaximumFiles)
                 .OrderBy(file => file.FullName, StringComparer.Ordinal);
             foreach (FileInfo file in files)
@@ -99,8 +104,15 @@ public sealed class WeightLibrary
         return found;
     }
 
+    static ModelKind? KindOf(FileInfo file) => _kinds.FirstOrDefault(kind => kind.Ending.Equals(file.Extension, StringComparison.OrdinalIgnoreCase));
+
     static IReadOnlyList<FoundWeights> Look(FileInfo file)
     {
+        if (KindOf(file) is { } kind)
+        {
+            return [kind.Recognise(file.FullName) with { Kind = kind }];
+        }
+
         if (Cache.TryGetValue(file.FullName, out var known) && known.Length == file.Length && known.Written == file.LastWriteTimeUtc)
         {
             return known.Found;

@@ -144,6 +144,22 @@ static class WeightRecognition
             return found with { Formats = WeightManifest.WithKin(only), ToldBy = "its shape" };
         }
 
+        if (ByName(found) is { } named)
+        {
+            return named;
+        }
+
+        return found with
+        {
+            Problem = candidates.Length == 0
+                ? $"no latent format is known for a {found.Title}: give the file a metadata entry 'latent_format'."
+                : $"{string.Join(" and ", candidates)} have the same shapes, and its numbers are of no training known here: put {HintsFor(found.Channels)} into its name.",
+        };
+    }
+
+    /// <summary>Says for which formats by the file's name; null where it tells nothing.</summary>
+    internal static FoundWeights? ByName(FoundWeights found)
+    {
         foreach ((int channels, string part, string hinted) in NameHints)
         {
             if (channels == found.Channels && found.Stem.Contains(part, StringComparison.OrdinalIgnoreCase))
@@ -152,13 +168,11 @@ static class WeightRecognition
             }
         }
 
-        return found with
-        {
-            Problem = candidates.Length == 0
-                ? $"no latent format is known for a {found.Title}: give the file a metadata entry 'latent_format'."
-                : $"{string.Join(" and ", candidates)} have the same shapes, and its numbers are of no training known here: put {string.Join(" or ", NameHints.Where(h => h.Channels == found.Channels).Select(h => $"'{h.Part}'"))} into its name.",
-        };
+        return null;
     }
+
+    /// <summary>What a name may hold to tell formats of so many channels apart: <c>'sd3' or 'flux' or 'f1'</c>; empty when there is nothing.</summary>
+    internal static string HintsFor(int channels) => string.Join(" or ", NameHints.Where(h => h.Channels == channels).Select(h => $"'{h.Part}'"));
 
     static FoundWeights Unknown(string path, string problem) =>
         new() { Path = path, Architecture = FoundWeights.UnknownArchitecture, Title = "unknown", Problem = problem };

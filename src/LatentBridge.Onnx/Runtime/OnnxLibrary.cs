@@ -1,0 +1,42 @@
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+using LatentBridge.Onnx.Model;
+using Microsoft.ML.OnnxRuntime;
+
+namespace LatentBridge.Onnx.Runtime;
+
+/// <summary>ONNX Runtime's library, loaded on first use. <c>NoRuntime.cs</c> stands in its place where the program was built without.</summary>
+public static class OnnxLibrary
+{
+    static readonly Lazy<(string Version, string[] Providers, string? Failure)> Loaded = new(Load);
+
+    /// <summary>Why there is no ONNX Runtime, and what helps; null where there is one.</summary>
+    public static string? Missing => Loaded.Value.Failure is { } failure
+        ? $"ONNX Runtime's library does not load ({failure}). It belongs beside the program: unpack the release anew, or build it in again"
+        : null;
+
+    /// <summary>The library's version and its execution providers, as <c>1.22.0 (CUDA, CPU)</c>.</summary>
+    public static string Description => $"{Loaded.Value.Version} ({string.Join(", ", Providers.Select(Short))})";
+
+    /// <summary>Its execution providers, as it calls them.</summary>
+    internal static IReadOnlyList<string> Providers => Loaded.Value.Providers;
+
+    internal static ILatentDecoder Load(OnnxModel model, LatentFormat format, DecoderDescription description) => new OnnxDecoder(model, format, description);
+
+    static (string, string[], string?) Load()
+    {
+        try
+        {
+            // Warnings go to stderr, where a UI shows them: only what fails is said, and that by our own messages.
+            EnvironmentCreationOptions options = new() { logId = "LatentBridge", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            OrtEnv environment = OrtEnv.CreateInstanceWithOptions(ref options);
+            return (environment.GetVersionString(), environment.GetAvailableProviders(), null);
+        }
+        catch (Exception failure) when (failure is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException or BadImageFormatException or OnnxRuntimeException)
+        {
+            return ("", [], (failure.InnerException ?? failure).Message.Split('\n')[0].TrimEnd('.'));
+        }
+    }
+
+    static string Short(string provider) => provider.Replace("ExecutionProvider", "", StringComparison.Ordinal);
+}
