@@ -3,7 +3,24 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const PATH = "/latentbridge/settings";
-const { controls, trouble } = await (await api.fetchApi(PATH)).json();
+let { controls, trouble } = await load();
+let loading = null;
+
+async function load() {
+  return (await api.fetchApi(PATH)).json();
+}
+
+// The decoders are those of this moment: asked for whenever the settings are opened, so weights added meanwhile are there the next time.
+function refresh() {
+  loading ??= load().then((found) => { ({ controls, trouble } = found); }).finally(() => { setTimeout(() => { loading = null; }, 2000); });
+  return loading;
+}
+
+function choices(id, current) {
+  refresh();
+  const known = controls.find((control) => control.id === id).options;
+  return (known.includes(current) ? known : [...known, current]).map((value) => ({ text: value, value }));
+}
 
 // Changes of one moment go out together; ComfyUI reports every setting once while the page loads.
 let changes = null;
@@ -21,12 +38,13 @@ function change(id, value) {
 
 function stateOfThings() {
   const element = document.createElement("span");
-  element.textContent = trouble ? `ComfyUI's own previews go on: ${trouble}` : "Working. ";
-  if (!trouble) {
-    const link = Object.assign(document.createElement("a"), { textContent: "Details", target: "_blank", href: api.apiURL("/latentbridge/status") });
-    link.style.textDecoration = "underline";
-    element.append(link);
-  }
+  const words = document.createTextNode("");
+  const link = Object.assign(document.createElement("a"), { textContent: "Details", target: "_blank", href: api.apiURL("/latentbridge/status") });
+  link.style.textDecoration = "underline";
+  element.append(words, link);
+  const say = () => { words.data = trouble ? `ComfyUI's own previews go on: ${trouble}. ` : "Working. "; };
+  say();
+  refresh().then(say);
   return element;
 }
 
@@ -82,6 +100,7 @@ app.registerExtension({
   settings: [
     ...controls.map((control, index) => ({
       ...control,
+      ...(control.options && { options: (current) => choices(control.id, current) }),
       category: ["LatentBridge", "Previews", control.name],
       sortOrder: 100 - index,
       onChange: (value) => change(control.id, value),

@@ -28,7 +28,9 @@ WAYS = {  # name: (ours, preview method)
     "off": (False, "none"),
     "ComfyUI latent2rgb": (False, "latent2rgb"),
     "LatentBridge PNG": (True, "auto"),
+    "ComfyUI alone, PNG's bytes": (False, "none"),
     "LatentBridge JPEG": (True, "auto"),
+    "ComfyUI alone, JPEG's bytes": (False, "none"),
 }
 
 
@@ -51,9 +53,12 @@ def main() -> None:
                 ways["ComfyUI TAESD"] = empty()
                 one(page, case, ways["ComfyUI TAESD"], (False, "taesd"), options.taesd, options.step_milliseconds, "png")
             for number in range(options.rounds + 1):  # the first round warms up
+                length = 0
                 for name, way in WAYS.items():
                     found = ways[name] if number else empty()
-                    one(page, case, found, way, options.steps, options.step_milliseconds, name.split()[-1].lower())
+                    encoding = name.split()[-1].lower() if way[0] else "auto"
+                    one(page, case, found, way, options.steps, options.step_milliseconds, encoding, length if "alone" in name else 0)
+                    length = int(statistics.median(found["bytes"] or [0]))
             rows += [row(case, name, found) for name, found in ways.items()]
     call(options.url + "/latentbridge/settings", DEFAULTS)
     print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | previews shown | bytes |")
@@ -72,12 +77,12 @@ def empty() -> dict:
     return {"callback": [], "last": [], "loop": [], "loopCpu": [], "pictures": 0, "bytes": []}
 
 
-def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str) -> None:
+def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str, ready_bytes: int = 0) -> None:
     """Runs one prompt and adds its times."""
     ours, method = way
     call(page.url + "/latentbridge/settings", {**DEFAULTS, "enabled": ours, "format": encoding})
     call(page.url + "/latentbridge/probe")
-    run = page.run(probe(*CASES[case], steps, step_milliseconds), preview_method=method)
+    run = page.run(probe(*CASES[case], steps, step_milliseconds, ready_bytes), preview_method=method)
     if run.ended != "execution_success":
         raise SystemExit(f"{case}: {run.ended}: {run.error}")
     times = run.outputs["1"]["milliseconds"]

@@ -266,6 +266,20 @@ class WordsTests(ComfyUITestCase):
         self.settle()
         self.assertEqual([data == b"core" for _, _, data in self.pictures()], [False, True, True])
 
+    def test_another_host_mode_holds_at_the_next_step(self):
+        self.pack()
+        before = self.made.bridge
+
+        def each(step):
+            self.one_by_one(step)
+            if step == 1:
+                self.made.change({"host_mode": "process"})
+
+        latents = self.sample(steps=4, each=each)
+        self.shown(latents)
+        self.assertIsNot(self.made.bridge, before)
+        until(lambda: before.off_reason is not None)
+
     def test_taesd_means_that_decoder_unless_the_page_names_another(self):
         self.args.preview_method = self.method.TAESD
         self.pack()

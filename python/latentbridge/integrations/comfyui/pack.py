@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sys
+import threading
 from typing import Any, NamedTuple
 
 import folder_paths
@@ -12,7 +13,7 @@ from comfy.cli_args import args
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from ... import host_locator
+from ... import host_locator, inprocess
 from ...client import Bridge
 from ...preview import Preview
 from ..settings import DecoderList
@@ -36,7 +37,8 @@ class Pack:
         self.settings = Settings.load()
         self.folders = _model_folders()
         self.decoders = DecoderList(self.folders)
-        self.bridge = Bridge(on_preview=self._on_preview, models=self.folders, **{"host": self.settings.host_mode, **bridge})
+        self._bridge_arguments = bridge
+        self.bridge = self._new_bridge(self.settings)
         self.outbox = Outbox(PromptServer.instance)
         self.sampling: Any = None
         self.runs = itertools.count(1)
@@ -62,9 +64,15 @@ class Pack:
 
     def change(self, values: dict[str, Any]) -> None:
         """Takes new settings, effective at the next step; switching on takes up work again after the host was given up."""
-        self.settings = self.settings.changed(values)
-        if self.settings.enabled and self.bridge.off_reason is not None:
+        settings = self.settings.changed(values)
+        if settings == self.settings and self.bridge.off_reason is None:
+            return  # the page reports all of them whenever it loads
+        if settings.host_mode != self.settings.host_mode:
+            before, self.bridge = self.bridge, self._new_bridge(settings)
+            threading.Thread(target=before.close, name="latentbridge-close", daemon=True).start()
+        elif settings.enabled and self.bridge.off_reason is not None:
             self.bridge.restart()
+        self.settings = settings
 
     def warm_up(self, prompt: dict[str, Any]) -> None:
         """Starts the host before the first latent comes."""
@@ -76,7 +84,9 @@ class Pack:
         """Why there are no previews of ours, and what helps; None when all is well."""
         if self.bridge.off_reason is not None:
             return self.bridge.off_reason
-        return None if host_locator.find() is not None else f"no host was found; {host_locator.ADVICE}"
+        if host_locator.find() is not None or (self.settings.host_mode != "process" and inprocess.problem() is None):
+            return None
+        return f"no host was found; {host_locator.ADVICE}"
 
     def say(self, text: str) -> None:
         """Logs each kind of trouble once."""
@@ -86,6 +96,9 @@ class Pack:
 
     def close(self) -> None:
         self.bridge.close()
+
+    def _new_bridge(self, settings: Settings) -> Bridge:
+        return Bridge(on_preview=self._on_preview, models=self.folders, **{"host": settings.host_mode, **self._bridge_arguments})
 
     def _on_preview(self, preview: Preview) -> None:
         self.latest = preview

@@ -25,6 +25,7 @@ class Sampling:
 
     def __init__(self, pack: Any, latent_format: Any, wish: Any) -> None:
         self._pack = pack
+        self._bridge = pack.bridge  # another one once the settings name another host
         self._wish = wish
         self._format = _format_id(latent_format)
         self._of_page: Settings | None = None
@@ -43,7 +44,7 @@ class Sampling:
         """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
         if self._pack.settings is not self._of_page:
             self._adopt(self._pack.settings)
-        return self._settings.enabled and self._pack.bridge.off_reason is None
+        return self._settings.enabled and self._bridge.off_reason is None
 
     def waits_for(self, step: int, total: int) -> bool:
         """Whether this is the last step, whose picture the sampler waits for. Steps beyond the total are not."""
@@ -75,13 +76,14 @@ class Sampling:
             self._pack.outbox.put(frame, self._destination)
 
     def end(self) -> None:
-        self._pack.bridge.end(run=self.run)
+        self._bridge.end(run=self.run)
 
     def _adopt(self, settings: Settings) -> None:
         """The first step, or the first with new settings: the bridge counts it as a run of its own."""
+        self._bridge = self._pack.bridge
         self._settings = mine = settings.changed(self._wish.settings)
         self._is_steady = (mine.every_steps, mine.every_milliseconds) == (1, 0)
-        if mine.enabled and self._pack.bridge.off_reason is None:
+        if mine.enabled and self._bridge.off_reason is None:
             self._begin(mine)
         self._of_page = settings
 
@@ -93,7 +95,7 @@ class Sampling:
         self._awaited = -1
         self._latest = None
         run = next(self._pack.runs)
-        self._pack.bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish.method, self._encoding))
+        self._bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish.method, self._encoding))
         self.run = run
         self._pack.sampling = self
 
@@ -104,7 +106,7 @@ class Sampling:
         if settings.batch == "turn" and x0.shape[0] > 1:
             x0 = x0[self._turn % x0.shape[0]:][:1]
             self._turn += 1
-        return self._pack.bridge.submit(x0, run=self.run, step=step, total=total)
+        return self._bridge.submit(x0, run=self.run, step=step, total=total)
 
     def _is_due(self, step: int) -> bool:
         settings = self._settings
@@ -116,7 +118,7 @@ class Sampling:
 
     def _await(self, step: int) -> tuple[str, Frame, None] | None:
         end = time.monotonic() + LAST_STEP_SECONDS
-        if self._pack.bridge.wait(run=self.run, step=step, timeout=LAST_STEP_SECONDS) is not None:
+        if self._bridge.wait(run=self.run, step=step, timeout=LAST_STEP_SECONDS) is not None:
             with self._encoded:
                 self._encoded.wait_for(partial(self._has, step), max(0.0, end - time.monotonic()))
         # From here on a late picture goes the other way. One that came before this line is in _latest.

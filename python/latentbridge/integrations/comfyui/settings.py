@@ -32,7 +32,7 @@ TABLE = {
     "threads": COMMON["threads"],
     "api": Setting(True, "Previews for prompts of scripts", "Of prompts without a page; they go to every open page"),
     "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
-    "host_mode": COMMON["host_mode"],
+    "host_mode": replace(COMMON["host_mode"], tooltip=COMMON["host_mode"].tooltip.partition(" Holds from")[0].removesuffix(".")),
 }
 
 
