@@ -29,11 +29,12 @@ def poll(with_picture):
 
 
 def main():
-    times = json.loads(call("/latentbridge_probe/store_latent"))
-    print("store_latent, [1,4,128,128] F32 on the CPU, microseconds   median      p99    least")
-    for name, found in times.items():
-        print(f"  {name:<54} {found['median']:8.1f} {found['p99']:8.1f} {found['least']:8.1f}")
-    print(f"  more than off: {times['LatentBridge']['median'] - times['off']['median']:.1f} us (floor: 150)\n")
+    for busy, between in ((True, "busy"), (False, "asleep")):
+        times = json.loads(call(f"/latentbridge_probe/store_latent?busy={busy}"))
+        print(f"store_latent, [1,4,128,128] F32 on the CPU, microseconds, {between + ' between two':<18}   median      p99    least")
+        for name, found in times.items():
+            print(f"  {name:<74} {found['median']:8.1f} {found['p99']:8.1f} {found['least']:8.1f}")
+        print(f"  more than off: {times['LatentBridge']['median'] - times['off']['median']:.1f} us (floor: 150)\n")
 
     print("POST /internal/progress, milliseconds                      median    least    bytes")
     for name, method, decoder in (("LatentBridge, latent2rgb", "LatentBridge", "latent2rgb"), ("LatentBridge, tiny", "LatentBridge", "tiny"),

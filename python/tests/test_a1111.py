@@ -51,11 +51,13 @@ class UiTestCase(unittest.TestCase):
         looks.start()
         self.addCleanup(looks.stop)
 
-    def load(self, *quirks, method="LatentBridge", **options):
-        """Installs the extension as the UI's script does, and chooses the method."""
+    def load(self, *quirks, method="LatentBridge", looks=True, **options):
+        """Installs the extension as the UI's script does, and chooses the method; somebody looks."""
         self.assertTrue(self.a1111.install(**{"host": [sys.executable, "-S", str(HOST), *quirks], **QUICK, **options}))
         self.extension = self.a1111._extension
         self.ui.opts.set(show_progress_type=method)
+        if looks:
+            self.ui.poll()
         return self.extension
 
     def job(self, latents, steps=None, name="task(1)", waits=True):
@@ -312,6 +314,55 @@ class Jobs(UiTestCase):
         for number in range(100):
             self.assertEqual(self.job([batch(number)], name=f"task({number})"), [((8, 8), number)])
         self.assertEqual(self.extension.bridge.status()["hosts"], 1)
+
+
+class Watched(UiTestCase):
+    def test_nothing_is_sent_while_nobody_looks_and_the_first_to_look_sees_the_newest(self):
+        self.load(looks=False)
+        self.extension.bridge.start(20)
+        self.ui.state.begin()
+        for step in self.ui.sample([batch(10 * step) for step in range(8)]):
+            if step < 4:
+                self.assertEqual(self.extension.bridge.status()["submitted"], 0)
+            else:
+                last, image = self.next(0 if step == 4 else last)
+                self.assertEqual(image.getpixel((0, 0))[0], 10 * step)
+        self.assertEqual(self.extension.bridge.status()["submitted"], 4)
+        self.assertEqual(self.ui.decodes, [])
+
+    def test_a_minute_after_the_last_look_no_more_is_sent(self):
+        self.load()
+        self.ui.state.begin()
+        sampling = self.ui.sample([batch(10 * step) for step in range(8)])
+        for _ in range(3):
+            next(sampling)
+        self.extension._looked_at -= self.a1111.WATCHED
+        for _ in range(3):
+            next(sampling)
+        self.assertEqual(self.extension.bridge.status()["submitted"], 3)
+        until(lambda: self.ui.poll() and self.ui.state.current_image.getpixel((0, 0))[0] == 50)
+
+    def test_only_the_first_of_many_that_look_at_once_sends(self):
+        self.load(looks=False)
+        self.extension.bridge.start(20)
+        self.ui.state.begin()
+        next(self.ui.sample([batch(10)] * 4))
+        for thread in (threads := [threading.Thread(target=self.ui.poll) for _ in range(16)]):
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.extension.bridge.status()["submitted"], 1)
+
+    def test_with_minus_one_a_look_within_a_batch_sends_nothing(self):
+        self.load(looks=False)
+        self.extension.bridge.start(20)
+        self.ui.opts.set(show_progress_every_n_steps=-1)
+        self.ui.state.begin()
+        for _ in self.ui.sample([batch(10)] * 4):
+            self.ui.poll()
+        self.assertEqual(self.extension.bridge.status()["submitted"], 0)
+        self.ui.state.nextjob()
+        self.assertEqual(self.extension.bridge.status()["submitted"], 1)
 
 
 class Faults(UiTestCase):

@@ -5,19 +5,22 @@ made when the latent is there, and the request finds it ready:
 
 - ``store_latent`` (sampler's thread): after the original, a snapshot goes to the bridge. Under --lowvram and --medvram the
   original would decode right here; then only its first line is done in its place.
+- ``State.set_current_image`` (server's thread) is called by every request for a picture: somebody looks. Nothing is sent while
+  nobody does; the first to look again gets the picture of the latent that the UI itself keeps.
 - the bridge's thread hands each finished picture to ``State.assign_current_image``, which every request reads.
 - ``State.do_set_current_image`` (server's thread): nothing is left to do, unless LatentBridge has no picture: then the
   original decodes by the method whose number ours carries. With "every -1 steps" it is the UI's call after each batch.
 - ``State.begin`` and ``State.end`` count jobs, under the lock that a picture is handed over under: one of a job that is over
   is never shown.
 
-With another method chosen, all four only call the original.
+With another method chosen, all of them only call the original.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import math
 import sys
 import threading
 import time
@@ -37,6 +40,8 @@ log = logging.getLogger("latentbridge")
 NAME = "LatentBridge"
 PATIENCE = 2.0
 """Seconds after a sampling's first latent in which no picture came, after which the UI's own method shows something."""
+WATCHED = 60.0
+"""Seconds after the last request for a picture in which somebody counts as looking: longer than pages and programs wait between two."""
 READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
         *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE))
 """The settings that a sampling begins anew for when they change."""
@@ -102,6 +107,8 @@ class Extension:
         self._lock = threading.Lock()
         self._job = 0
         self._runs = 0
+        self._looked_at = -math.inf
+        self._looking = threading.Lock()
         self._sampling: _Sampling | None = None
         self._is_open = True
         self._wrapped: list[tuple[Any, str, Any]] = []
@@ -111,6 +118,7 @@ class Extension:
         ui = self._ui
         ui.offer(NAME)
         self._wrap(ui.samplers, "store_latent", self._store_latent)
+        self._wrap(ui.state_class, "set_current_image", self._set_current_image)
         self._wrap(ui.state_class, "do_set_current_image", self._do_set_current_image)
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
@@ -128,7 +136,7 @@ class Extension:
 
     def is_chosen(self) -> bool:
         stored = self._ui.stored
-        return stored.get("show_progress_type") == NAME and bool(stored.get("live_previews_enable"))
+        return stored.get("show_progress_type") == NAME and bool(stored.get("live_previews_enable", True))
 
     def status(self) -> dict[str, Any]:
         """For people and bug reports, at /latentbridge/status."""
@@ -145,18 +153,24 @@ class Extension:
             self._ui.shared.state.current_latent = decoded
         else:
             original(decoded)
-        if chosen:
+        if chosen and self._is_watched():
             self._guarded(self._capture, decoded)
+
+    def _set_current_image(self, original: Callable[..., Any], state: Any) -> None:
+        if self.is_chosen():
+            self._guarded(self._look, state)
+        original(state)
 
     def _do_set_current_image(self, original: Callable[..., Any], state: Any) -> None:
         if not self.is_chosen() or not self._has_pictures():
             original(state)
-        elif self._ui.stored.get("show_progress_every_n_steps") == -1 and state.current_latent is not None:
+        elif self._every() == -1 and state.current_latent is not None:
             self._guarded(self._capture_batch, state.current_latent)
 
     def _begin_job(self, original: Callable[..., Any], state: Any, *arguments: Any, **named: Any) -> Any:
         with self._lock:
             self._job += 1
+            self._sampling = None
             result = original(state, *arguments, **named)
         if self.is_chosen():
             self._guarded(self.bridge.start)
@@ -180,11 +194,11 @@ class Extension:
 
     def _capture(self, latent: Any) -> None:
         """Submits the latent if its step is to be shown. The UI counts a step when it is done, so its number is one behind here."""
-        state, every = self._ui.shared.state, self._ui.stored.get("show_progress_every_n_steps", 1)
+        state, every = self._ui.shared.state, self._every()
         if every < 0:
             return
         sampling = self._here(latent)
-        step = state.sampling_step + 1 if sampling.submitted_at else 0
+        step = state.sampling_step + 1 if sampling.submitted_at or state.sampling_step else 0
         is_edge = step == 0 or step + 1 >= state.sampling_steps
         if is_edge or (step % max(1, every) == 0 and sampling.has_paused()):
             self._submit(sampling, latent, step)
@@ -210,7 +224,7 @@ class Extension:
         settings, format = a1111_settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
         batch = settings["batch"]
         if batch == "auto":
-            batch = "grid" if ui.stored.get("show_progress_grid") else "first"
+            batch = "grid" if ui.stored.get("show_progress_grid", True) else "first"
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
         self.bridge.begin(
@@ -218,6 +232,23 @@ class Extension:
             batch="grid" if batch == "grid" else "first", threads=settings["threads"],
             encoding="png" if format == "png" and not is_rearranged else "rgb24")
         return _Sampling(self._runs, self._job, key, batch, count, settings["every_milliseconds"], format, is_rearranged)
+
+    # --- the server's threads ----------------------------------------------------------------------------------------
+
+    def _look(self, state: Any) -> None:
+        """Somebody looks. The first to do so sends the latent that is there; the sampler's thread sends none until that is done."""
+        if self._is_watched():
+            self._looked_at = time.monotonic()
+        elif self._looking.acquire(blocking=False):
+            try:
+                if state.current_latent is not None and self._every() >= 0:
+                    self._submit(self._here(state.current_latent), state.current_latent, state.sampling_step)
+            finally:
+                self._looked_at = time.monotonic()
+                self._looking.release()
+
+    def _is_watched(self) -> bool:
+        return time.monotonic() - self._looked_at < WATCHED
 
     # --- the bridge's thread -----------------------------------------------------------------------------------------
 
@@ -249,6 +280,9 @@ class Extension:
             return False
         sampling = self._sampling
         return sampling is None or sampling.is_shown or time.monotonic() - sampling.started < PATIENCE
+
+    def _every(self) -> int:
+        return self._ui.stored.get("show_progress_every_n_steps", 10)
 
     def _guarded(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         """The one seam: no exception of ours reaches the UI, and each kind is said once."""

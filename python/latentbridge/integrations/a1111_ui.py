@@ -12,6 +12,7 @@ from PIL import Image
 
 HOOK_POINTS = (
     ("sd_samplers_common", "store_latent"),
+    ("shared_state.State", "set_current_image"),
     ("shared_state.State", "do_set_current_image"),
     ("shared_state.State", "assign_current_image"),
     ("shared_state.State", "begin"),

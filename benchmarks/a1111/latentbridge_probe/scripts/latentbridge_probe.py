@@ -24,13 +24,17 @@ def begin(steps):
     shared.state.begin("latentbridge_probe")
     shared.state.job_count, shared.state.sampling_steps = 1, steps
     progress.current_task = TASK
+    shared.state.set_current_image()  # somebody looks
 
 
-def store_latent(count: int = 200, pause: float = 0.02):
-    """Microseconds of store_latent with previews off, the built-in method and ours, turn by turn; a step every ``pause`` seconds."""
+def store_latent(busy: bool, count: int = 200):
+    """Microseconds of store_latent with previews off, the built-in method and ours, turn by turn.
+
+    Some 20 ms lie between two: spent on a multiplication as a sampler on this processor does, or asleep, from which a processor wakes slowly.
+    """
     x0, before = latent(), dict(shared.opts.data)
     methods = {"off": None, "Approx NN": "Approx NN", "LatentBridge": "LatentBridge"}
-    taken = {name: [] for name in methods}
+    taken, matrix = {name: [] for name in methods}, torch.rand(900, 900)
     try:
         choose("LatentBridge")
         begin(count)
@@ -42,7 +46,11 @@ def store_latent(count: int = 200, pause: float = 0.02):
                 start = time.perf_counter_ns()
                 sd_samplers_common.store_latent(x0)
                 taken[name].append((time.perf_counter_ns() - start) / 1000)
-                time.sleep(pause)
+                if busy:
+                    for _ in range(3):
+                        matrix @ matrix
+                else:
+                    time.sleep(0.02)
         return {name: {"median": statistics.median(times), "p99": sorted(times)[int(len(times) * 0.99)], "least": min(times)}
                 for name, times in taken.items()}
     finally:
