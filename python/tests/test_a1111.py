@@ -4,8 +4,10 @@ import importlib
 import io
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -523,6 +525,123 @@ class Compare(UiTestCase):
         self.assertRegex(figures, r"^SD15, latent2rgb, 24 x 16: .* largest difference [01] of 255")
         with self.assertRaisesRegex(FileNotFoundError, "taesd_decoder.safetensors"):
             compare.sheet(bridge, torch.randn(1, 4, 16, 24), "SD15", "taesd", 255, ["nowhere"])
+
+
+class Corrections(UiTestCase):
+    def setUp(self):
+        super().setUp()
+        try:
+            import torch
+        except ImportError as error:
+            self.skipTest(str(error))
+        self.x0 = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(3)) * 3
+        sys.modules.pop("latentbridge.integrations.a1111_corrections", None)
+        self.module = importlib.import_module("latentbridge.integrations.a1111_corrections")
+        self.module.install()
+        self.script = self.module.CorrectionScript()
+        self.p = types.SimpleNamespace(extra_generation_params={}, sampler_name="Euler", sampler=types.SimpleNamespace(
+            model_wrap_cfg=types.SimpleNamespace(step=0, total_steps=20)))
+
+    def at(self, step):
+        self.p.sampler.model_wrap_cfg.step = step
+        return self.ui.after_cfg(self.x0)
+
+    def test_off_is_the_same_tensor_at_every_step(self):
+        self.assertIs(self.script.show(False), self.ui.modules["scripts"].AlwaysVisible)
+        for arguments in ((), (False,), (False, 1.0, 1.0)):
+            self.script.process(self.p, *arguments)
+            self.assertTrue(all(self.at(step) is self.x0 for step in range(20)))
+        self.assertEqual(self.p.extra_generation_params, {})
+
+    def test_on_is_what_the_corrections_say_and_over_with_the_job(self):
+        import torch
+
+        from latentbridge.corrections import Corrections as Sdxl
+
+        self.script.process(self.p, True)
+        self.assertIn("LatentBridge corrections", self.p.extra_generation_params)
+        for step in (0, 4, 12, 19):
+            self.assertTrue(torch.equal(self.at(step), Sdxl.sdxl().apply(self.x0, step, 20)), step)
+        self.assertIs(self.at(12), self.x0)
+        self.script.postprocess(self.p, None)
+        self.assertIs(self.at(0), self.x0)
+
+    def test_noise_is_left_alone_and_that_is_said(self):
+        class CompVisSampler:
+            model_wrap_cfg = self.p.sampler.model_wrap_cfg
+
+        self.p.sampler, self.p.sampler_name = CompVisSampler(), "DDIM"
+        self.script.process(self.p, True)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            self.assertIs(self.at(0), self.x0)
+        self.assertIn("DDIM", logs.output[0])
+        CompVisSampler.model_wrap_cfg.classic_ddim_eps_estimation = True  # Forge hands out x0 there too
+        self.assertIsNot(self.at(0), self.x0)
+
+    def test_what_cannot_be_is_said_before_the_job_and_changes_nothing(self):
+        with self.assertRaisesRegex(ValueError, "limit"):
+            self.script.process(self.p, True, 0.8, 0.3, 5.0, 4.0)
+        self.assertIs(self.at(0), self.x0)
+
+
+class Recordings(UiTestCase):
+    def setUp(self):
+        super().setUp()
+        try:
+            import torch
+        except ImportError as error:
+            self.skipTest(str(error))
+        self.torch = torch
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.ui.modules["paths"].data_path = self.folder
+
+    def record(self, jobs, looks=True):
+        self.load(looks=looks)
+        for latents in jobs:
+            self.ui.state.begin()
+            for _ in self.ui.sample(latents):
+                pass
+            self.ui.state.end()
+        return Path(self.folder, "outputs", "latentbridge")
+
+    def test_a_run_is_kept_whole_whether_or_not_somebody_looks(self):
+        from latentbridge import safetensors
+
+        self.ui.opts.set(latentbridge_record=True)
+        latents = [self.torch.full((2, 4, 8, 8), float(step)) for step in range(6)]
+        latents[2][0, 0, 0, 0] = 1e9
+        folder = self.record([latents], looks=False)
+        file, = until(lambda: list(folder.glob("*.safetensors")))
+        metadata, tensors = safetensors.read(file)
+        self.assertEqual(tensors["latents"].axes, (6, 4, 8, 8))
+        self.assertEqual(metadata["latent_format"], "SD15")
+        values = self.torch.frombuffer(bytearray(tensors["latents"].data), dtype=self.torch.float16).reshape(6, 4, 8, 8)
+        self.assertEqual(values[:, 1, 1, 1].tolist(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+        self.assertEqual(values[2, 0, 0, 0].item(), 65504.0)
+
+    def test_the_newest_runs_stay_and_other_files_are_left_alone(self):
+        self.ui.opts.set(latentbridge_record=True)
+        folder = Path(self.folder, "outputs", "latentbridge")
+        folder.mkdir(parents=True)
+        for number in range(25):
+            (folder / f"20200101-000000-{number:06}.safetensors").touch()
+        (folder / "mine.safetensors").touch()
+        self.record([[self.torch.zeros(1, 4, 8, 8)]])
+        until(lambda: len(list(folder.iterdir())) == 21)
+        self.assertTrue((folder / "mine.safetensors").exists())
+        self.assertFalse((folder / "20200101-000000-000005.safetensors").exists())
+        self.assertTrue((folder / "20200101-000000-000006.safetensors").exists())
+
+    def test_off_and_where_nothing_can_be_written_the_job_goes_on(self):
+        folder = self.record([[self.torch.zeros(1, 4, 8, 8)]])
+        self.assertFalse(folder.exists())
+        self.ui.opts.set(latentbridge_record=True)
+        Path(self.folder, "outputs").touch()
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            self.record([[self.torch.zeros(1, 4, 8, 8)]] * 2)
+            until(lambda: logs.output)
+        self.assertIn("was not recorded", logs.output[0])
 
 
 for _kind in fakes.KINDS if fakes else ():

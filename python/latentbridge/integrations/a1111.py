@@ -33,6 +33,7 @@ from ..preview import Preview
 from . import a1111_settings
 from .a1111_ui import MissingHookPoint, Ui
 from .ready_image import ReadyImage, encode, pixels
+from .recorder import Recorder
 from .settings import DecoderList
 
 log = logging.getLogger("latentbridge")
@@ -42,8 +43,9 @@ PATIENCE = 2.0
 """Seconds after a sampling's first latent in which no picture came, after which the UI's own method shows something."""
 WATCHED = 60.0
 """Seconds after the last request for a picture in which somebody counts as looking: longer than pages and programs wait between two."""
+RECORD = a1111_settings.PREFIX + "record"
 READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
-        *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE))
+        *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE if name not in ("record", "host_mode")))
 """The settings that a sampling begins anew for when they change."""
 
 _extension: Extension | None = None
@@ -104,6 +106,7 @@ class Extension:
         self._decoders = DecoderList(folders)
         self.bridge = Bridge(on_preview=self._publish, **{"models": folders, "host": a1111_settings.read(ui.stored)["host_mode"], **bridge})
         self.latest: Preview | None = None
+        self._recorder = Recorder(ui.recordings_folder(), self._say)
         self._lock = threading.Lock()
         self._job = 0
         self._runs = 0
@@ -123,6 +126,7 @@ class Extension:
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
         a1111_settings.add_section(ui.shared, self._decoders)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
+        ui.on("before_ui", self._decoders.look)
         ui.on("app_started", self._app_started)
         ui.on("script_unloaded", _unloaded)
 
@@ -155,6 +159,8 @@ class Extension:
             original(decoded)
         if chosen and self._is_watched():
             self._guarded(self._capture, decoded)
+        if self._ui.stored.get(RECORD) is True:
+            self._guarded(self._record, decoded)
 
     def _set_current_image(self, original: Callable[..., Any], state: Any) -> None:
         if self.is_chosen():
@@ -181,6 +187,7 @@ class Extension:
             self._job += 1
         if (sampling := self._sampling) is not None:
             self._guarded(self.bridge.end, run=sampling.number)
+        self._recorder.end()
         return original(state)
 
     def _app_started(self, _demo: Any, app: Any) -> None:
@@ -202,6 +209,10 @@ class Extension:
         is_edge = step == 0 or step + 1 >= state.sampling_steps
         if is_edge or (step % max(1, every) == 0 and sampling.has_paused()):
             self._submit(sampling, latent, step)
+
+    def _record(self, latent: Any) -> None:
+        """Keeps the latent, whether or not it is shown."""
+        self._recorder.add((self._job, self._ui.shared.state.job_no, latent.shape), latent, self._ui.latent_format())
 
     def _capture_batch(self, latent: Any) -> None:
         """Submits the last latent of a batch, for "every -1 steps". The UI goes on to the next batch, so nothing waits here either."""
@@ -289,9 +300,12 @@ class Extension:
         try:
             function(*arguments, **named)
         except Exception as error:
-            if (text := f"a preview was left out: {error!r}") not in self._said and len(self._said) < 50:
-                self._said.add(text)
-                log.warning("LatentBridge: %s", text)
+            self._say(f"a preview was left out: {error!r}")
+
+    def _say(self, text: str) -> None:
+        if text not in self._said and len(self._said) < 50:
+            self._said.add(text)
+            log.warning("LatentBridge: %s", text)
 
     def _wrap(self, owner: Any, name: str, ours: Callable[..., Any]) -> None:
         original = getattr(owner, name)

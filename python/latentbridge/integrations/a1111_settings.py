@@ -25,13 +25,14 @@ def add_section(shared: Any, decoders: DecoderList) -> None:
     """Adds the section to the settings page, which the UI builds later."""
     import gradio
 
-    decoders.look()
     for name, setting in TABLE.items():
         more: dict[str, Any] = {}
         if setting.range is not None:
             control, arguments = gradio.Slider, dict(zip(("minimum", "maximum", "step"), setting.range, strict=True))
         elif setting.is_open:
             control, arguments, more = gradio.Dropdown, lambda: {"choices": decoders.choices()}, {"refresh": decoders.look}
+        elif setting.choices is None:
+            control, arguments = gradio.Checkbox, {}
         else:
             control, arguments = gradio.Radio, {"choices": list(setting.choices)}
         option = shared.OptionInfo(setting.default, setting.name, control, arguments, section=SECTION, **more)

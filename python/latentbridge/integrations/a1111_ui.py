@@ -18,7 +18,9 @@ HOOK_POINTS = (
     ("shared_state.State", "begin"),
     ("shared_state.State", "end"),
     ("script_callbacks", "on_script_unloaded"),
+    ("script_callbacks", "on_before_ui"),
     ("script_callbacks", "on_app_started"),
+    ("script_callbacks", "on_cfg_after_cfg"),
 )
 FALLBACK = "Approx cheap"
 """The UI's own method that stands in: it needs no weights (others fail the job, or download at every poll, without theirs)."""
@@ -80,6 +82,14 @@ class Ui:
         """Where this UI keeps the files of TAESD and Approx NN."""
         folder = getattr(_find("paths"), "models_path", None)
         return [os.path.join(folder, name) for name in ("VAE-taesd", "VAE-approx")] if folder else []
+
+    def guides_with_noise(self, sampler: Any) -> bool:
+        """Whether what ``cfg_after_cfg`` gets is predicted noise: with A1111's samplers by timesteps (DDIM, PLMS, UniPC), not with Forge's."""
+        return type(sampler).__name__ == "CompVisSampler" and not hasattr(sampler.model_wrap_cfg, "classic_ddim_eps_estimation")
+
+    def recordings_folder(self) -> str:
+        """Beside the UI's own outputs."""
+        return os.path.join(getattr(_find("paths"), "data_path", "."), "outputs", "latentbridge")
 
     def has_own_grid(self) -> bool:
         """Whether the settings ask for another arrangement than round(sqrt(count)) rows, which is the host's."""

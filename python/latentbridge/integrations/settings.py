@@ -50,6 +50,8 @@ COMMON = {
     "batch": Setting("grid", "Batch", "All pictures in a grid, only the first, or another one at each step", ("grid", "first", "turn")),
     "every_milliseconds": Setting(0, "At most every n milliseconds", "0: no limit", range=(0, 5000, 50)),
     "threads": Setting(0, "Threads of a decode", "0: half of the idle cores", range=(0, 32, 1)),
+    "record": Setting(False, "Record", "Keeps the latents of the newest 20 runs (256 MB a run at most) in the folder latentbridge of the outputs; "
+                      "latentbridge replay shows them again"),
     "host_mode": Setting("auto", "Host mode", "process: C# runs in a program of its own; pythonnet: in the UI's own process (docs/inprocess.md); "
                          "auto: the former where it is there. Holds from the UI's next start on", ("auto", "process", "pythonnet")),
 }

@@ -54,7 +54,7 @@ class FakeUi:
     def __init__(self, kind="a1111"):
         self.kind = kind
         self.decodes = []
-        self.callbacks = {"app_started": [], "script_unloaded": []}
+        self.callbacks = {"before_ui": [], "app_started": [], "script_unloaded": [], "cfg_after_cfg": []}
         methods = ["Full", "Approx NN", "Approx cheap", "TAESD"]
         self.modules = {name: types.ModuleType(f"modules.{name}") for name in MODULES}
         shared = self.modules["shared"]
@@ -78,6 +78,8 @@ class FakeUi:
         self.modules["sd_samplers"].samples_to_image_grid = lambda samples: image_grid([self.decode(s) for s in samples])
         self.modules["sd_samplers"].sample_to_image = lambda samples, index=0: self.decode(samples[index])
         self.modules["paths"].models_path = "models"
+        self.modules["paths"].data_path = "."
+        self.modules["scripts"].AlwaysVisible = object()
         self.modules["scripts"].Script = type("Script", (), {})
         self.opts, self.state, self.samplers = shared.opts, shared.state, self.modules["sd_samplers_common"]
 
@@ -194,6 +196,13 @@ class FakeUi:
             callback()
         for callbacks in self.callbacks.values():
             callbacks.clear()
+
+    def after_cfg(self, x0):
+        """The model's guided x0, as the scripts leave it."""
+        params = types.SimpleNamespace(x=x0, sampling_step=self.state.sampling_step, total_sampling_steps=self.state.sampling_steps)
+        for callback in self.callbacks["cfg_after_cfg"]:
+            callback(params)
+        return params.x
 
     # --- a job -------------------------------------------------------------------------------------------------------
 
