@@ -16,6 +16,7 @@ from ..reference import latent2rgb, taesd
 
 DECODERS = ("latent2rgb", "taesd")
 LOADING_SECONDS = 10.0
+LOOKING_MILLISECONDS = 2000
 
 
 class Comparison(NamedTuple):
@@ -61,8 +62,10 @@ def decode(bridge: Bridge, x0: Any, decoder: str, **options: Any) -> Preview:
 
 
 def _is_there(bridge: Bridge, decoder: str) -> bool:
-    known = (bridge.status()["host"] or {}).get("decoders", ())
-    return any(found["id"] == decoder and not found["failure"] for found in known)
+    """Whether the host has this decoder, or has not been there long enough to have looked."""
+    host = bridge.status()["host"] or {}
+    return host.get("uptimeMilliseconds", 0) < LOOKING_MILLISECONDS or any(
+        found["id"] == decoder and not found["failure"] for found in host["decoders"])
 
 
 def pixels(preview: Preview) -> torch.Tensor:

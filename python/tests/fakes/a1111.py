@@ -160,13 +160,14 @@ class FakeUi:
                 return lambda callback: self.callbacks[category].append(callback)
             return lambda callback, *, name=None: self.callbacks[category].append(callback)
 
-        if self.kind != "a1111-1.6":
-            callbacks.callback_map = {f"callbacks_{category}": found for category, found in self.callbacks.items()}
+        def add_callback(callbacks, fun, *, name=None, category="unknown", filename=None):
+            callbacks.append(fun)
 
-            def add_callback(callbacks, fun, *, name=None, category="unknown", filename=None):
-                callbacks.append(fun)
+        def add_callback_of_1_6(callbacks, fun):
+            callbacks.append(fun)
 
-            callbacks.add_callback = add_callback
+        callbacks.callback_map = {f"callbacks_{category}": found for category, found in self.callbacks.items()}
+        callbacks.add_callback = add_callback_of_1_6 if self.kind == "a1111-1.6" else add_callback
         for category in self.callbacks:
             setattr(callbacks, f"on_{category}", registrar(category))
 
