@@ -40,6 +40,7 @@ class HostSettings:
 
     host: str | os.PathLike[str] | Sequence[str] | None = None
     models: list[str] = field(default_factory=list)
+    data: str | None = None
     patience: float = 5.0
     start_patience: float = 20.0
     attempts: int = 5
@@ -74,6 +75,7 @@ class BridgeThread:
         self.spare: deque[bytearray] = deque(maxlen=4)
         self.counts = dict.fromkeys(("submitted", "shown", "replaced", "dropped", "stale", "hosts"), 0)
         self._decodes: deque[tuple[Frame, dict[str, Any], SimpleQueue[Any], Answer]] = deque()
+        self._lessons: deque[tuple[Frame, dict[str, Any], Answer]] = deque(maxlen=4)
         self._greeted = False
         self._refused_in_process: str | None = None
         self._begun: dict[int, dict[str, Any]] = {}
@@ -128,6 +130,11 @@ class BridgeThread:
         self._decodes.append((frame, params, answer, answered))
         if self.off is not None:
             answer.put(self.off)
+
+    def teach(self, frame: Frame, params: dict[str, Any], answered: Answer) -> None:
+        """A pair to learn from. A host that is not there is not started for it."""
+        if self.connection is not None:
+            self._lessons.append((frame, params, answered))
 
     def send_begin(self, state: Stream) -> None:
         """Tells the host of a stream's run, unless it knows."""
@@ -243,7 +250,8 @@ class BridgeThread:
         command = self._command()
         if command is None:
             return
-        hello = {"client": f"latentbridge-python {VERSION}", **({"models": self.settings.models} if self.settings.models else {})}
+        hello = {"client": f"latentbridge-python {VERSION}", **({"models": self.settings.models} if self.settings.models else {}),
+                 **({"data": self.settings.data} if self.settings.data else {})}
         for state in tuple(self.streams.values()):
             for frame in tuple(state.waiting):
                 self._measure(frame)
@@ -317,6 +325,7 @@ class BridgeThread:
         for state in tuple(self.streams.values()):
             state.waiting.clear()
             state.held = None
+        self._lessons.clear()
         for _, _, answer, _ in tuple(self._decodes):
             answer.put(self.off)
         self._changed()
@@ -336,6 +345,14 @@ class BridgeThread:
             mapping.write_header(slot, frame.header)
             self.submitted_at[frame.header.sequence] = frame.started
             connection.decode(slot, frame.header.sequence, answered, **params)
+        while self._lessons:
+            frame, params, answered = self._lessons[0]
+            slot = self._copy(connection, mapping, frame)
+            if slot is None:
+                break
+            self._lessons.popleft()
+            mapping.write_header(slot, frame.header)
+            connection.teach(slot, frame.header.sequence, answered, **params)
         polling = False
         for state in tuple(self.streams.values()):
             frame = self._next(state)

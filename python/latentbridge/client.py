@@ -53,7 +53,7 @@ class Bridge:
     callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``host``
     is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
     default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
-    look for weights in. ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
+    look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own). ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
 
     ``patience`` is the silence in seconds after which a host counts as hung, ``attempts`` how many failures in a row
     (without a picture in between) end in giving up, ``back_off`` the pause in seconds before the second of them; it
@@ -66,6 +66,7 @@ class Bridge:
         on_preview: Callable[[Preview], None] | None = None,
         host: str | os.PathLike[str] | Sequence[str] | None = None,
         models: Iterable[str | os.PathLike[str]] = (),
+        data: str | os.PathLike[str] | None = None,
         patience: float = 5.0,
         start_patience: float = 20.0,
         attempts: int = 5,
@@ -73,12 +74,14 @@ class Bridge:
         strict: bool = False,
         **options: Any,
     ) -> None:
-        self._settings = HostSettings(host, [os.fspath(folder) for folder in models], patience, start_patience, attempts, back_off)
+        self._settings = HostSettings(host, [os.fspath(folder) for folder in models],
+                                     os.fspath(data) if data is not None else None, patience, start_patience, attempts, back_off)
         self._on_preview, self._strict = on_preview, strict
         self._streams: dict[int, Stream] = {}
         self._sequence = itertools.count(1)
         self._staging = tensors.Staging()
         self._said: set[str] = set()
+        self._learned: dict[str, Any] | None = None
         self._arrived = threading.Condition()
         self._thread = self._new_thread(protocol.check_options(options))
         _bridges.add(self)
@@ -133,13 +136,17 @@ class Bridge:
             return False
 
     def begin(
-        self, *, run: int, stream: int = 0, latent_format: str | None = None, space: str = "sampler", **options: Any,
+        self, *, run: int, stream: int = 0, latent_format: str | None = None, space: str = "sampler", model: str | None = None,
+        **options: Any,
     ) -> None:
-        """Begins a run on a stream and starts the host if need be. Options hold for this run, over those of ``configure``."""
+        """Begins a run on a stream and starts the host if need be. Options hold for this run, over those of ``configure``.
+
+        ``model`` is whatever names the model (a hash, a file's name): with it, what ``teach`` taught of it is used.
+        """
         protocol.check_options(options)
         try:
             if self._thread.off is None:
-                self._begin(stream, run, latent_format, space, options)
+                self._begin(stream, run, latent_format, space, options, model)
         except Exception as error:
             self._refuse(error)
 
@@ -228,6 +235,7 @@ class Bridge:
             "latentCapacity": self._thread.latent_capacity,
             "imageCapacity": self._thread.image_capacity,
             **self._thread.counts,
+            "learned": self._learned,
             "host": host,
         }
 
@@ -256,6 +264,18 @@ class Bridge:
         if isinstance(found, Preview):
             return found
         raise BridgeError(str(found))
+
+    def teach(self, pair: Any, *, model: str, latent_format: str | None = None) -> None:
+        """Teaches the host this model's colours from a latent and its picture, as ``calibration.pair`` gives them; returns at once.
+
+        ``status()["learned"]`` says what came of it. Without a running host nothing does.
+        """
+        source = tensors.read(pair, tensors.Choice())
+        buffer = bytearray(source.length)
+        source.copy_into(memoryview(buffer))
+        header = LatentHeader(next(self._sequence), 0, 0, 0, 0, 0, source.element_type, source.axes, source.length)
+        frame = Frame(source, header, buffer, time.perf_counter_ns())
+        self._thread.post(self._thread.teach, frame, {"format": latent_format, "model": model}, self._taught)
 
     def close(self, timeout: float = 1.0) -> None:
         """Ends the host (politely for ``timeout`` seconds, then at once) and the bridge's threads. May be called twice."""
@@ -308,8 +328,10 @@ class Bridge:
         state.waiting.append(Frame(source, header, buffer, started))
         self._thread.post(self._thread.want)
 
-    def _begin(self, stream: int, run: int, latent_format: str | None, space: str, options: dict[str, Any]) -> Stream:
-        begin = {"stream": int(stream), "run": int(run), "format": latent_format, "space": space, **options_for_host(options)}
+    def _begin(self, stream: int, run: int, latent_format: str | None, space: str, options: dict[str, Any],
+               model: str | None = None) -> Stream:
+        begin = {"stream": int(stream), "run": int(run), "format": latent_format, "space": space,
+                 **({"model": model} if model else {}), **options_for_host(options)}
         state = self._streams.setdefault(stream, Stream(stream))
         if run < state.run or (run == state.run and not state.live):
             raise ValueError(f"run {run} of stream {stream} is over, the last was {state.run}; number runs upwards")
@@ -350,6 +372,12 @@ class Bridge:
             answer.put((error or {}).get("message", "the host gave no picture"))
         else:
             answer.put(self._preview(result, *result["image"]))
+
+    def _taught(self, result: Any, error: dict[str, Any] | None) -> None:
+        if isinstance(result, dict):
+            self._learned = result
+        else:
+            self._say(f"nothing was learned from a picture: {(error or {}).get('message', 'the host gave no answer')}")
 
     def _listen(self, method: str, params: dict[str, Any], image: tuple[protocol.ImageHeader, bytes] | None) -> None:
         try:

@@ -118,6 +118,11 @@ class Connection:
         self._at_host[slot] = sequence
         self.ask("decode", answer, slot=slot, sequence=sequence, **params)
 
+    def teach(self, slot: int, sequence: int, answer: Answer, **params: Any) -> None:
+        """Sends ``teach`` for a latent slot that was filled with a pair."""
+        self._at_host[slot] = sequence
+        self.ask("teach", answer, slot=slot, sequence=sequence, **params)
+
     def owns(self, mapping: Mapping) -> bool:
         """Whether a mapping is this host's newest."""
         return mapping is self._current

@@ -52,6 +52,7 @@ OPTIONS: dict[str, Any] = {
     "encoding": ENCODINGS,
     "threads": range(257),
     "lastStepMilliseconds": range(1001),
+    "calibrate": bool,
 }
 """The options of ``configure``, ``begin`` and ``decode`` with what each may be (section 3 of the protocol)."""
 
@@ -265,7 +266,9 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
         allowed = OPTIONS.get(name)
         if allowed is None:
             raise ValueError(f"unknown option {name!r}; known are {', '.join(OPTIONS)}")
-        if isinstance(allowed, range):
+        if allowed is bool:
+            good, wanted = isinstance(value, bool), "True or False"
+        elif isinstance(allowed, range):
             good = isinstance(value, int) and not isinstance(value, bool) and value in allowed
             wanted = f"{allowed.start} to {allowed.stop - 1}"
         elif isinstance(allowed, Sequence):

@@ -59,6 +59,6 @@ static class ServeCommand
     {
         Log.Greeted(greeting);
         ParentWatch.Watch(greeting.Process);
-        return PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models));
+        return PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data);
     }
 }

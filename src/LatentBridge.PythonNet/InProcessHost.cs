@@ -75,7 +75,7 @@ public sealed class InProcessHost : IDisposable
         _lines.CompleteAdding();
     }
 
-    static PreviewSession Begin(Greeting greeting, IPreviewSink sink) => PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models));
+    static PreviewSession Begin(Greeting greeting, IPreviewSink sink) => PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data);
 
     void Write(ReadOnlyMemory<byte> line)
     {

@@ -11,4 +11,5 @@ namespace LatentBridge.Sessions;
 /// <param name="Space">Scale of the values.</param>
 /// <param name="Options">What picture is wanted.</param>
 /// <param name="Tag">The caller's own, for instance the id to answer.</param>
-public sealed record DecodeRequest(int Slot, ulong Sequence, LatentFormat? Format, LatentSpace Space, PreviewOptions Options, object? Tag);
+/// <param name="Model">What the model is called; null: nobody said.</param>
+public sealed record DecodeRequest(int Slot, ulong Sequence, LatentFormat? Format, LatentSpace Space, PreviewOptions Options, object? Tag, string? Model = null);

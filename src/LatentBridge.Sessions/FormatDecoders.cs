@@ -3,10 +3,10 @@ using LatentBridge.Formats;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>The decoders of one format in this session, best first.</summary>
+/// <summary>The decoders of one format in this session, best first; where a model's own colours were learned, those among them.</summary>
 sealed class FormatDecoders : IDisposable
 {
-    public FormatDecoders(LatentFormat format, IReadOnlyList<DecoderEntry> entries, FormatDecoders? before = null)
+    public FormatDecoders(LatentFormat format, string? model, IReadOnlyList<DecoderEntry> entries, IEnumerable<DecoderCandidate>? before = null)
     {
         if (entries.Count == 0)
         {
@@ -14,11 +14,16 @@ sealed class FormatDecoders : IDisposable
         }
 
         Format = format;
+        Model = model;
+        DecoderCandidate[] known = [.. before ?? []];
         Candidates = [.. entries.OrderByDescending(e => e.Description.Quality)
-            .Select(e => before?.Candidates.FirstOrDefault(known => known.Description == e.Description) ?? new DecoderCandidate(e))];
+            .Select(e => Array.Find(known, candidate => candidate.Description == e.Description) ?? new DecoderCandidate(e))];
     }
 
     public LatentFormat Format { get; }
+
+    /// <summary>What the model is called; null for one without a name.</summary>
+    public string? Model { get; }
 
     public DecoderCandidate[] Candidates { get; }
 
@@ -74,12 +79,12 @@ sealed class FormatDecoders : IDisposable
         }
     }
 
-    /// <summary>Gives back what the successor does not use.</summary>
-    public void DisposeExcept(FormatDecoders successor)
+    /// <summary>Gives back what none of the others uses.</summary>
+    public void DisposeExcept(IReadOnlyList<FormatDecoders> others)
     {
         foreach (DecoderCandidate candidate in Candidates)
         {
-            if (!successor.Candidates.Contains(candidate))
+            if (others.All(other => !other.Candidates.Contains(candidate)))
             {
                 candidate.Unload();
             }

@@ -22,6 +22,15 @@ public interface IPreviewSink
     /// <summary>A <see cref="PreviewSession.Decode"/> gives no picture.</summary>
     void DecodeFailed(DecodeRequest request, in DroppedLatent dropped);
 
+    /// <summary>A <see cref="PreviewSession.Teach"/> was learned from.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="map">The best map of the model so far.</param>
+    /// <param name="isUsed">True when it ranks above one of the decoders that are there.</param>
+    void Taught(TeachRequest request, Fitting.CalibratedMap map, bool isUsed);
+
+    /// <summary>Nothing was learned from a <see cref="PreviewSession.Teach"/>; what was known stays.</summary>
+    void TeachFailed(TeachRequest request, string why);
+
     /// <summary>Something worth a line in the log.</summary>
     void Log(string message);
 }

@@ -25,13 +25,13 @@ public sealed partial class PreviewSession
 
     static readonly PreviewOptions OnOneThread = new() { Threads = 1 };
 
-    /// <summary>The decoders of a format; unknown formats are the same when their latents look the same.</summary>
-    FormatDecoders DecodersOf(LatentFormat format)
+    /// <summary>The decoders of a format and model; unknown formats are the same when their latents look the same. Models of one format share what is loaded.</summary>
+    FormatDecoders DecodersOf(LatentFormat format, string? model)
     {
         FormatDecoders? stale = null;
         foreach (FormatDecoders known in _decoders)
         {
-            if (known.Format == format || (known.Format.Id == format.Id && known.Format.Channels == format.Channels && known.Format.Dimensions == format.Dimensions))
+            if (known.Model == model && IsSame(known.Format, format))
             {
                 if (!known.IsStale)
                 {
@@ -51,20 +51,26 @@ public sealed partial class PreviewSession
             }
         }
 
-        var found = new FormatDecoders(format, _catalogue(format), stale);
+        return MakeDecoders(format, model, stale);
+    }
+
+    FormatDecoders MakeDecoders(LatentFormat format, string? model, FormatDecoders? stale)
+    {
+        IEnumerable<DecoderCandidate> before = _decoders.Where(known => IsSame(known.Format, format)).SelectMany(known => known.Candidates);
+        var found = new FormatDecoders(format, model, _calibrator.With(_catalogue(format), format, model), before);
         List<FormatDecoders> unused = [];
         lock (_gate)
         {
             if (stale is not null)
             {
                 _decoders.Remove(stale);
-                stale.DisposeExcept(found);
+                unused.Add(stale);
             }
 
             for (int i = _decoders.Count - 1; i >= 0; i--)
             {
                 FormatDecoders known = _decoders[i];
-                if (_single.Format?.Id != known.Format.Id && _streams.TrueForAll(s => s.Format?.Id != known.Format.Id))
+                if (!Uses(_single, known) && _streams.TrueForAll(s => !Uses(s, known)))
                 {
                     unused.Add(known);
                     _decoders.RemoveAt(i);
@@ -74,23 +80,28 @@ public sealed partial class PreviewSession
             _decoders.Add(found);
         }
 
-        unused.ForEach(d => d.Dispose());
+        unused.ForEach(d => d.DisposeExcept(_decoders));
         return found;
+
+        static bool Uses(PreviewStream stream, FormatDecoders decoders) => stream.Format?.Id == decoders.Format.Id && stream.Model == decoders.Model;
     }
 
+    static bool IsSame(LatentFormat known, LatentFormat format) =>
+        known == format || (known.Id == format.Id && known.Channels == format.Channels && known.Dimensions == format.Dimensions);
+
     /// <summary>A run of this format began: finds its decoders and marks those that its first and last picture would take.</summary>
-    void WarmUp(LatentFormat format)
+    void WarmUp(LatentFormat format, string? model)
     {
         try
         {
-            FormatDecoders decoders = DecodersOf(format);
+            FormatDecoders decoders = DecodersOf(format, model);
             lock (_gate)
             {
                 decoders.WantCheapest();
                 int threads = _defaults.Threads > 0 ? _defaults.Threads : 1;
                 foreach (PreviewStream stream in _streams)
                 {
-                    if (stream.Format == format)
+                    if (stream.Format == format && stream.Model == model)
                     {
                         var demand = new FrameDemand(AssumedCells, threads, null, IsLast: true, stream.Options.LastStepMilliseconds, stream.Options.Decoder);
                         _ = DecoderChooser.Choose(decoders.Candidates, demand, null);

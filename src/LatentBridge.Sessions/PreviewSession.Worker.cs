@@ -21,6 +21,7 @@ public sealed partial class PreviewSession
         // The stream's as they were when the work began: a newer run may set others meanwhile.
         public LatentFormat? Format;
         public LatentSpace Space;
+        public string? Model;
         public PreviewOptions Options = PreviewOptions.Default;
 
         /// <summary>Set when the picture must not be shown any more.</summary>
@@ -48,15 +49,15 @@ public sealed partial class PreviewSession
         }
 
         using IdleCores? idle = _threads is null ? new IdleCores() : null;
-        while (WaitForWork(out FormatDecoders? toLoad, out LatentFormat? toWarmUp))
+        while (WaitForWork(out FormatDecoders? toLoad, out (LatentFormat Format, string? Model)? toWarmUp))
         {
             if (_work is { } job)
             {
                 MakePicture(job, _threads?.Invoke() ?? idle!.HalfOfIdle());
             }
-            else if (toWarmUp is not null)
+            else if (toWarmUp is ({ } format, var model))
             {
-                WarmUp(toWarmUp);
+                WarmUp(format, model);
             }
             else
             {
@@ -71,7 +72,7 @@ public sealed partial class PreviewSession
 
     /// <summary>Waits until there is something to do, most urgent first: a picture somebody waits for, the streams in turn, decoders to get ready.</summary>
     /// <returns>False when the session stops.</returns>
-    bool WaitForWork(out FormatDecoders? toLoad, out LatentFormat? toWarmUp)
+    bool WaitForWork(out FormatDecoders? toLoad, out (LatentFormat Format, string? Model)? toWarmUp)
     {
         toLoad = null;
         toWarmUp = null;
@@ -89,7 +90,7 @@ public sealed partial class PreviewSession
                     if (stream.IsWarmUpDue)
                     {
                         stream.IsWarmUpDue = false;
-                        toWarmUp = stream.Format;
+                        toWarmUp = (stream.Format!, stream.Model);
                         return true;
                     }
                 }
@@ -98,7 +99,7 @@ public sealed partial class PreviewSession
                 {
                     if (decoders.IsStale)
                     {
-                        toWarmUp = decoders.Format;
+                        toWarmUp = (decoders.Format, decoders.Model);
                         return true;
                     }
 
@@ -126,7 +127,7 @@ public sealed partial class PreviewSession
         if (_requests.TryDequeue(out (DecodeRequest Request, SubmittedLatent Latent) asked))
         {
             DecodeRequest request = asked.Request;
-            _single.Begin(asked.Latent.Header.Run, request.Format, request.Space, request.Options);
+            _single.Begin(asked.Latent.Header.Run, request.Format, request.Space, request.Options, request.Options.Calibrate ? request.Model : null);
             StartJob(_single, asked.Latent, request);
             return true;
         }
@@ -163,6 +164,7 @@ public sealed partial class PreviewSession
         _job.ImageSlot = slot;
         _job.Format = stream.Format;
         _job.Space = stream.Space;
+        _job.Model = stream.Model;
         _job.Options = stream.Options;
         _job.Stopped = null;
         _work = _job;
@@ -258,7 +260,7 @@ public sealed partial class PreviewSession
         DecoderCandidate? candidate = null;
         try
         {
-            FormatDecoders decoders = DecodersOf(job.Format!);
+            FormatDecoders decoders = DecodersOf(job.Format!, job.Model);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             bool last = job.Request is not null || (header.Flags & FrameMarks.LastStep) != 0;
             DecoderChoice choice;

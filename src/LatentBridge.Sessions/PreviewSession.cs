@@ -41,10 +41,12 @@ public sealed partial class PreviewSession : IDisposable
 
     /// <summary>Begins; the worker starts at once.</summary>
     /// <param name="sink">Where results go.</param>
-    /// <param name="catalogue">The decoders of a format; called on the worker.</param>
+    /// <param name="catalogue">The decoders of a format; called on the threads of the session.</param>
     /// <param name="threads">Threads a decode may use when nobody said; called on the worker. Null: half of the idle cores, measured.</param>
-    public PreviewSession(IPreviewSink sink, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, Func<int>? threads = null)
+    /// <param name="calibrations">The folder where what was learned of models is kept; null: it is forgotten at the end.</param>
+    public PreviewSession(IPreviewSink sink, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, Func<int>? threads = null, string? calibrations = null)
     {
+        _calibrator = new Calibrator(new CalibrationStore(calibrations), catalogue, RefreshCatalogue, LogUnlessStopping);
         _sink = sink;
         _catalogue = catalogue;
         _threads = threads;
@@ -53,11 +55,14 @@ public sealed partial class PreviewSession : IDisposable
     }
 
     /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: until then the built-in decoders serve.</summary>
-    public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights)
+    /// <param name="sink">Where results go.</param>
+    /// <param name="weights">Where networks' numbers are.</param>
+    /// <param name="data">The folder for what is kept from run to run; null: this user's.</param>
+    public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null)
     {
         var none = new WeightLibrary([]);
         WeightLibrary known = none;
-        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)));
+        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data));
         var search = new Thread(() =>
         {
             BackgroundPriority.Apply();
@@ -161,7 +166,8 @@ public sealed partial class PreviewSession : IDisposable
     /// <param name="format">Null: guess from the first latent.</param>
     /// <param name="space">Scale of the values.</param>
     /// <param name="options">What pictures are wanted.</param>
-    public void Begin(uint streamId, ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options)
+    /// <param name="model">What the model is called, for its own colours where they were learned; null: nobody said.</param>
+    public void Begin(uint streamId, ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model = null)
     {
         lock (_gate)
         {
@@ -177,7 +183,7 @@ public sealed partial class PreviewSession : IDisposable
             }
 
             StopWork(stream, DropReason.Ended, unless: run);
-            stream.Begin(run, format, space, options);
+            stream.Begin(run, format, space, options, options.Calibrate ? model : null);
             Monitor.PulseAll(_gate);
         }
     }
@@ -205,7 +211,7 @@ public sealed partial class PreviewSession : IDisposable
             {
                 DropWaiting(stream, DropReason.Ended);
                 StopWork(stream, DropReason.Ended);
-                stream.Begin(header.Run, null, LatentSpace.Sampler, _defaults);
+                stream.Begin(header.Run, null, LatentSpace.Sampler, _defaults, null);
             }
 
             DropReason? closed = header.Run < stream.Run ? DropReason.Ended : stream.Closed;
@@ -291,6 +297,7 @@ public sealed partial class PreviewSession : IDisposable
         lock (_gate)
         {
             _isStopping = true;
+            _calibrator.Dispose();
             _cancellation.Cancel();
             Monitor.PulseAll(_gate);
         }

@@ -40,6 +40,9 @@ sealed class PreviewStream(uint id) : IDisposable
 
     public LatentSpace Space { get; private set; }
 
+    /// <summary>What the run's model is called; null when nobody said, or its own colours are not wanted.</summary>
+    public string? Model { get; private set; }
+
     public PreviewOptions Options { get; private set; } = PreviewOptions.Default;
 
     /// <summary>The one latent that waits; a newer one takes its place.</summary>
@@ -85,8 +88,9 @@ sealed class PreviewStream(uint id) : IDisposable
         return _resolved;
     }
 
-    public void Begin(ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options)
+    public void Begin(ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model)
     {
+        Model = model;
         Closed = HasRun && run == Run ? Closed : _closedAhead?.Run == run ? _closedAhead?.Reason : null;
         HasRun = true;
         Run = run;

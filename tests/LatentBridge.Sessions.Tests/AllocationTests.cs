@@ -79,6 +79,14 @@ public class AllocationTests
         {
         }
 
+        void IPreviewSink.Taught(TeachRequest request, Fitting.CalibratedMap map, bool isUsed)
+        {
+        }
+
+        void IPreviewSink.TeachFailed(TeachRequest request, string why)
+        {
+        }
+
         void IPreviewSink.Log(string message)
         {
         }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LatentBridge.Fitting;
 using LatentBridge.Ipc;
 using LatentBridge.Previews;
 using LatentBridge.Sessions.Control;
@@ -51,6 +52,11 @@ public sealed class ControlChannelTests : IDisposable
         var request = new DecodeRequest(3, 46, null, default, PreviewOptions.Default, 4L);
         sink.Decoded(request, new ReadyPreview(1, 46, 7, 0, 6, 20, new PreviewResult(30000, 128, 128, PreviewEncoding.Png, 0.25, 0.5, 0, true), "latent2rgb", 0.125));
         AssertLast("decode");
+        var lesson = new TeachRequest(1, 47, null, "sd_xl_base_1.0.safetensors", 8L);
+        sink.Taught(lesson, new CalibratedMap(new FittedMap(ColourMapKind.Linear, []), 24.125, 0.9, 3, new Dictionary<string, double> { ["latent2rgb"] = 19.25, ["tiny"] = 30.5 }), true);
+        AssertLast("teach");
+        sink.TeachFailed(lesson, "3 values of the picture are NaN or infinite: nothing was learned.");
+        AssertLast("teach-failed");
         Send("hello");
         Receive("""{"jsonrpc":"2.0","id":7,"method":"fly"}""");
         AssertLast("error");
@@ -127,6 +133,8 @@ public sealed class ControlChannelTests : IDisposable
         Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
         Send("hello");
         Send("decode");
+        Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
+        Send("teach");
         Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
         Receive("""{"jsonrpc":"2.0","id":2,"method":"attach","params":{"mapping":{"kind":"fd","fd":99999},"length":8192,"generation":1}}""");
         Assert.Contains("-32003", _lines[^1], StringComparison.Ordinal);

@@ -1,3 +1,5 @@
+using LatentBridge.Fitting;
+
 namespace LatentBridge.Sessions.Tests;
 
 /// <summary>Keeps everything a session says, in order, and lets a test wait for it.</summary>
@@ -11,6 +13,8 @@ sealed class RecordingSink : IPreviewSink
     public sealed record Released(int Slot, ulong Sequence);
 
     public sealed record Answer(object? Tag, ReadyPreview? Picture, DroppedLatent? Dropped);
+
+    public sealed record Lesson(object? Tag, CalibratedMap? Map, bool IsUsed, string? Why);
 
     /// <summary>A test's own mark between the events.</summary>
     public sealed record Mark(string Text, uint Stream, ulong Run);
@@ -73,6 +77,10 @@ sealed class RecordingSink : IPreviewSink
     void IPreviewSink.Decoded(DecodeRequest request, in ReadyPreview preview) => Add(new Answer(request.Tag, preview, null));
 
     void IPreviewSink.DecodeFailed(DecodeRequest request, in DroppedLatent dropped) => Add(new Answer(request.Tag, null, dropped));
+
+    void IPreviewSink.Taught(TeachRequest request, CalibratedMap map, bool isUsed) => Add(new Lesson(request.Tag, map, isUsed, null));
+
+    void IPreviewSink.TeachFailed(TeachRequest request, string why) => Add(new Lesson(request.Tag, null, false, why));
 
     void IPreviewSink.Log(string message) => Add(message);
 }

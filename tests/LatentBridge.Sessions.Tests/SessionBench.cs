@@ -21,11 +21,11 @@ sealed class SessionBench : IDisposable
     {
     }
 
-    public SessionBench(int latentSlots, int imageSlots, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, IPreviewSink? sink = null)
+    public SessionBench(int latentSlots, int imageSlots, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, IPreviewSink? sink = null, int latentCapacity = 3968, string? calibrations = null)
     {
-        Page = HeaderPage.Create(latentSlots, 3968, imageSlots, 3968, Environment.ProcessId, 1);
+        Page = HeaderPage.Create(latentSlots, latentCapacity, imageSlots, 3968, Environment.ProcessId, 1);
         Memory = new Memfd(Page);
-        Session = new PreviewSession(sink ?? Sink, catalogue, threads: () => 1) { Defaults = Raw };
+        Session = new PreviewSession(sink ?? Sink, catalogue, threads: () => 1, calibrations) { Defaults = Raw };
         Session.Attach(Memory.Source, (long)Page.TotalLength, 1);
     }
 

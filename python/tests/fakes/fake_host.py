@@ -162,6 +162,16 @@ class FakeHost:
         else:
             self.finish(header, digest, lambda picture: say(id=identifier, result=picture))
 
+    def teach(self, identifier: int, params: dict) -> None:
+        offset = self.geometry.latent_offset(params["slot"])
+        header = protocol.read_latent_header(self.memory, offset, self.geometry, self.generation)
+        tell("released", slot=params["slot"], sequence=params["sequence"])
+        if "drop" in QUIRKS:
+            say(id=identifier, error={"code": -32005, "message": "because"})
+        else:
+            say(id=identifier, result={"pictures": 1, "used": True, "decibels": {}, "model": params["model"], "format": params["format"],
+                                       "axes": header.axes, "sha256": self.digest(offset, header).hex()})
+
     def release(self, identifier: None, params: dict) -> None:
         assert params["slot"] not in self.images
         self.images.append(params["slot"])

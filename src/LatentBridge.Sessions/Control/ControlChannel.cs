@@ -1,3 +1,4 @@
+using LatentBridge.Fitting;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
@@ -24,13 +25,14 @@ public enum ChannelState
 /// <param name="Client">Name and version.</param>
 /// <param name="Process">Its process id, 0 when not said.</param>
 /// <param name="Models">Folders to search for weights.</param>
-public sealed record Greeting(string Client, int Process, IReadOnlyList<string> Models);
+/// <param name="Data">The folder for what is kept; null: this user's.</param>
+public sealed record Greeting(string Client, int Process, IReadOnlyList<string> Models, string? Data);
 
 /// <summary>The control channel: JSON-RPC lines in, JSON-RPC lines out, over one <see cref="PreviewSession"/>. Knows no pipe.</summary>
 /// <remarks>One thread calls <see cref="Receive"/>; the output is called from that one and from the session's worker, never by two at once.</remarks>
 public sealed class ControlChannel : IPreviewSink, IDisposable
 {
-    const string Methods = "hello, attach, configure, status, decode, shutdown, begin, submit, release, cancel, end";
+    const string Methods = "hello, attach, configure, status, decode, teach, shutdown, begin, submit, release, cancel, end";
 
     readonly ControlMessage _message = new();
     readonly ControlWriter _writer;
@@ -99,6 +101,26 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
     void IPreviewSink.DecodeFailed(DecodeRequest request, in DroppedLatent dropped) =>
         _writer.Error(request.Tag, ControlException.NoPicture, dropped.Detail is null ? dropped.Reason.Name() : $"{dropped.Reason.Name()}: {dropped.Detail}");
 
+    void IPreviewSink.Taught(TeachRequest request, CalibratedMap map, bool isUsed)
+    {
+        if (request.Tag is not null)
+        {
+            _writer.Result(request.Tag, json => StatusWriter.Write(json, map, isUsed));
+        }
+    }
+
+    void IPreviewSink.TeachFailed(TeachRequest request, string why)
+    {
+        if (request.Tag is not null)
+        {
+            _writer.Error(request.Tag, ControlException.NothingLearned, why);
+        }
+        else
+        {
+            _log(why);
+        }
+    }
+
     void IPreviewSink.Log(string message) => _log(message);
 
     ChannelState Handle()
@@ -119,7 +141,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
                 session.Release(Slot);
                 return ChannelState.Open;
             case "begin":
-                session.Begin(Stream, Run, Format(), Space, _message.Options.Apply(session.Defaults));
+                session.Begin(Stream, Run, Format(), Space, _message.Options.Apply(session.Defaults), _message.Model);
                 return ChannelState.Open;
             case "cancel":
                 session.Cancel(Stream, Run);
@@ -138,6 +160,9 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
                 return ChannelState.Open;
             case "decode":
                 Decode(session);
+                return ChannelState.Open;
+            case "teach":
+                Teach(session);
                 return ChannelState.Open;
             case "shutdown":
                 Answer(json =>
@@ -168,7 +193,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
             throw new ControlException(ControlException.InvalidRequest, "\"hello\" came before.");
         }
 
-        _session = _begin(new Greeting(_message.Client ?? "unnamed", (int)(_message.Process ?? 0), [.. _message.Models]), this);
+        _session = _begin(new Greeting(_message.Client ?? "unnamed", (int)(_message.Process ?? 0), [.. _message.Models], _message.Data), this);
         Answer(json =>
         {
             json.WriteStartObject();
@@ -223,7 +248,17 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
         }
 
         PreviewOptions options = _message.Options.Apply(session.Defaults);
-        session.Decode(new DecodeRequest(Slot, Sequence, Format(), Space, options, _message.Id));
+        session.Decode(new DecodeRequest(Slot, Sequence, Format(), Space, options, _message.Id, _message.Model));
+    }
+
+    void Teach(PreviewSession session)
+    {
+        if (!session.IsAttached)
+        {
+            throw new ControlException(ControlException.NotReady, "\"attach\" must come before \"teach\".");
+        }
+
+        session.Teach(new TeachRequest(Slot, Sequence, Format(), _message.Model ?? throw Missing("model"), _message.HasId ? _message.Id : null));
     }
 
     int Slot => (int)(_message.Slot ?? throw Missing("slot"));

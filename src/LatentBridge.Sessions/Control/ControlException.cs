@@ -12,6 +12,7 @@ sealed class ControlException(int code, string message) : Exception(message)
     public const int NotReady = -32002;
     public const int MappingRefused = -32003;
     public const int NoPicture = -32004;
+    public const int NothingLearned = -32005;
 
     public int Code { get; } = code;
 }

@@ -59,6 +59,12 @@ sealed class ControlMessage : IDisposable
 
     public string? Space { get; private set; }
 
+    /// <summary>What the model is called.</summary>
+    public string? Model { get; private set; }
+
+    /// <summary>The folder for what is kept.</summary>
+    public string? Data { get; private set; }
+
     public OptionsPatch Options { get; } = new();
 
     /// <summary>Reads a line.</summary>
@@ -217,6 +223,15 @@ sealed class ControlMessage : IDisposable
                 case "space":
                     Space = Text(json, name);
                     break;
+                case "model":
+                    Model = json.TokenType == JsonToken.Null ? null : Text(json, name);
+                    break;
+                case "data":
+                    Data = json.TokenType == JsonToken.Null ? null : Text(json, name);
+                    break;
+                case "calibrate":
+                    Options.Calibrate = Truth(json, name);
+                    break;
                 case "decoder":
                     Options.Decoder = Text(json, name);
                     break;
@@ -351,6 +366,17 @@ sealed class ControlMessage : IDisposable
         return null;
     }
 
+    bool? Truth(JsonTextReader json, string name)
+    {
+        if (json.Value is bool truth)
+        {
+            return truth;
+        }
+
+        _wrong ??= $"\"{name}\" must be true or false.";
+        return null;
+    }
+
     void Clear()
     {
         _wrong = null;
@@ -359,7 +385,7 @@ sealed class ControlMessage : IDisposable
         HasId = false;
         Method = "";
         Protocol = ProtocolMinimum = Process = MappingDescriptor = Length = Generation = Slot = Sequence = Stream = Run = null;
-        Client = MappingKind = MappingName = Format = Space = null;
+        Client = MappingKind = MappingName = Format = Space = Model = Data = null;
         Models.Clear();
         Options.Clear();
     }

@@ -122,12 +122,12 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     }
 
     /// <summary>A real number with at most three decimals; null stays null.</summary>
-    public static void Milliseconds(JsonTextWriter json, string name, double? value)
+    public static void Real(JsonTextWriter json, string name, double? value)
     {
         json.WritePropertyName(name);
-        if (value is { } milliseconds && double.IsFinite(milliseconds))
+        if (value is { } real && double.IsFinite(real))
         {
-            json.WriteValue(Math.Round(milliseconds, 3));
+            json.WriteValue(Math.Round(real, 3));
         }
         else
         {
@@ -155,9 +155,9 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         Member(json, "length", picture.ByteLength);
         Member(json, "encoding", picture.Encoding.Name());
         Member(json, "decoder", preview.Decoder);
-        Milliseconds(json, "decodeMilliseconds", picture.DecodeMilliseconds);
-        Milliseconds(json, "encodeMilliseconds", picture.EncodeMilliseconds);
-        Milliseconds(json, "waitMilliseconds", preview.WaitMilliseconds);
+        Real(json, "decodeMilliseconds", picture.DecodeMilliseconds);
+        Real(json, "encodeMilliseconds", picture.EncodeMilliseconds);
+        Real(json, "waitMilliseconds", preview.WaitMilliseconds);
         if (picture.NonFiniteCount > 0)
         {
             json.WritePropertyName("warnings");

@@ -14,6 +14,7 @@ static class MemberNames
             [
                 "jsonrpc", "id", "method", "params", "protocol", "protocolMinimum", "client", "process", "models", "mapping", "kind", "fd", "name", "length", "generation",
                 "slot", "sequence", "stream", "run", "format", "space", "decoder", "size", "scaling", "batch", "item", "frame", "encoding", "threads", "lastStepMilliseconds",
+                "model", "calibrate", "data",
             ])
         {
             table.Add(name);

@@ -24,8 +24,11 @@ sealed class OptionsPatch
 
     public long? LastStepMilliseconds { get; set; }
 
+    public bool? Calibrate { get; set; }
+
     public void Clear()
     {
+        Calibrate = null;
         Decoder = Scaling = Batch = Frame = Encoding = null;
         Size = Item = Threads = LastStepMilliseconds = null;
     }
@@ -64,6 +67,7 @@ sealed class OptionsPatch
         },
         Threads = (int)(Threads ?? options.Threads),
         LastStepMilliseconds = (int)(LastStepMilliseconds ?? options.LastStepMilliseconds),
+        Calibrate = Calibrate ?? options.Calibrate,
     };
 
     static ControlException Unknown(string name, string found, string known) =>

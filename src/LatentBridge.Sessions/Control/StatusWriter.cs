@@ -1,3 +1,4 @@
+using LatentBridge.Fitting;
 using LatentBridge.Ipc;
 using LatentBridge.Previews;
 using LatentBridge.Tensors;
@@ -30,6 +31,26 @@ static class StatusWriter
         ControlWriter.Member(json, "encoding", options.Encoding.Name());
         ControlWriter.Member(json, "threads", options.Threads);
         ControlWriter.Member(json, "lastStepMilliseconds", options.LastStepMilliseconds);
+        json.WritePropertyName("calibrate");
+        json.WriteValue(options.Calibrate);
+        json.WriteEndObject();
+    }
+
+    public static void Write(JsonTextWriter json, CalibratedMap map, bool isUsed)
+    {
+        json.WriteStartObject();
+        ControlWriter.Member(json, "pictures", map.PictureCount);
+        json.WritePropertyName("used");
+        json.WriteValue(isUsed);
+        json.WritePropertyName("decibels");
+        json.WriteStartObject();
+        ControlWriter.Real(json, "calibrated", map.Psnr);
+        foreach ((string id, double psnr) in map.Measured.OrderByDescending(measured => measured.Value))
+        {
+            ControlWriter.Real(json, id, psnr);
+        }
+
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 
@@ -40,7 +61,7 @@ static class StatusWriter
         ControlWriter.Member(json, "host", version);
         ControlWriter.Member(json, "kernel", Kernel.Name);
         ControlWriter.Member(json, "processors", Environment.ProcessorCount);
-        ControlWriter.Milliseconds(json, "uptimeMilliseconds", status.UptimeMilliseconds);
+        ControlWriter.Real(json, "uptimeMilliseconds", status.UptimeMilliseconds);
         ControlWriter.Member(json, "memoryBytes", status.MemoryBytes);
         ControlWriter.Member(json, "allocatedBytes", GC.GetTotalAllocatedBytes());
         ControlWriter.Member(json, "generation", status.Generation);
@@ -62,7 +83,7 @@ static class StatusWriter
             ControlWriter.Member(json, "source", decoder.Source);
             json.WritePropertyName("loaded");
             json.WriteValue(decoder.Loaded);
-            ControlWriter.Milliseconds(json, "milliseconds", decoder.Milliseconds);
+            ControlWriter.Real(json, "milliseconds", decoder.Milliseconds);
             ControlWriter.Member(json, "failure", decoder.Failure);
             json.WriteEndObject();
         }
@@ -82,8 +103,8 @@ static class StatusWriter
         ControlWriter.Member(json, "decoder", stream.Decoder);
         ControlWriter.Member(json, "source", stream.Source);
         ControlWriter.Member(json, "reason", stream.Reason);
-        ControlWriter.Milliseconds(json, "stepMilliseconds", stream.StepMilliseconds);
-        ControlWriter.Milliseconds(json, "decodeMilliseconds", stream.DecodeMilliseconds);
+        ControlWriter.Real(json, "stepMilliseconds", stream.StepMilliseconds);
+        ControlWriter.Real(json, "decodeMilliseconds", stream.DecodeMilliseconds);
         ControlWriter.Member(json, "submitted", stream.Submitted);
         ControlWriter.Member(json, "shown", stream.Shown);
         ControlWriter.Member(json, "replaced", stream.Replaced);

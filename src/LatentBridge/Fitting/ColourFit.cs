@@ -90,16 +90,7 @@ public sealed class ColourFit
             ColourMapKind.Cubic => 3,
             _ => throw new ArgumentException("A perceptron is trained, not solved.", nameof(kind)),
         };
-        double[][] coefficients = _equations.Solve(degree, kind != ColourMapKind.LinearWithoutBias, ridge);
-        List<StoredTensor> tensors = [StoredTensor.FromValues("polynomial.bias", [.. coefficients.Select(row => (float)row[0])], [3])];
-        string[] names = ["linear", "quadratic", "cubic"];
-        for (int d = 1; d <= degree; d++)
-        {
-            (int from, int to) = (d == 1 ? 1 : PolynomialTerms.Count(_channels, d - 1), PolynomialTerms.Count(_channels, d));
-            tensors.Add(StoredTensor.FromValues($"polynomial.{names[d - 1]}", [.. coefficients.SelectMany(row => row[from..to]).Select(value => (float)value)], [3, to - from]));
-        }
-
-        return new(kind, tensors);
+        return FittedMap.Of(kind, _channels, _equations.Solve(degree, kind != ColourMapKind.LinearWithoutBias, ridge));
     }
 
     /// <summary>Trains a perceptron C-H-H-3 on a sample of the pairs that are not held out.</summary>

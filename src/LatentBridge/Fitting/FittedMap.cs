@@ -14,6 +14,20 @@ public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> T
     public long NumberCount =>
         Tensors.Sum(tensor => tensor.Dimensions.Aggregate(1L, (product, axis) => product * axis)) - (Kind == ColourMapKind.LinearWithoutBias ? 3 : 0);
 
+    /// <summary>A polynomial: rows red, green, blue of the terms in <see cref="PolynomialTerms"/>' order.</summary>
+    internal static FittedMap Of(ColourMapKind kind, int channels, double[][] coefficients)
+    {
+        List<StoredTensor> tensors = [StoredTensor.FromValues("polynomial.bias", [.. coefficients.Select(row => (float)row[0])], [3])];
+        string[] names = ["linear", "quadratic", "cubic"];
+        for (int degree = 1; degree <= 3 && PolynomialTerms.Count(channels, degree) <= coefficients[0].Length; degree++)
+        {
+            (int from, int to) = (degree == 1 ? 1 : PolynomialTerms.Count(channels, degree - 1), PolynomialTerms.Count(channels, degree));
+            tensors.Add(StoredTensor.FromValues($"polynomial.{names[degree - 1]}", [.. coefficients.SelectMany(row => row[from..to]).Select(value => (float)value)], [3, to - from]));
+        }
+
+        return new(kind, tensors);
+    }
+
     /// <summary>Writes the safetensors file that decoders are made of; one that is there is replaced only when the new one is complete.</summary>
     /// <param name="path">The file.</param>
     /// <param name="formatId">The latent format it is for.</param>

@@ -44,6 +44,49 @@ sealed class NormalEquations
     /// <summary>Cells added.</summary>
     public long CellCount { get; private set; }
 
+    /// <summary>All that was added up, the upper triangle of A A^T row by row: what <see cref="Restore"/> takes.</summary>
+    public double[] Packed()
+    {
+        double[] sums = Merge();
+        return [.. Enumerable.Range(0, _terms + 3).SelectMany(i => sums[((i * _stride) + i)..((i * _stride) + _terms + 3)])];
+    }
+
+    /// <summary>Takes up where others left off.</summary>
+    /// <param name="packed">Their <see cref="Packed"/>.</param>
+    /// <returns>False, and nothing is changed, when the numbers cannot be such sums.</returns>
+    public bool Restore(ReadOnlySpan<double> packed)
+    {
+        int size = _terms + 3;
+        if (packed.Length != size * (size + 1) / 2 || packed.ContainsAnyExceptInRange(-1e15, 1e15) || packed[0] < 0)
+        {
+            return false;
+        }
+
+        Array.ForEach(_sums, sums => sums.AsSpan().Clear());
+        for (int i = 0; i < size; i++)
+        {
+            packed[..(size - i)].CopyTo(_sums[0].AsSpan((i * _stride) + i));
+            packed = packed[(size - i)..];
+        }
+
+        CellCount = (long)_sums[0][0];
+        return true;
+    }
+
+    /// <summary>Makes all that was added count half.</summary>
+    public void Halve()
+    {
+        foreach (double[] sums in _sums)
+        {
+            for (int i = 0; i < sums.Length; i++)
+            {
+                sums[i] /= 2;
+            }
+        }
+
+        CellCount /= 2;
+    }
+
     /// <summary>Adds cells: planes [C, cells] and RGB24, whose 0..255 is read as -1..1.</summary>
     public void Add(ReadOnlyMemory<float> planes, ReadOnlyMemory<byte> rgb, int threads)
     {

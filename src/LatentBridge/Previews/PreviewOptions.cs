@@ -35,6 +35,9 @@ public sealed record PreviewOptions
     /// <summary>Threads a decode may use, 0 to 256; 0: half of the idle cores.</summary>
     public int Threads { get; init; }
 
+    /// <summary>Whether colours that were learned from the model's own pictures may be used.</summary>
+    public bool Calibrate { get; init; } = true;
+
     /// <summary>For the last step the best decoder predicted to be ready within this time is taken, 0 to 1000.</summary>
     public int LastStepMilliseconds { get; init; } = 50;
 }

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using LatentBridge.Fitting;
+using LatentBridge.Formats;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>What was learned of each model, as files in a folder: at most 64 and 32 MiB together, the oldest go first. Named by a hash, so that no model's name is kept.</summary>
+/// <param name="folder">Made when something is written; null: nothing is kept.</param>
+sealed class CalibrationStore(string? folder)
+{
+    const int MaximumFiles = 64;
+    const long MaximumBytes = 32 << 20;
+    const string Ending = ".safetensors";
+
+    /// <summary>The folder within that for what is kept, which is by default this user's: <c>~/.local/share/latentbridge</c>, on Windows <c>%LOCALAPPDATA%\latentbridge</c>; null where there is none.</summary>
+    public static string? FolderIn(string? data)
+    {
+        string ofUser = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        return data is not null ? Path.Combine(data, "calibration") : ofUser.Length > 0 ? Path.Combine(ofUser, "latentbridge", "calibration") : null;
+    }
+
+    /// <summary>What was learned; null when nothing was.</summary>
+    /// <exception cref="LatentBridgeException">The file is of no use.</exception>
+    public Fitting.Calibration? Read(LatentFormat format, string model) =>
+        folder is not null && PathOf(format, model) is var path && File.Exists(path) ? Fitting.Calibration.Read(path, format.PlaneChannels) : null;
+
+    /// <summary>Keeps what was learned.</summary>
+    /// <exception cref="LatentBridgeException">The file cannot be written.</exception>
+    public void Write(LatentFormat format, string model, Fitting.Calibration calibration)
+    {
+        if (folder is null)
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(folder);
+            calibration.Write(PathOf(format, model));
+            Trim(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LatentBridgeException($"{folder}: cannot be written to ({e.Message.TrimEnd('.')}); what was learned is forgotten at the end.", e);
+        }
+    }
+
+    string PathOf(LatentFormat format, string model)
+    {
+        string key = string.Create(CultureInfo.InvariantCulture, $"{format.Id}\n{format.PlaneChannels}\n{model}");
+        return Path.Combine(folder!, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..32] + Ending);
+    }
+
+    static void Trim(string folder)
+    {
+        long bytes = 0;
+        int files = 0;
+        foreach (FileInfo file in new DirectoryInfo(folder).GetFiles("*" + Ending).OrderByDescending(file => file.LastWriteTimeUtc))
+        {
+            bytes += file.Length;
+            if (++files > MaximumFiles || bytes > MaximumBytes)
+            {
+                file.Delete();
+            }
+        }
+    }
+}
