@@ -31,6 +31,7 @@ from .. import host_locator
 from ..client import Bridge
 from ..preview import Preview
 from . import a1111_settings
+from .a1111_teacher import Teacher
 from .a1111_ui import MissingHookPoint, Ui
 from .ready_image import ReadyImage, encode, pixels
 from .recorder import Recorder
@@ -106,6 +107,7 @@ class Extension:
         self._decoders = DecoderList(folders)
         self.bridge = Bridge(on_preview=self._publish, **{"models": folders, "host": a1111_settings.read(ui.stored)["host_mode"], **bridge})
         self.latest: Preview | None = None
+        self._teacher = Teacher(self.bridge, self._say, self._lesson)
         self._recorder = Recorder(ui.recordings_folder(), self._say)
         self._lock = threading.Lock()
         self._job = 0
@@ -125,6 +127,8 @@ class Extension:
         self._wrap(ui.state_class, "do_set_current_image", self._do_set_current_image)
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
+        if ui.processing is not None:
+            self._wrap(ui.processing, "decode_latent_batch", self._teacher.decode)
         a1111_settings.add_section(ui.shared, self._decoders)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
         ui.on("before_ui", self._decoders.look)
         ui.on("app_started", self._app_started)
@@ -239,10 +243,15 @@ class Extension:
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
         self.bridge.begin(
-            run=self._runs, latent_format=ui.latent_format(), decoder=settings["decoder"], size=settings["size"],
-            batch="grid" if batch == "grid" else "first", threads=settings["threads"],
+            run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=settings["calibrate"],
+            decoder=settings["decoder"], size=settings["size"], batch="grid" if batch == "grid" else "first", threads=settings["threads"],
             encoding="png" if format == "png" and not is_rearranged else "rgb24")
         return _Sampling(self._runs, self._job, key, batch, count, settings["every_milliseconds"], format, is_rearranged)
+
+    def _lesson(self) -> tuple[str, str | None] | None:
+        """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned."""
+        name = self._ui.model_name() if self.is_chosen() and a1111_settings.read(self._ui.stored)["calibrate"] else None
+        return None if name is None else (name, self._ui.latent_format())
 
     # --- the server's threads ----------------------------------------------------------------------------------------
 

@@ -42,6 +42,8 @@ class Ui:
         self.samplers = _find("sd_samplers_common")
         self.state_class = _find("shared_state.State")
         self.callbacks = _find("script_callbacks")
+        processing = _find("processing")
+        self.processing = processing if callable(getattr(processing, "decode_latent_batch", None)) else None
         self._choices = self._live_preview_methods()
         if not isinstance(getattr(self.shared.opts, "data", None), dict):
             raise MissingHookPoint("modules.shared.opts.data")
@@ -77,6 +79,10 @@ class Ui:
                 return latent_format
         latent_format = getattr(getattr(model, "model_config", None), "latent_format", None)
         return None if latent_format is None else getattr(latent_format, "__name__", type(latent_format).__name__)
+
+    def model_name(self) -> str | None:
+        """What the loaded checkpoint is called, None where the UI does not say."""
+        return getattr(getattr(self.shared.sd_model, "sd_checkpoint_info", None), "name", None)
 
     def weight_folders(self) -> list[str]:
         """Where this UI keeps the files of TAESD and Approx NN."""

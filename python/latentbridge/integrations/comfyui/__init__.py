@@ -23,6 +23,7 @@ def install() -> dict[str, type] | None:
     pack = Pack()
     hook = Hook(pack)
     hook.install()
+    pack.teacher.install()
     routes.add(pack, hook)
     if (trouble := pack.trouble()) is not None:
         log.warning("LatentBridge: ComfyUI's own previews go on: %s", trouble)

@@ -18,6 +18,7 @@ from server import PromptServer
 
 from ...preview import Preview
 from ..ready_image import ReadyImage, encode, pixels
+from .teacher import model_of
 
 LOST_AFTER_SECONDS = 5.0
 CAPTION_EVERY_SECONDS = 0.25  # a message of its own, which costs core as much as a small picture
@@ -80,6 +81,13 @@ class Destination(NamedTuple):
         }
         flagged = feature_flags.supports_feature(server.sockets_metadata, server.client_id, "supports_preview_metadata")
         return cls(server, server.client_id, flagged, prompt_id, node_id, metadata)
+
+    def model(self) -> str | None:
+        """What the model is called that the node samples with; None where its graph does not say."""
+        try:
+            return model_of(get_progress_state().dynprompt, self.node_id)
+        except Exception:  # a graph unlike core's: its colours are not learned
+            return None
 
     def is_watched(self, without_client: bool) -> bool:
         """Whether anybody would get a picture; without a client every open page does."""

@@ -96,7 +96,7 @@ class LatentBridgePreviewSettings:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         defaults = Settings()
-        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption", "host_mode")}}
+        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption", "calibrate", "host_mode")}}
 
     def nothing(self, **values: Any) -> tuple[()]:
         return ()

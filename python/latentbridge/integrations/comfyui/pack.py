@@ -19,6 +19,7 @@ from ...preview import Preview
 from ..settings import DecoderList
 from .delivery import Outbox
 from .settings import SETTINGS_NODE, Settings
+from .teacher import Teacher
 
 log = logging.getLogger("latentbridge")
 
@@ -40,6 +41,7 @@ class Pack:
         self._bridge_arguments = bridge
         self.bridge = self._new_bridge(self.settings)
         self.outbox = Outbox(PromptServer.instance)
+        self.teacher = Teacher(self)
         self.sampling: Any = None
         self.runs = itertools.count(1)
         self.latest: Preview | None = None
@@ -95,6 +97,7 @@ class Pack:
             log.warning("LatentBridge: %s", text)
 
     def close(self) -> None:
+        self.teacher.uninstall()
         self.bridge.close()
 
     def _new_bridge(self, settings: Settings) -> Bridge:

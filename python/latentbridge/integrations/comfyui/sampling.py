@@ -27,7 +27,8 @@ class Sampling:
         self._pack = pack
         self._bridge = pack.bridge  # another one once the settings name another host
         self._wish = wish
-        self._format = _format_id(latent_format)
+        self._latent_format, self._format = latent_format, _format_id(latent_format)
+        self._model: str | None = None
         self._of_page: Settings | None = None
         self._settings: Settings | None = None
         self._is_steady = False  # every step is due, the whole latent
@@ -61,6 +62,8 @@ class Sampling:
     def send_and_wait(self, x0: Any, step: int, total: int) -> tuple[str, Frame, None] | None:
         """The same for the last step, due or not: the finished picture if it is there in time, else None."""
         self._awaited = step
+        if self._settings.calibrate:
+            self._pack.teacher.ended(x0, self._latent_format, self._format, self._model)
         return self._await(step) if self._submit(x0, step, total) else None
 
     def refuse(self, error: Exception) -> None:
@@ -90,12 +93,14 @@ class Sampling:
     def _begin(self, settings: Settings) -> None:
         if self._destination is None:
             self._destination = Destination.here()
+            self._model = self._destination.model()
             add_progress_handler(_NodeEnd(self._pack, self._destination.node_id))
         self._encoding = settings.encoding(self._destination.is_local())
         self._awaited = -1
         self._latest = None
         run = next(self._pack.runs)
-        self._bridge.begin(run=run, latent_format=self._format, **settings.options(self._wish.method, self._encoding))
+        self._bridge.begin(run=run, latent_format=self._format, model=self._model,
+                           **settings.options(self._wish.method, self._encoding))
         self.run = run
         self._pack.sampling = self
 

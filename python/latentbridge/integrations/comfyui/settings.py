@@ -32,6 +32,7 @@ TABLE = {
     "threads": COMMON["threads"],
     "api": Setting(True, "Previews for prompts of scripts", "Of prompts without a page; they go to every open page"),
     "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
+    "calibrate": COMMON["calibrate"],
     "host_mode": replace(COMMON["host_mode"], tooltip=COMMON["host_mode"].tooltip.partition(" Holds from")[0].removesuffix(".")),
 }
 
@@ -51,6 +52,7 @@ class Settings:
     threads: int = TABLE["threads"].default
     api: bool = TABLE["api"].default
     caption: bool = TABLE["caption"].default
+    calibrate: bool = TABLE["calibrate"].default
     host_mode: str = TABLE["host_mode"].default
 
     @classmethod
@@ -85,6 +87,7 @@ class Settings:
             "frame": self.frame,
             "encoding": "png" if encoding == "png" else "rgb24",
             "threads": self.threads,
+            "calibrate": self.calibrate,
         }
 
 

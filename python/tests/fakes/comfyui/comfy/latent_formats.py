@@ -4,6 +4,9 @@ class LatentFormat:
     latent_rgb_factors_bias = None
     latent_rgb_factors_reshape = None
 
+    def process_in(self, latent):
+        return latent * 0.5
+
 
 class SDXL(LatentFormat):
     latent_rgb_factors = [[0.1, 0.2, 0.3]] * 4

@@ -28,6 +28,11 @@ class ProgressHandler:
 
 
 class Graph:
+    nodes = {}
+
+    def get_node(self, node_id):
+        return self.nodes[node_id]
+
     def get_display_node_id(self, node_id):
         return f"shown {node_id}"
 

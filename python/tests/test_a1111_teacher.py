@@ -1,0 +1,62 @@
+"""A1111 and Forge: what is learned from the batches that the UI's VAE decodes."""
+
+import importlib.util
+import types
+import unittest
+
+from tests.bridges import until
+from tests.test_a1111 import UiTestCase
+
+
+@unittest.skipUnless(importlib.util.find_spec("torch"), "torch is not installed")
+class TeacherTests(UiTestCase):
+    kind = "forge"
+
+    def setUp(self):
+        super().setUp()
+        import torch
+
+        self.torch, self.taught = torch, []
+        self.processing = self.ui.modules["processing"]
+        self.processing.decode_latent_batch = self.plain = lambda model, batch, target_device=None, check_for_nans=False: [
+            latent[:3].repeat_interleave(16, -1).repeat_interleave(16, -2) for latent in batch]
+        self.ui.modules["shared"].sd_model.sd_checkpoint_info = types.SimpleNamespace(name="sub/mine.safetensors")
+
+    def start(self, **settings):
+        extension = self.load()
+        self.ui.opts.set(**{f"latentbridge_{name}": value for name, value in settings.items()})
+        extension.bridge.teach = lambda pair, **more: self.taught.append((pair, more))
+        return extension
+
+    def decode(self, count=2):
+        return self.processing.decode_latent_batch(None, self.torch.randn(count, 4, 8, 8), target_device="cpu", check_for_nans=True)
+
+    def test_a_decoded_batch_teaches_under_its_checkpoints_name(self):
+        self.start()
+        pictures = self.decode()
+        self.assertEqual((len(pictures), tuple(pictures[0].shape)), (2, (3, 128, 128)))
+        until(lambda: self.taught)
+        (pair, more), = self.taught
+        self.assertEqual((tuple(pair.shape), more), ((1, 16, 8, 8), {"model": "sub/mine.safetensors", "latent_format": "SD15"}))
+        self.assertTrue(self.torch.allclose(pair[0, 4, :, :].float(), pair[0, 0].float(), atol=2e-3))
+
+    def test_switched_off_or_with_another_method_nothing_is_learned(self):
+        extension = self.start(calibrate=False)
+        self.decode()
+        self.ui.opts.set(latentbridge_calibrate=True, show_progress_type="Approx cheap")
+        self.decode()
+        self.assertIsNone(extension._teacher._lessons._thread)
+        self.assertEqual(self.taught, [])
+
+    def test_unloaded_the_ui_decodes_as_before(self):
+        self.start()
+        self.a1111.uninstall()
+        self.assertIs(self.processing.decode_latent_batch, self.plain)
+
+    def test_a_ui_without_that_function_goes_without_lessons(self):
+        del self.processing.decode_latent_batch
+        self.start()
+
+
+if __name__ == "__main__":
+    unittest.main()
