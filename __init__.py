@@ -7,6 +7,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "LatentBridgeDecode": "LatentBridge Decode",
     "LatentBridgeCompare": "LatentBridge Compare",
     "LatentBridgePreviewSettings": "LatentBridge Preview Settings",
+    "LatentBridgeCorrection": "LatentBridge Correction",
 }
 
 if "latent_preview" in sys.modules and __package__:

@@ -9,6 +9,7 @@ import comfy.utils
 import torch
 
 from ... import host_locator
+from .correction import LatentBridgeCorrection
 from .settings import SETTINGS_NODE, TABLE, Settings
 
 CATEGORY = "latent/LatentBridge"
@@ -23,7 +24,7 @@ def formats() -> list[str]:
 def mappings(pack: Any) -> dict[str, type]:
     """The node classes over this pack's bridge, by id."""
     return {kind.__name__: type(kind.__name__, (kind,), {"pack": pack}) for kind in (LatentBridgeDecode, LatentBridgeCompare)} | {
-        SETTINGS_NODE: LatentBridgePreviewSettings}
+        SETTINGS_NODE: LatentBridgePreviewSettings, LatentBridgeCorrection.__name__: LatentBridgeCorrection}
 
 
 class LatentBridgeDecode:
@@ -96,7 +97,7 @@ class LatentBridgePreviewSettings:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         defaults = Settings()
-        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption", "calibrate", "host_mode")}}
+        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption", "record", "calibrate", "host_mode")}}
 
     def nothing(self, **values: Any) -> tuple[()]:
         return ()

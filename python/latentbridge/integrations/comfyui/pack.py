@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import sys
 import threading
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from server import PromptServer
 from ... import host_locator, inprocess
 from ...client import Bridge
 from ...preview import Preview
+from ..recorder import Recorder
 from ..settings import DecoderList
 from .delivery import Outbox
 from .settings import SETTINGS_NODE, Settings
@@ -42,6 +44,7 @@ class Pack:
         self.bridge = self._new_bridge(self.settings)
         self.outbox = Outbox(PromptServer.instance)
         self.teacher = Teacher(self)
+        self.recorder = Recorder(os.path.join(folder_paths.get_output_directory(), "latentbridge"), self.say)
         self.sampling: Any = None
         self.runs = itertools.count(1)
         self.latest: Preview | None = None

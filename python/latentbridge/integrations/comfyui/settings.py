@@ -32,6 +32,7 @@ TABLE = {
     "threads": COMMON["threads"],
     "api": Setting(True, "Previews for prompts of scripts", "Of prompts without a page; they go to every open page"),
     "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
+    "record": COMMON["record"],
     "calibrate": COMMON["calibrate"],
     "host_mode": replace(COMMON["host_mode"], tooltip=COMMON["host_mode"].tooltip.partition(" Holds from")[0].removesuffix(".")),
 }
@@ -52,6 +53,7 @@ class Settings:
     threads: int = TABLE["threads"].default
     api: bool = TABLE["api"].default
     caption: bool = TABLE["caption"].default
+    record: bool = TABLE["record"].default
     calibrate: bool = TABLE["calibrate"].default
     host_mode: str = TABLE["host_mode"].default
 
