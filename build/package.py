@@ -26,6 +26,9 @@ ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 def files(runtime, program):
     """(name in the archive, bytes, executable) of every file, sorted."""
     found = {f"bin/{runtime}/{program.name}": (program.read_bytes(), True)}
+    for file in program.parent.glob("*"):
+        if file != program and file.suffix in (".so", ".dll", ".dylib"):  # native libraries of optional packages lie beside the program
+            found[f"bin/{runtime}/{file.name}"] = (file.read_bytes(), False)
     for file in IN_PROCESS.glob("*"):
         if file.suffix in (".dll", ".json"):
             found[f"bin/inprocess/{file.name}"] = (file.read_bytes(), False)

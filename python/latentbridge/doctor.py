@@ -20,6 +20,11 @@ from .shared_memory import SharedMemory, SharedMemoryError
 
 ROOM = 256 << 20
 LIBRARIES = ("torch", "numpy", "PIL")
+OPTIONAL = {  # what each is for
+    "pythonnet": 'the host in the UI\'s own process, Bridge(host="pythonnet")',
+    "onnxruntime": "a peer of `latentbridge bench decoders`",
+    "diffusers": "`latentbridge compare --against diffusers`",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +54,7 @@ def examine() -> dict[str, Any]:
         "executable": sys.executable,
         "platform": platform.platform(),
         "libraries": {name: _library_version(name) for name in LIBRARIES},
+        "optional": [_optional(name, serves) for name, serves in OPTIONAL.items()],
         "sharedMemory": _shared_memory(),
     }
 
@@ -86,6 +92,12 @@ def _library_version(name: str) -> str | None:
         return "installed"
 
 
+def _optional(name: str, serves: str) -> dict[str, Any]:
+    spec = importlib.util.find_spec(name)
+    places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
+    return {"name": name, "version": _library_version(name), "path": next((place for place in places if place), None), "serves": serves}
+
+
 def _shared_memory() -> dict[str, Any]:
     """Whether the mapping of a large video latent could be made, tried for real and given back at once."""
     problem = None
@@ -108,6 +120,9 @@ def _print(report: dict[str, Any]) -> None:
     print(f"LatentBridge {report['latentbridge']}, protocol {report['protocol']}")
     print(f"Python {report['python']} ({report['executable']}){'' if report['pythonSupported'] else ': too old, 3.10 is needed'}")
     print("Libraries: " + ", ".join(f"{name} {version or 'not installed'}" for name, version in report["libraries"].items()))
+    for package in report["optional"]:
+        found = f"{package['version']}, {package['path']}" if package["version"] else f"not installed (for {package['serves']})"
+        print(f"{package['name']}: {found}")
     memory = report["sharedMemory"]
     print(f"Shared memory: {memory['problem'] or 'room for %d MB' % (memory['triedBytes'] >> 20)}")
     print("The host is looked for at these places, in this order:")

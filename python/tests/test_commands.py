@@ -12,7 +12,7 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
-from latentbridge import host_locator, safetensors
+from latentbridge import doctor, host_locator, safetensors
 from latentbridge.__main__ import main
 from tests.bridges import real_host
 
@@ -95,7 +95,14 @@ class Doctor(unittest.TestCase):
         self.assertEqual(report["places"][0]["finder"], "LATENTBRIDGE_HOST")
         self.assertIn("Python", report["places"][0]["version"])
         self.assertEqual(set(report["libraries"]), {"torch", "numpy", "PIL"})
+        self.assertEqual([package["name"] for package in report["optional"]], ["pythonnet", "onnxruntime", "diffusers"])
         self.assertIsNone(report["sharedMemory"]["problem"])
+
+    def test_an_optional_package_is_shown_with_its_version_and_place_or_what_it_is_for(self):
+        with unittest.mock.patch.dict(doctor.OPTIONAL, {"json": "nothing here", "no_such_package": "a test"}, clear=True):
+            found, missing = doctor.examine()["optional"]
+        self.assertEqual((found["version"], found["path"]), ("installed", json.__file__))
+        self.assertEqual(missing, {"name": "no_such_package", "version": None, "path": None, "serves": "a test"})
 
     def test_a_missing_host_ends_with_one_and_advice(self):
         with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": "/nonexistent"}):

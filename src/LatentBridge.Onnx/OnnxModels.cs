@@ -21,6 +21,16 @@ public static class OnnxModels
     /// <summary>From now on, weight libraries find ONNX models and the catalogue has decoders <c>onnx:FILE</c>. To be called once.</summary>
     public static void Register() => WeightLibrary.Add(Kind);
 
+    /// <summary>The decoder of an ONNX file, for latents of a format that need not be the one it was recognised for.</summary>
+    /// <exception cref="LatentBridgeException">The file is of no use; the message says why.</exception>
+    public static ILatentDecoder Load(string path, LatentFormat format)
+    {
+        FoundWeights found = Recognise(path);
+        return Known.TryGetValue(path, out OnnxModel? model) && model.Channels == format.PlaneChannels && OnnxLibrary.Missing is null
+            ? Entry(found, format).Load()
+            : throw new LatentBridgeException($"'{path}': {found.Problem ?? $"it reads {found.Channels} channels; {format.Id} has {format.PlaneChannels}."}");
+    }
+
     /// <summary>What an ONNX file holds, or why it is of no use.</summary>
     public static FoundWeights Recognise(string path)
     {

@@ -2,7 +2,7 @@
 
 ``python -m latentbridge.reference`` first says which Python and libraries it has, then answers each line on stdin, one JSON object a line:
 
-    {"decoder": id, "format": id, "weights": path or null, "library": "numpy" or "torch", "latent": path, "channels": C, "height": H,
+    {"decoder": id, "format": id, "weights": path or null, "library": "numpy", "torch" or "diffusers", "latent": path, "channels": C, "height": H,
      "width": W, "picture": path, "threads": N, "runs": N}
 
 ``latent`` holds F32 planes [C,H,W] in the sampler's scale, unpacked; RGB24 is written to ``picture``. Answered by width, height, the
@@ -19,12 +19,13 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
 
 def main() -> None:
-    print(json.dumps({"python": platform.python_version(), **{name: _version(name) for name in ("numpy", "torch")}}), flush=True)
+    print(json.dumps({"python": platform.python_version(), **{name: _version(name) for name in ("numpy", "torch", "diffusers")}}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -72,6 +73,11 @@ def _decoder(request: dict[str, Any]) -> Callable[[Any], Any]:
 
     torch.set_num_threads(request["threads"])
     torch.set_grad_enabled(False)
+    if request["library"] == "diffusers":
+        from . import autoencoder_tiny
+
+        network = _pick({"taesd": lambda: autoencoder_tiny.load(weights)}, kind)()
+        return lambda planes: _bytes(network(torch.from_numpy(planes)[None]))
     networks: dict[str, Callable[[], Callable[[Any], Any]]] = {
         "latent2rgb": lambda: lambda x0: latent2rgb.decode(_packed(x0, latent2rgb.load(request["format"])), request["format"]),
         "taesd": lambda: taesd.load(weights),
@@ -80,7 +86,12 @@ def _decoder(request: dict[str, Any]) -> Callable[[Any], Any]:
         "approx-nn": lambda: approx_nn.load(weights),
     }
     network = _pick(networks, kind)()
-    return lambda planes: (network(torch.from_numpy(planes)[None])[0].clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).contiguous().numpy()
+    return lambda planes: _bytes(network(torch.from_numpy(planes)[None]))
+
+
+def _bytes(picture: Any) -> Any:
+    """``[1,3,H,W]`` of 0..1 as RGB24 ``[H,W,3]``."""
+    return (picture[0].clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).contiguous().numpy()
 
 
 def _pick(decoders: dict[str, Any], kind: str) -> Any:
@@ -108,7 +119,10 @@ def _version(name: str) -> str | None:
     if find_spec(name) is None:
         return None
     try:
-        return str(__import__(name).__version__)
+        # diffusers takes seconds to import: its version is read from what pip wrote down.
+        return metadata.version(name) if name == "diffusers" else str(__import__(name).__version__)
+    except metadata.PackageNotFoundError:
+        return "of unknown version"
     except ImportError as error:
         print(f"{name} is there and does not load: {error}", file=sys.stderr)
         return None

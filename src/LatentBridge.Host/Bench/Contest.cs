@@ -1,4 +1,6 @@
 using System.Globalization;
+using LatentBridge.Onnx.Export;
+using LatentBridge.Onnx.Runtime;
 using LatentBridge.Tensors;
 using LatentBridge.Weights;
 
@@ -9,9 +11,8 @@ sealed record ContestCase(string Kind, string Weights, float[] Input, int Channe
 
 /// <summary>Has us and our peers do the same work in turns.</summary>
 /// <param name="folder">A folder for inputs and outputs.</param>
-/// <param name="library">Where the ONNX models are looked for: in its folders, and in a folder <c>onnx</c> of each.</param>
 /// <param name="note">Gets the differences of the results.</param>
-sealed class Contest(string folder, WeightLibrary library, Action<string> note)
+sealed class Contest(string folder, Action<string> note)
 {
     const double Megabyte = 1024 * 1024;
 
@@ -21,14 +22,13 @@ sealed class Contest(string folder, WeightLibrary library, Action<string> note)
     /// <param name="name">The row's name.</param>
     /// <param name="work">The work.</param>
     /// <param name="rounds">How often each does it.</param>
-    /// <param name="model">File name of the same network as ONNX model, or null.</param>
-    internal IEnumerable<BenchRow> Measure(string name, ContestCase work, int rounds, string? model)
+    internal IEnumerable<BenchRow> Measure(string name, ContestCase work, int rounds)
     {
         string input = Write(work.Input);
         (PeerProcess us, string ourResult) = Ours(work, input, null);
         List<(PeerProcess Peer, string Result)> peers = [];
-        string? path = model is null ? null : library.Folders.SelectMany(f => new[] { Path.Combine(f, model), Path.Combine(f, "onnx", model) }).FirstOrDefault(File.Exists);
-        if (path is not null && StartAny(["onnx_network.py", "onnx_network.js"], [path, input, .. Size(work)]) is { } onnx)
+        string model = Model(work.Weights);
+        if ((StartAny(["onnx_network.py", "onnx_network.js"], [model, input, .. Size(work)]) ?? StartBuiltIn(work, model, input)) is { } onnx)
         {
             peers.Add(onnx);
         }
@@ -118,6 +118,30 @@ sealed class Contest(string folder, WeightLibrary library, Action<string> note)
     {
         string result = NextFile();
         return scripts.Select(script => PeerProcess.TryStart(script, [.. arguments, result])).FirstOrDefault(peer => peer is not null) is { } peer ? (peer, result) : null;
+    }
+
+    // ONNX Runtime as it is built into this program, where neither Python nor node has it.
+    (PeerProcess Peer, string Result)? StartBuiltIn(ContestCase work, string model, string input)
+    {
+        if (OnnxLibrary.Missing is not null || work.Kind == NetworkTurns.EncodeKind)
+        {
+            return null;
+        }
+
+        string result = NextFile();
+        return (PeerProcess.StartOurs([NetworkTurns.Command, NetworkTurns.OnnxKind, model, input, .. Size(work), result], null), result);
+    }
+
+    /// <summary>The network of a weight file as an ONNX model.</summary>
+    internal string Model(string weights)
+    {
+        string path = Path.Combine(folder, Path.GetFileNameWithoutExtension(weights) + ".onnx");
+        if (!File.Exists(path))
+        {
+            File.WriteAllBytes(path, OnnxExport.Convert(FoundWeights.Look(weights)[0]));
+        }
+
+        return path;
     }
 
     static string KernelName(KernelWidth width) => width.ToString().ToLowerInvariant();

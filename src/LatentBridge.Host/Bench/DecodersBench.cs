@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
+using LatentBridge.Onnx;
+using LatentBridge.Onnx.Runtime;
 using LatentBridge.Tensors;
 using LatentBridge.Weights;
 
@@ -26,7 +29,7 @@ static class DecodersBench
     {
         using TemporaryFolder folder = new();
         WeightLibrary library = WeightLibrary.OfThisMachine();
-        Contest contest = new(folder.Path, library, note);
+        Contest contest = new(folder.Path, note);
         List<BenchRow> rows = [];
         string? taesd = Find(library, "taesd-decoder"), encoder = Find(library, "taesd-encoder"), tiny = Find(library, "latentbridge-tiny");
         int[] threadCounts = Environment.ProcessorCount > 1 ? [1, 2] : [1];
@@ -36,23 +39,23 @@ static class DecodersBench
             foreach (int side in new[] { 64, 128 })
             {
                 string name = $"taesd decode {8 * side}x{8 * side} {Threads(threads)}";
-                rows.AddRange(taesd is null ? [] : contest.Measure(name, new("taesd", taesd, Latent(side), 4, side, threads), Rounds, "taesd_decoder.onnx"));
+                rows.AddRange(taesd is null ? [] : contest.Measure(name, new("taesd", taesd, Latent(side), 4, side, threads), Rounds));
             }
 
             string encode = $"taesd encode 512x512 {Threads(threads)}";
-            rows.AddRange(encoder is null ? [] : contest.Measure(encode, new(NetworkTurns.EncodeKind, encoder, Picture(), 3, 512, threads), Rounds, "taesd_encoder.onnx"));
+            rows.AddRange(encoder is null ? [] : contest.Measure(encode, new(NetworkTurns.EncodeKind, encoder, Picture(), 3, 512, threads), Rounds));
         }
 
         if (taesd is null || encoder is null)
         {
-            note("TAESD for SD1 was not found: its rows are left out. LATENTBRIDGE_MODELS names folders with weights (and ONNX models of them).");
+            note("TAESD for SD1 was not found: its rows are left out. LATENTBRIDGE_MODELS names folders with weights.");
         }
 
         if (tiny is not null)
         {
             const string Name = "tiny decode 64x64 1 thread";
             ContestCase tinyCase = new("tiny", tiny, Latent(64), 4, 64, 1);
-            rows.AddRange(contest.Measure(Name, tinyCase, ManyRounds, null));
+            rows.AddRange(contest.Measure(Name, tinyCase, ManyRounds));
             rows.AddRange(Kernel.Supported.Reverse().Skip(1).Where(width => width != KernelWidth.Scalar).Select(width => contest.MeasureWidth(Name, tinyCase, ManyRounds, width)));
         }
 
@@ -64,7 +67,47 @@ static class DecodersBench
             rows.Add(contest.MeasureMemory("taesd decode 8192x8192 memory", Decode(1024)));
         }
 
+        foreach ((string name, string? weights, int rounds) in new[] { ("taesd", taesd, Rounds), ("tiny", tiny, ManyRounds) })
+        {
+            if (weights is not null && OnnxLibrary.Missing is null)
+            {
+                rows.Add(MeasureAdapter($"{name} by ONNX Runtime, our part included", contest.Model(weights), rounds));
+            }
+        }
+
         return rows;
+    }
+
+    // ONNX Runtime through LatentBridge.Onnx against ONNX Runtime's own run: one session, in turns.
+    static BenchRow MeasureAdapter(string name, string model, int rounds)
+    {
+        const int Side = 64;
+        using ILatentDecoder decoder = OnnxModels.Load(model, LatentFormats.Get(FormatId));
+        Action bare = OnnxLibrary.BareRun(decoder)!;
+        float[] latent = Latent(Side);
+        (int width, int height) = decoder.Description.OutputSize(Side, Side);
+        byte[] picture = new byte[3 * width * height];
+        int channels = decoder.Description.Channels;
+        Samples ours = new(), theirs = new();
+        for (int round = -2; round < rounds; round++)
+        {
+            double whole = Milliseconds(() => decoder.Decode(new(latent, channels, Side, Side), picture, 1, CancellationToken.None));
+            double alone = Milliseconds(bare);
+            if (round >= 0)
+            {
+                ours.Add(whole);
+                theirs.Add(alone);
+            }
+        }
+
+        return new($"{name}, {Side}x{Side} 1 thread", "ms", ours.Median, null, theirs.Median, $"ONNX Runtime {OnnxLibrary.Description} alone");
+
+        static double Milliseconds(Action work)
+        {
+            long started = Stopwatch.GetTimestamp();
+            work();
+            return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        }
     }
 
     static string Threads(int count) => count == 1 ? "1 thread" : $"{count.ToString(CultureInfo.InvariantCulture)} threads";

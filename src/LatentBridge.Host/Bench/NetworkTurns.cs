@@ -5,6 +5,8 @@ using LatentBridge.Decoders;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
+using LatentBridge.Onnx;
+using LatentBridge.Onnx.Runtime;
 using LatentBridge.Weights;
 using Newtonsoft.Json;
 
@@ -22,6 +24,9 @@ static class NetworkTurns
     /// <summary>The kind that encodes pictures.</summary>
     internal const string EncodeKind = "taesd-encode";
 
+    /// <summary>The kind that decodes with an ONNX model, in ONNX Runtime.</summary>
+    internal const string OnnxKind = "onnx";
+
     /// <summary>As OUTPUT: the result is not wanted, nor the memory to write it.</summary>
     internal const string NoResult = "-";
 
@@ -32,12 +37,14 @@ static class NetworkTurns
         (string kind, string weights, string input, string output) = (arguments[0], arguments[1], arguments[2], arguments[7]);
         int[] numbers = [.. arguments[3..7].Select(argument => int.Parse(argument, CultureInfo.InvariantCulture))];
         (int channels, int height, int width, int threads) = (numbers[0], numbers[1], numbers[2], numbers[3]);
-        FoundWeights found = new WeightLibrary([Path.GetDirectoryName(Path.GetFullPath(weights))!]).Found.First(file => file.FileName == Path.GetFileName(weights));
+        weights = Path.GetFullPath(weights);
+        FoundWeights found = new WeightLibrary([Path.GetDirectoryName(weights)!]).Found.First(file => file.Path == weights);
         Action once = kind == EncodeKind
             ? Encoder(found, input, height, width, threads, output)
             : Decoder(found, kind, input, channels, height, width, threads, output);
         once();
-        Console.WriteLine($"{{\"name\":{JsonConvert.ToString($"LatentBridge {Tensors.Kernel.Name}")}}}");
+        string name = kind == OnnxKind ? $"ONNX Runtime {OnnxLibrary.Description}" : $"LatentBridge {Tensors.Kernel.Name}";
+        Console.WriteLine($"{{\"name\":{JsonConvert.ToString(name)}}}");
         while (Console.ReadLine() is not null)
         {
             long started = Stopwatch.GetTimestamp();
@@ -52,7 +59,9 @@ static class NetworkTurns
     {
         LatentFormat format = LatentFormats.Get(found.Formats[0]);
         WeightLibrary library = new([Path.GetDirectoryName(found.Path)!]);
-        ILatentDecoder decoder = LatentDecoders.For(format, library).First(entry => entry.Description.Id == kind && entry.Description.Source == found.FileName).Load();
+        ILatentDecoder decoder = kind == OnnxKind
+            ? OnnxModels.Load(found.Path, format)
+            : LatentDecoders.For(format, library).First(entry => entry.Description.Id == kind && entry.Description.Source == found.FileName).Load();
         float[] latent = ReadFloats(input);
         (int across, int down) = decoder.Description.OutputSize(height, width);
         byte[] picture = new byte[3 * across * down];

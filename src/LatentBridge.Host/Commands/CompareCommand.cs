@@ -8,16 +8,20 @@ using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Commands;
 
-/// <summary><c>latentbridge compare FILE...</c>: the same latent through the C# decoders and through Python's.</summary>
+/// <summary><c>latentbridge compare FILE...</c>: the same latent through the C# decoders and through others'.</summary>
 sealed class CompareCommand
 {
+    const string Any = "python", Onnx = "onnx", Model = ".onnx";
+
+    static readonly string[] Others = [Any, .. References.Libraries, Onnx];
+
     /// <summary>The endings of what a folder is searched for.</summary>
     static readonly string[] Endings = [".safetensors", ".latent", ".npy", ".npz", ".pt", ".pth"];
 
     readonly Terminal _terminal;
     readonly Argument<string[]> _files = new Argument<string[]>("FILE") { Description = "Latents, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string?> _decoders = new("--decoders", "-d") { Description = "Decoders, separated by commas; else all of the format that Python has too.", HelpName = "A,B" };
-    readonly Option<string> _against = new("--against") { Description = "numpy: per-pixel decoders; torch: networks; python: both.", HelpName = "python|torch|numpy", DefaultValueFactory = _ => "python" };
+    readonly Option<string> _against = new("--against") { Description = "numpy: per-pixel decoders; torch: networks; python: both; diffusers: AutoencoderTiny; onnx: networks, converted; or an ONNX model.", HelpName = "python|torch|numpy|diffusers|onnx|FILE.onnx", DefaultValueFactory = _ => Any };
     readonly Option<string?> _python = new("--python") { Description = "The Python to use; else the first that has NumPy and PyTorch.", HelpName = "PATH" };
     readonly Option<string?> _report = new("--report") { Description = "Write a page with the pictures and their differences.", HelpName = "HTML" };
     readonly Option<int> _tolerance = new Option<int>("--tolerance") { Description = "Levels of 255 that a value may differ by; beyond them the exit code is 1.", HelpName = "N", DefaultValueFactory = _ => 1 }.Within(0, 255);
@@ -31,7 +35,13 @@ sealed class CompareCommand
     CompareCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
-        _against.AcceptOnlyFromAmong(["python", .. References.Libraries]);
+        _against.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } against && !Others.Contains(against) && !against.EndsWith(Model, StringComparison.OrdinalIgnoreCase))
+            {
+                result.AddError($"--against \"{against}\" is not known: {string.Join(", ", Others)} are, and ONNX models.");
+            }
+        });
         command.Add(_files);
         _latent = new(command);
         foreach (Option option in new Option[] { _decoders, _against, _python, _report, _tolerance, _runs, _item, _threads, _models })
@@ -45,7 +55,7 @@ sealed class CompareCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("compare", "The C# decoders against Python's (NumPy, PyTorch) on the same latents: differences, quality, time, memory.");
+        Command command = new("compare", "The C# decoders against Python's (NumPy, PyTorch, diffusers) or ONNX Runtime on the same latents: differences, quality, time, memory.");
         _ = new CompareCommand(terminal, command);
         return command;
     }
@@ -56,10 +66,8 @@ sealed class CompareCommand
         string[] files = [.. parsed.GetValue(_files)!.SelectMany(Files)];
         WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
         int threads = parsed.GetValue(_threads) is > 0 and int given ? given : Environment.ProcessorCount;
-        string against = parsed.GetValue(_against)!;
-        using ReferencePython python = ReferencePython.Start(parsed.GetValue(_python), against == "python" ? References.Libraries : [against]);
-
-        Comparer comparer = new(weights, python, against, threads, parsed.GetValue(_runs));
+        using IReference reference = Reference(parsed);
+        Comparer comparer = new(weights, reference, threads, parsed.GetValue(_runs));
 
         List<Comparison> comparisons = [];
         int exitCode = ExitCode.Done;
@@ -67,7 +75,7 @@ sealed class CompareCommand
         {
             try
             {
-                Compare(parsed, file, weights, comparer, comparisons, ref exitCode);
+                Compare(parsed, file, weights, comparer, reference, comparisons, ref exitCode);
             }
             catch (InputException failure)
             {
@@ -78,10 +86,10 @@ sealed class CompareCommand
 
         comparisons.Sort(Comparison.ByDifference);
         int tolerance = parsed.GetValue(_tolerance);
-        Write(comparisons, tolerance, python, parsed.GetValue(_json));
+        Write(comparisons, tolerance, reference, parsed.GetValue(_json));
         if (parsed.GetValue(_report) is { } report && comparisons.Count > 0)
         {
-            File.WriteAllText(report, ReportPage.Write(comparisons, tolerance, python.Description, threads, parsed.GetValue(_runs)));
+            File.WriteAllText(report, ReportPage.Write(comparisons, tolerance, reference, threads, parsed.GetValue(_runs)));
             _terminal.Note($"Report: {Path.GetFullPath(report)}");
         }
 
@@ -89,7 +97,7 @@ sealed class CompareCommand
         return exitCode == ExitCode.Done && isBeyond ? ExitCode.Failed : exitCode;
     }
 
-    void Compare(ParseResult parsed, string file, WeightLibrary weights, Comparer comparer, List<Comparison> comparisons, ref int exitCode)
+    void Compare(ParseResult parsed, string file, WeightLibrary weights, Comparer comparer, IReference reference, List<Comparison> comparisons, ref int exitCode)
     {
         LatentInput input = _latent.Open(parsed, file);
         int item = parsed.GetValue(_item);
@@ -100,7 +108,7 @@ sealed class CompareCommand
 
         using PreviewRenderer renderer = new(input.Format);
         renderer.Stage(input.View, new() { Frame = _latent.Frame(parsed), Batch = BatchChoice.Item, Item = item });
-        foreach (DecoderEntry entry in Entries(parsed, input, weights))
+        foreach (DecoderEntry entry in Entries(parsed, input, weights, reference))
         {
             if (comparer.Compare(entry, input, renderer.Planes(0), out string? problem) is { } comparison)
             {
@@ -115,13 +123,25 @@ sealed class CompareCommand
         }
     }
 
-    IEnumerable<DecoderEntry> Entries(ParseResult parsed, LatentInput input, WeightLibrary weights)
+    IEnumerable<DecoderEntry> Entries(ParseResult parsed, LatentInput input, WeightLibrary weights, IReference reference)
     {
         IReadOnlyList<DecoderEntry> all = LatentDecoders.For(input.Format, weights);
-        string against = parsed.GetValue(_against)!;
         return parsed.GetValue(_decoders) is { } named
             ? named.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(id => all.Choose(id, input.Format))
-            : all.Where(entry => References.Library(entry.Description.Id, against) is not null);
+            : all.Where(entry => reference.Library(entry.Description) is not null);
+    }
+
+    IReference Reference(ParseResult parsed)
+    {
+        string against = parsed.GetValue(_against)!;
+        if (against == Onnx || against.EndsWith(Model, StringComparison.OrdinalIgnoreCase))
+        {
+            return against == Onnx ? new OnnxReference(null)
+                : File.Exists(against) ? new OnnxReference(against)
+                : throw new InputException($"\"{against}\" is not there.");
+        }
+
+        return new PythonReference(ReferencePython.Start(parsed.GetValue(_python), against == Any ? [References.NumPy, References.Torch] : [against]), against);
     }
 
     static string[] Files(string path)
@@ -135,7 +155,7 @@ sealed class CompareCommand
         return files.Length > 0 ? files : throw new InputException($"The folder \"{path}\" has no latents ({string.Join(", ", Endings)}).");
     }
 
-    void Write(List<Comparison> comparisons, int tolerance, ReferencePython python, bool json)
+    void Write(List<Comparison> comparisons, int tolerance, IReference reference, bool json)
     {
         int beyond = comparisons.Count(comparison => comparison.Difference.Maximum > tolerance);
         if (json)
@@ -143,8 +163,8 @@ sealed class CompareCommand
             _terminal.WriteJson(writer =>
             {
                 writer.WriteStartObject();
-                writer.WritePropertyName("python");
-                writer.WriteValue(python.Description);
+                writer.WritePropertyName("reference");
+                writer.WriteValue(reference.Description);
                 writer.WritePropertyName("tolerance");
                 writer.WriteValue(tolerance);
                 writer.WritePropertyName("beyondTolerance");
@@ -165,7 +185,7 @@ sealed class CompareCommand
         }
 
         TextTable table = new(
-            "latent", "decoder", "against", "size", "max>", "99.9 %>", "mean>", "PSNR dB>", "SSIM>", "CIEDE2000>", "C# ms>", "Python ms>", "C# MB>", "Python MB>", "");
+            "latent", "decoder", "against", "size", "max>", "99.9 %>", "mean>", "PSNR dB>", "SSIM>", "CIEDE2000>", "C# ms>", $"{reference.Name} ms>", "C# MB>", $"{reference.Name} MB>", "");
         foreach (Comparison row in comparisons)
         {
             PictureDifference difference = row.Difference;
@@ -177,7 +197,7 @@ sealed class CompareCommand
         }
 
         _terminal.Write(table);
-        _terminal.Say($"{comparisons.Count} compared with {python.Description}, worst first; differences in levels of 255. "
+        _terminal.Say($"{comparisons.Count} compared with {reference.Description}, worst first; differences in levels of 255. "
             + (beyond == 0 ? $"None beyond {tolerance}." : $"{beyond} beyond {tolerance}."));
     }
 

@@ -18,7 +18,7 @@ static class DoctorCommand
 
     static int Run(Terminal terminal, bool json)
     {
-        Finding[] findings = terminal.While("Looking ...", () => (Finding[])[.. MachineCheck.Run(), .. WeightsCheck.Run(), .. PythonCheck.Run()]);
+        Finding[] findings = terminal.While("Looking ...", () => (Finding[])[.. MachineCheck.Run(), .. WeightsCheck.Run(), .. PackagesCheck.Run(), .. PythonCheck.Run()]);
         if (json)
         {
             terminal.WriteJson(writer => WriteJson(writer, findings));

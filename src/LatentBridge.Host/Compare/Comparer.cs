@@ -7,13 +7,12 @@ using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Compare;
 
-/// <summary>Decodes the same planes in C# and in Python.</summary>
-/// <param name="weights">Where the C# decoders' files are; Python reads the same.</param>
-/// <param name="python">The references.</param>
-/// <param name="against">What <c>--against</c> said.</param>
+/// <summary>Decodes the same planes in C# and with a reference.</summary>
+/// <param name="weights">Where the C# decoders' files are; the reference reads the same.</param>
+/// <param name="reference">What they are compared with.</param>
 /// <param name="threads">Threads each side may use.</param>
 /// <param name="runs">Decodes of each; the fastest counts.</param>
-sealed class Comparer(WeightLibrary weights, ReferencePython python, string against, int threads, int runs)
+sealed class Comparer(WeightLibrary weights, IReference reference, int threads, int runs)
 {
     /// <summary>Compares one decoder on one latent.</summary>
     /// <param name="entry">The C# decoder.</param>
@@ -22,27 +21,25 @@ sealed class Comparer(WeightLibrary weights, ReferencePython python, string agai
     /// <param name="problem">Why there is nothing to compare; null when there is.</param>
     internal Comparison? Compare(DecoderEntry entry, LatentInput input, LatentPlanes planes, out string? problem)
     {
-        string id = entry.Description.Id;
-        string? library = References.Library(id, against);
-        if (library is null || !python.Libraries.ContainsKey(library))
+        if (reference.Library(entry.Description) is not { } library)
         {
-            problem = library is null ? $"--against {against} has no reference of it" : $"it needs {library}: {python.HowToInstall(library)}";
+            problem = $"{reference.Name} has no reference of it";
             return null;
         }
 
         string? path = weights.Found
             .FirstOrDefault(found => found.Problem is null && found.FileName == entry.Description.Source && found.Formats.Contains(input.Format.Id))?.Path;
-        ReferencePicture theirs = python.Decode(planes, id, library, input.Format.Id, path, threads, runs);
+        ReferencePicture theirs = reference.Decode(entry.Description, planes, input.Format.Id, path, threads, runs);
         (int width, int height) = entry.Description.OutputSize(planes.Height, planes.Width);
         problem = theirs.Problem;
-        if (theirs.Picture is not { } reference)
+        if (theirs.Picture is not { } picture)
         {
             return null;
         }
 
-        if ((reference.Width, reference.Height) != (width, height))
+        if ((picture.Width, picture.Height) != (width, height))
         {
-            problem = $"Python made {reference.Width} x {reference.Height} pixels, C# {width} x {height}";
+            problem = $"{reference.Name} made {picture.Width} x {picture.Height} pixels, C# {width} x {height}";
             return null;
         }
 
@@ -57,10 +54,10 @@ sealed class Comparer(WeightLibrary weights, ReferencePython python, string agai
         }
 
         return new(
-            input.Loaded.Path, input.Format.Id, entry.Description, library, PictureDifference.Between(ours, reference),
+            input.Loaded.Path, input.Format.Id, entry.Description, library, PictureDifference.Between(ours, picture),
             (fastest, decoder.WorkingBytes(planes.Height, planes.Width)), (theirs.Milliseconds, theirs.MemoryBytes), $"{width}x{height}")
         {
-            Pictures = (ours, reference),
+            Pictures = (ours, picture),
         };
     }
 }

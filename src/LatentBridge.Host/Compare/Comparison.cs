@@ -4,11 +4,11 @@ using Newtonsoft.Json;
 
 namespace LatentBridge.Host.Compare;
 
-/// <summary>One latent through one decoder, in C# and in Python.</summary>
+/// <summary>One latent through one decoder, in C# and with a reference.</summary>
 /// <param name="File">The latent's file.</param>
 /// <param name="FormatId">Its format.</param>
 /// <param name="Decoder">The C# decoder.</param>
-/// <param name="Reference">The Python library that decoded the same.</param>
+/// <param name="Reference">Who decoded the same: <c>numpy</c>, <c>torch</c>, <c>diffusers</c>, <c>onnx</c> or a file.</param>
 /// <param name="Difference">How far their pictures are apart.</param>
 /// <param name="Ours">Milliseconds of the fastest run, and working memory: weights and scratch.</param>
 /// <param name="Theirs">The same; memory is the growth of the process while it loaded and decoded, null where the system does not tell.</param>

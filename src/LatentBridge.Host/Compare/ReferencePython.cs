@@ -205,7 +205,7 @@ sealed class ReferencePython : IDisposable
                 .Where(library => library.Version is not null)
                 .ToDictionary(library => library.Name, library => library.Version!);
             string version = document.RootElement.GetProperty("python").GetString()!;
-            string with = Libraries.Count == 0 ? "neither numpy nor torch" : string.Join(", ", Libraries.Select(library => $"{library.Key} {library.Value}"));
+            string with = Libraries.Count == 0 ? "no library of the references" : string.Join(", ", Libraries.Select(library => $"{library.Key} {library.Value}"));
             Description = $"Python {version}, {with} ({_path})";
             return true;
         }

@@ -6,11 +6,15 @@ static class References
     internal const string NumPy = "numpy";
     internal const string Torch = "torch";
 
+    /// <summary>Its AutoencoderTiny; taken only when it is asked for by name.</summary>
+    internal const string Diffusers = "diffusers";
+
     static readonly string[] InNumPy = ["latent2rgb", "mlp", "quadratic", "cubic"];
+    static readonly string[] InDiffusers = ["taesd"];
     static readonly string[] InTorch = ["taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb"];
 
     /// <summary>The libraries that <c>--against</c> takes beside <c>python</c>, which takes whichever has the decoder.</summary>
-    internal static readonly string[] Libraries = [NumPy, Torch];
+    internal static readonly string[] Libraries = [NumPy, Torch, Diffusers];
 
     /// <summary>The library that has a decoder; null when none that was asked for has it.</summary>
     /// <param name="decoderId">As the catalogue names it; what follows a colon names a file and does not matter.</param>
@@ -18,7 +22,8 @@ static class References
     internal static string? Library(string decoderId, string against)
     {
         string kind = decoderId.Split(':')[0];
-        return against != Torch && InNumPy.Contains(kind) ? NumPy
+        return against == Diffusers ? (InDiffusers.Contains(kind) ? Diffusers : null)
+            : against != Torch && InNumPy.Contains(kind) ? NumPy
             : against != NumPy && InTorch.Contains(kind) ? Torch
             : null;
     }

@@ -28,10 +28,10 @@ static class ReportPage
     /// <summary>The whole page.</summary>
     /// <param name="comparisons">Worst first.</param>
     /// <param name="tolerance">Levels of 255 that a value may differ by.</param>
-    /// <param name="python">What decoded beside us.</param>
+    /// <param name="reference">What decoded beside us.</param>
     /// <param name="threads">Threads of each side.</param>
     /// <param name="runs">Decodes of each.</param>
-    internal static string Write(IReadOnlyList<Comparison> comparisons, int tolerance, string python, int threads, int runs)
+    internal static string Write(IReadOnlyList<Comparison> comparisons, int tolerance, IReference reference, int threads, int runs)
     {
         int beyond = comparisons.Count(comparison => comparison.Difference.Maximum > tolerance);
         string verdict = beyond == 0
@@ -44,7 +44,7 @@ static class ReportPage
             Row(rows, comparisons[i], i, tolerance);
             if (comparisons[i].Pictures is { } pictures)
             {
-                Card(cards, comparisons[i], pictures.Ours, pictures.Theirs, i, tolerance);
+                Card(cards, comparisons[i], pictures.Ours, pictures.Theirs, reference.Name, i, tolerance);
             }
         }
 
@@ -54,7 +54,8 @@ static class ReportPage
             .Replace("{{verdict}}", verdict, StringComparison.Ordinal)
             .Replace("{{about}}", Text(
                 $"LatentBridge {typeof(ReportPage).Assembly.GetName().Version?.ToString(3)}, {Kernel.Name} kernels, {Count(threads, "thread")} each, "
-                + $"fastest of {Count(runs, "run")}; {python}"), StringComparison.Ordinal)
+                + $"fastest of {Count(runs, "run")}; {reference.Description}"), StringComparison.Ordinal)
+            .Replace("{{reference}}", reference.Name, StringComparison.Ordinal)
             .Replace("{{rows}}", rows.ToString(), StringComparison.Ordinal)
             .Replace("{{cards}}", cards.ToString(), StringComparison.Ordinal);
     }
@@ -64,7 +65,7 @@ static class ReportPage
         PictureDifference difference = row.Difference;
         string name = Text(Path.GetFileName(row.File));
         page.Append(CultureInfo.InvariantCulture, $"<tr class=\"{State(row, tolerance)}\"><td>{(row.Pictures is null ? name : $"<a href=\"#c{number}\">{name}</a>")}</td>");
-        page.Append(CultureInfo.InvariantCulture, $"<td>{Text(row.Decoder.Id)}</td><td>{row.Reference}</td><td>{row.Size}</td>");
+        page.Append(CultureInfo.InvariantCulture, $"<td>{Text(row.Decoder.Id)}</td><td>{Text(row.Reference)}</td><td>{row.Size}</td>");
         foreach (string value in (string[])
         [
             $"{difference.Maximum}", $"{difference.Percentile999}", Number(difference.Mean, "0.00000"), Number(difference.Psnr, "0.0"),
@@ -78,7 +79,7 @@ static class ReportPage
         page.AppendLine("</tr>");
     }
 
-    static void Card(StringBuilder page, Comparison row, Picture ours, Picture theirs, int number, int tolerance)
+    static void Card(StringBuilder page, Comparison row, Picture ours, Picture theirs, string reference, int number, int tolerance)
     {
         PictureDifference difference = row.Difference;
         string ratio = row.Ours.Milliseconds > 0 ? Number(row.Theirs.Milliseconds / row.Ours.Milliseconds, "0.0") : "-";
@@ -86,10 +87,10 @@ static class ReportPage
             <article id="c{number}" class="{State(row, tolerance)}">
             <h2>{Text(Path.GetFileName(row.File))} <span>{Text(row.Decoder.Id)}</span></h2>
             <p class="facts">{Text(row.Decoder.Source)}, {Text(row.FormatId)}, {row.Size}. Largest difference <b>{Count(difference.Maximum, "level")}</b> of 255, mean {Number(difference.Mean, "0.00000")}.
-            Python takes <b>{ratio}</b> times as long.</p>
+            {reference} takes <b>{ratio}</b> times as long.</p>
             <div class="pair">
-            <figure><div class="slider" style="--cut:50%;aspect-ratio:{ours.Width}/{ours.Height}"><img src="{Source(theirs)}" alt="Decoded by Python"><img class="over" src="{Source(ours)}" alt="Decoded by C#">
-            <b class="left">C#</b><b class="right">Python, {row.Reference}</b><input type="range" min="0" max="100" value="50" step="0.1" aria-label="How much of the C# picture to show"></div></figure>
+            <figure><div class="slider" style="--cut:50%;aspect-ratio:{ours.Width}/{ours.Height}"><img src="{Source(theirs)}" alt="Decoded by {reference}"><img class="over" src="{Source(ours)}" alt="Decoded by C#">
+            <b class="left">C#</b><b class="right">{reference}, {Text(row.Reference)}</b><input type="range" min="0" max="100" value="50" step="0.1" aria-label="How much of the C# picture to show"></div></figure>
             <figure>
             """);
         page.AppendLine(difference.Maximum == 0

@@ -57,6 +57,13 @@ static class PythonCheck
             : new("shared memory", FindingState.Good, $"room for {memory.GetProperty("triedBytes").GetInt64() >> 20} MB"));
         findings.Add(new("libraries", FindingState.Good, string.Join(", ", report.GetProperty("libraries").EnumerateObject()
             .Select(library => $"{library.Name} {library.Value.GetString() ?? "not installed"}"))));
+        foreach (JsonElement package in report.GetProperty("optional").EnumerateArray())
+        {
+            string? version = package.GetProperty("version").GetString();
+            findings.Add(new(
+                $"{package.GetProperty("name").GetString()} for Python", version is null ? FindingState.Absent : FindingState.Good,
+                version is null ? $"not installed: {package.GetProperty("serves").GetString()}" : $"{version}, {package.GetProperty("path").GetString()}"));
+        }
 
         string? used = report.GetProperty("host").ValueKind == JsonValueKind.Array ? string.Join(' ', report.GetProperty("host").EnumerateArray().Select(part => part.GetString())) : null;
         foreach (JsonElement place in report.GetProperty("places").EnumerateArray())

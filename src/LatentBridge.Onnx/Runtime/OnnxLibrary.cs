@@ -10,6 +10,9 @@ public static class OnnxLibrary
 {
     static readonly Lazy<(string Version, string[] Providers, string? Failure)> Loaded = new(Load);
 
+    /// <summary>Whether the program was built with ONNX Runtime.</summary>
+    public static bool IsBuiltIn => true;
+
     /// <summary>Why there is no ONNX Runtime, and what helps; null where there is one.</summary>
     public static string? Missing => Loaded.Value.Failure is { } failure
         ? $"ONNX Runtime's library does not load ({failure}). It belongs beside the program: unpack the release anew, or build it in again"
@@ -20,6 +23,9 @@ public static class OnnxLibrary
 
     /// <summary>Its execution providers, as it calls them.</summary>
     internal static IReadOnlyList<string> Providers => Loaded.Value.Providers;
+
+    /// <summary>The library's own part of a decode, to measure the rest against: the last decode's latent once more. Null for other decoders.</summary>
+    internal static Action? BareRun(ILatentDecoder decoder) => decoder is OnnxDecoder onnx ? onnx.RunAgain : null;
 
     internal static ILatentDecoder Load(OnnxModel model, LatentFormat format, DecoderDescription description) => new OnnxDecoder(model, format, description);
 

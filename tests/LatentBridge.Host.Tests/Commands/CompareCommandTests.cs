@@ -45,6 +45,92 @@ public sealed class CompareCommandTests : IDisposable
     }
 
     [Fact]
+    public void Networks_are_within_a_level_of_themselves_in_ONNX_Runtime()
+    {
+        string[] arguments = ["compare", CommandRun.Example("SD15_run8"), "--decoders", "tiny", "--against", "onnx", "--runs", "1"];
+        int exitCode = _run.Run(arguments);
+        if (Onnx.Runtime.OnnxLibrary.Missing is { } missing)
+        {
+            Assert.Equal((ExitCode.Failed, $"Nothing to compare with: {missing}.\n"), (exitCode, _run.Error.ReplaceLineEndings("\n")));
+            Assert.Skip(missing);
+        }
+
+        Assert.Equal((ExitCode.Done, ""), (exitCode, _run.Error));
+        Assert.Contains("1 compared with ONNX Runtime", _run.Output, StringComparison.Ordinal);
+
+        string model = Path.Combine(_run.Folder, "given.onnx");
+        Assert.Equal(ExitCode.Done, _run.Run("models", "convert", Path.Combine(CommandRun.Root, "models", "tiny", "tiny-sd1.safetensors"), "--output", model));
+        string report = Path.Combine(_run.Folder, "report.html");
+        Assert.Equal(ExitCode.Done, _run.Run([.. arguments[..^3], model, "--report", report]));
+        Assert.Contains("given.onnx", _run.Output, StringComparison.Ordinal);
+        Assert.Contains("<h1>C# against ONNX Runtime</h1>", File.ReadAllText(report), StringComparison.Ordinal);
+
+        Assert.Equal(ExitCode.Failed, _run.Run("compare", CommandRun.Example("SD15_run8"), "--decoders", "latent2rgb", "--against", model));
+        Assert.Contains("latent2rgb: not compared: ONNX Runtime has no reference of it", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_compared_with_must_be_known_and_there()
+    {
+        Assert.Equal(ExitCode.Usage, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "jax"));
+        Assert.Contains("python, numpy, torch, diffusers, onnx are, and ONNX models", _run.Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "/no/such/model.onnx"));
+        Assert.Contains("model.onnx\" is not there", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_diffusers_the_message_says_what_to_install()
+    {
+        Require("numpy");
+        if (Has(Python!, "diffusers"))
+        {
+            Assert.Skip("diffusers is installed here.");
+        }
+
+        Assert.Equal(ExitCode.Failed, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "diffusers", "--python", Python!));
+        Assert.Contains("No Python with diffusers was found", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("pip install diffusers", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_AutoencoderTiny_of_diffusers_gets_its_weights_under_its_own_names()
+    {
+        Require("torch");
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("The stand-in for diffusers is put in place by a shell script.");
+            return;
+        }
+
+        // AutoencoderTiny as diffusers has it: layers without the clamp, which is part of decode, and pictures of -1..1.
+        File.WriteAllText(Path.Combine(_run.Folder, "diffusers.py"), """
+            from types import SimpleNamespace
+            import torch
+            from latentbridge.reference import taesd
+
+            class Decoder(torch.nn.Module):
+                def __init__(self, channels):
+                    super().__init__()
+                    self.layers = torch.nn.Sequential(*list(taesd.decoder(channels))[1:])
+
+            class AutoencoderTiny(torch.nn.Module):
+                def __init__(self, latent_channels):
+                    super().__init__()
+                    self.decoder = Decoder(latent_channels)
+
+                def decode(self, x):
+                    return SimpleNamespace(sample=self.decoder.layers(torch.tanh(x / 3) * 3) * 2 - 1)
+            """);
+        string python = Path.Combine(_run.Folder, "python");
+        File.WriteAllText(python, $"#!/bin/sh\nPYTHONPATH={_run.Folder} exec {Python} \"$@\"\n");
+        File.SetUnixFileMode(python, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        string latent = _run.WriteNpy("a.npy", [.. Enumerable.Range(0, 4 * 8 * 8).Select(i => MathF.Sin(i * 0.37f) * 3)], 1, 4, 8, 8);
+        int exitCode = _run.Run("compare", latent, "--format", "SD15", "--models", TestData("models"), "--against", "diffusers", "--python", python);
+        Assert.Equal((ExitCode.Done, ""), (exitCode, _run.Error));
+        Assert.Contains("diffusers of unknown version", _run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_folder_is_summed_up_and_the_report_holds_its_pictures_and_loads_nothing()
     {
         Require("numpy");
@@ -109,7 +195,7 @@ public sealed class CompareCommandTests : IDisposable
         Require("numpy");
         File.WriteAllText(Path.Combine(_run.Folder, "a.npy"), "no");
         Assert.Equal(ExitCode.Failed, _run.Run("compare", CommandRun.Example("SD15_run8"), "--decoders", "estimated", "--python", Python!));
-        Assert.Contains("estimated: not compared: --against python has no reference of it", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("estimated: not compared: Python has no reference of it", _run.Error, StringComparison.Ordinal);
         int exitCode = _run.Run("compare", _run.Folder, CommandRun.Example("SD15_run8"), "--decoders", "latent2rgb", "--python", Python!);
         Assert.Equal(ExitCode.Usage, exitCode);
         Assert.Contains("a.npy", _run.Error, StringComparison.Ordinal);

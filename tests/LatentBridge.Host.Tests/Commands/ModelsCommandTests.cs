@@ -32,6 +32,19 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    public void Convert_writes_a_network_as_an_ONNX_model_and_names_what_it_cannot()
+    {
+        string model = Path.Combine(_run.Folder, "tiny.onnx");
+        Assert.Equal(0, _run.Run("models", "convert", Path.Combine(CommandRun.Root, "models", "tiny", "tiny-sd3.safetensors"), "--output", model));
+        Assert.Contains("LatentBridge tiny decoder, 16 channels  SD3", _run.Output, StringComparison.Ordinal);
+        Assert.Contains("SD3", Onnx.OnnxModels.Recognise(model).Formats);
+        Assert.Equal(2, _run.Run("models", "convert", CommandRun.Example("SD15_run8"), "--output", model));
+        Assert.Contains("none of the networks known here", _run.Error, StringComparison.Ordinal);
+        Assert.Equal(2, _run.Run("models", "convert", Path.Combine(_run.Folder, "gone.safetensors")));
+        Assert.Contains("is not there", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Verify_finds_the_bundled_weights_as_they_were_published()
     {
         Assert.Equal(0, _run.Run("models", "verify", "--json"));
