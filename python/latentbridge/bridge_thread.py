@@ -264,8 +264,10 @@ class BridgeThread:
             self.connection = Connection(command, geometry, hello, self.post, self._listener, patience)
         except inprocess.InProcessError as error:
             self._refused_in_process = str(error)  # known for good: the next try takes another way
-        except OSError as error:
-            self._fail(str(error), None)
+        except Exception as error:
+            self._fail(str(error) or repr(error), None)
+            if not isinstance(error, OSError):
+                raise  # a fault of ours: it is said, and the next try waits all the same
 
     def _command(self) -> list[str] | None:
         host = self.settings.host

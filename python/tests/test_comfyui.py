@@ -486,5 +486,23 @@ class RouteTests(ComfyUITestCase):
         self.assertEqual({control["type"] for control in controls}, {"boolean", "combo", "slider"})
 
 
+class RegistryTests(unittest.TestCase):
+    """Rules of docs.comfy.org/registry/specifications."""
+
+    def test_the_packs_description_has_no_empty_field_and_the_one_version(self):
+        try:
+            import tomllib
+        except ImportError:
+            self.skipTest("tomllib came with Python 3.11")
+        root = Path(__file__).parents[2]
+        found = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        project, comfy = found["project"], found["tool"]["comfy"]
+        self.assertEqual(project["version"], (root / "python" / "version.txt").read_text(encoding="utf-8").strip())
+        self.assertRegex(project["version"], r"^\d+\.\d+\.\d+$")
+        self.assertRegex(project["name"], r"^[a-z][a-z0-9]*([-_.][a-z0-9]+)*$")
+        self.assertTrue((root / project["license"]["file"]).is_file())
+        self.assertEqual([name for table in (project, comfy) for name, value in table.items() if value == ""], [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -165,6 +165,17 @@ class HostsThatFail(BridgeTestCase):
         self.show(bridge, run=1, step=2)
         self.assertEqual(len(bridge._thread.mapping.free), 4)
 
+    def test_a_host_that_cannot_be_started_for_an_unforeseen_reason_is_not_tried_without_a_pause(self):
+        for strict in (False, True):
+            with self.subTest(strict=strict), unittest.mock.patch(
+                    "latentbridge.bridge_thread.Connection", side_effect=ValueError("unforeseen")) as connection, self.assertLogs("latentbridge"):
+                bridge = self.bridge(strict=strict, back_off=1000.0)
+                for step in range(50):
+                    bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
+                    time.sleep(0.001)
+                bridge.status(20)
+                self.assertEqual(connection.call_count, 1)
+
 
 @unittest.skipUnless(hasattr(os, "posix_fallocate"), "this system has no posix_fallocate")
 class Memory(BridgeTestCase):

@@ -8,7 +8,7 @@ namespace LatentBridge.Sessions;
 /// <param name="LastStepMilliseconds">What that may take.</param>
 /// <param name="Pin">A decoder's id, or <c>auto</c>.</param>
 /// <param name="StepsLeft">Steps until the last one; null where the run's length is not known.</param>
-/// <param name="IsSinglePicture">Somebody asked for this one picture: a pinned decoder is taken whatever it costs.</param>
+/// <param name="IsSinglePicture">Somebody asked for this one picture: it waits for its decoder to load, and for a pinned one whatever it costs.</param>
 readonly record struct FrameDemand(
     long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin, int? StepsLeft = null, bool IsSinglePicture = false);
 
@@ -59,7 +59,7 @@ static class DecoderChooser
             }
 
             bool fits = predicted <= (rule == ChoiceRule.BeforeNextStep && decoder != current ? budget * ShareToSwitch : budget);
-            if (fits && decoder.IsUsable && decoder.IsLoaded && demand.Pin == "auto")
+            if (fits && decoder.IsUsable && (decoder.IsLoaded || demand.IsSinglePicture) && demand.Pin == "auto")
             {
                 return new(decoder, rule, predicted, budget, demand.Threads, demand.Pin, better);
             }

@@ -257,10 +257,11 @@ public sealed partial class PreviewSession
         PreviewOptions options = job.Options;
         LatentSlotHeader header = job.Latent.Header;
         PreviewRenderer renderer = stream.Renderer!;
+        FormatDecoders? decoders = null;
         DecoderCandidate? candidate = null;
         try
         {
-            FormatDecoders decoders = DecodersOf(job.Format!, job.Model);
+            decoders = DecodersOf(job.Format!, job.Model);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             bool last = job.Request is not null || (header.Flags & FrameMarks.LastStep) != 0;
             DecoderChoice choice;
@@ -307,6 +308,12 @@ public sealed partial class PreviewSession
         }
         catch (OperationCanceledException) when (job.Stopped is not null || _isStopping)
         {
+            lock (_gate)
+            {
+                // A decoder that never gets done within a run must not keep the others' bad moments alive.
+                decoders?.CountFrame(candidate!);
+            }
+
             Finish(job, job.Stopped ?? DropReason.Cancelled, null);
         }
 #pragma warning disable CA1031 // The one seam: whatever fails costs this picture, never the host.

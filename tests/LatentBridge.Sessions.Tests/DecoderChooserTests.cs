@@ -122,6 +122,16 @@ public class DecoderChooserTests
     }
 
     [Fact]
+    public void A_single_picture_waits_for_its_decoder_to_load()
+    {
+        Measured(300, 8, 0.1, load: false);
+        Load(_linear);
+        Assert.Equal("tiny", Choose(step: null, last: true, lastBudget: 50, single: true).Decoder.Description.Id);
+        Assert.Equal("taesd", Choose(step: null, last: true, lastBudget: 1000, single: true).Decoder.Description.Id);
+        Assert.Equal("latent2rgb", Choose(step: null, last: true, lastBudget: 1000).Decoder.Description.Id);
+    }
+
+    [Fact]
     public void A_pin_that_is_slow_gives_the_first_and_the_last_picture_to_one_that_is_quick()
     {
         Measured(300, 8, 0.1);

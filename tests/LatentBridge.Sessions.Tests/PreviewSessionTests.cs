@@ -241,27 +241,60 @@ public class PreviewSessionTests
         using var bench = new SessionBench(good, plain);
         bench.Begin(1, options: SessionBench.Raw with { Decoder = "good" });
 
-        // A decoder is tried before use: it begins to fail only after that.
-        ReadyPreview first = bench.Sink.WaitForReady(bench.Submit(0, run: 1));
-        Assert.Equal("good", first.Decoder);
-        bench.Session.Release(first.Slot);
+        // A decoder is tried before use, and another stands in until then: it begins to fail only after that.
+        int step = 0;
+        for (string shown = ""; shown != "good"; step++)
+        {
+            ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step));
+            shown = ready.Decoder;
+            bench.Session.Release(ready.Slot);
+        }
+
         good.Failure = new InvalidOperationException("out of luck");
-        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, run: 1, step: 1));
+        DroppedLatent dropped = bench.Sink.WaitForDropped(bench.Submit(0, run: 1, step: step));
         Assert.Equal(DropReason.Failed, dropped.Reason);
         Assert.Contains("out of luck", dropped.Detail, StringComparison.Ordinal);
-        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: 2)).Decoder);
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: ++step)).Decoder);
         Assert.Contains("out of luck", bench.Session.Status().Streams.Single().Reason, StringComparison.Ordinal);
 
         good.Failure = null;
         var decoders = new List<string>();
-        for (int step = 3; step < 40 && !decoders.Contains("good"); step++)
+        for (int last = step + 40; step < last && !decoders.Contains("good");)
         {
-            ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step));
+            ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: ++step));
             decoders.Add(ready.Decoder);
             bench.Session.Release(ready.Slot);
         }
 
         Assert.Equal("good", decoders[^1]);
+    }
+
+    [Fact]
+    public void A_decoder_that_never_gets_done_within_a_run_does_not_keep_another_out_for_ever()
+    {
+        var slow = FakeDecoder.Named("slow", 80);
+        var quick = FakeDecoder.Named("quick", 20);
+        using var bench = new SessionBench(slow, quick);
+        bench.Begin(1, options: SessionBench.Raw with { Decoder = "quick" });
+        quick.Failure = new InvalidOperationException("out of luck");
+        bench.Sink.WaitForDropped(bench.Submit(0, run: 1));
+        quick.Failure = null;
+        bench.Session.Release(bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: 1)).Slot); // slow is loaded
+
+        slow.Hold();
+        ulong run = 2;
+        for (; run < 9; run++)
+        {
+            bench.Begin(run, options: SessionBench.Raw with { Decoder = "quick" });
+            ulong sequence = bench.Submit(0, run: run);
+            slow.WaitUntilInside();
+            bench.Session.Cancel(0, run);
+            bench.Sink.WaitForDropped(sequence);
+        }
+
+        bench.Begin(run, options: SessionBench.Raw with { Decoder = "quick" });
+        Assert.Equal("quick", bench.Sink.WaitForReady(bench.Submit(0, run: run)).Decoder);
+        slow.Go();
     }
 
     [Fact]
