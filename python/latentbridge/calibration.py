@@ -19,7 +19,8 @@ class PairError(ValueError):
 
 
 def pair(latent: Any, picture: Any) -> Any:
-    """The latent ``[C,H,W]`` (the sampler's scale) and the picture ``[3,h,w]`` (-1 to 1) as ``teach`` takes them: ``[1,C+12,H,W]``, F16, on the CPU.
+    """The latent ``[C,H,W]`` (the sampler's scale) and the picture ``[3,h,w]`` (-1 to 1) as ``teach`` takes them:
+    ``[1,C+12,H,W]``, F16, on the CPU.
 
     Each cell's colour is averaged over its quarters (docs/protocol.md, section 5).
     """

@@ -53,7 +53,8 @@ class Bridge:
     callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``host``
     is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
     default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
-    look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own). ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
+    look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own).
+    ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
 
     ``patience`` is the silence in seconds after which a host counts as hung, ``attempts`` how many failures in a row
     (without a picture in between) end in giving up, ``back_off`` the pause in seconds before the second of them; it

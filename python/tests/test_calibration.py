@@ -98,7 +98,7 @@ class RealHost(BridgeTestCase):
     def test_what_is_wrong_with_a_pair_is_said(self):
         bridge = self.bridge(host=real_host(), start_patience=30, patience=10)
         self.assertTrue(bridge.start(60), bridge.off_reason)
-        with self.assertLogs("latentbridge", "WARNING") as log, tempfile.TemporaryDirectory():
+        with self.assertLogs("latentbridge", "WARNING") as log:
             bridge.teach(latent(1, 16, 4, 4), model="mine", latent_format="SDXL")
             until(lambda: log.records)
         self.assertIn("256 cells at least", log.output[0])

@@ -128,6 +128,7 @@ class Options(unittest.TestCase):
     def test_others_are_refused_with_what_is_allowed(self):
         for options, said in (({"sise": 1}, "known are decoder, size"), ({"size": 16385}, "0 to 16384"), ({"size": True}, "0 to"),
                               ({"size": "big"}, "0 to"), ({"batch": "all"}, "first, grid, item"), ({"frame": -1}, "middle"),
-                              ({"frame": 1.5}, "0-based"), ({"encoding": "gif"}, "png"), ({"decoder": ""}, "id of a decoder"), ({"calibrate": 1}, "True or False")):
+                              ({"frame": 1.5}, "0-based"), ({"encoding": "gif"}, "png"), ({"decoder": ""}, "id of a decoder"),
+                              ({"calibrate": 1}, "True or False")):
             with self.subTest(options), self.assertRaisesRegex(ValueError, said):
                 protocol.check_options(options)

@@ -10,8 +10,8 @@ from ..correction_controls import CONTROLS, corrections
 
 
 class LatentBridgeCorrection:
-    """Changes the picture on purpose: centres the latent, draws outliers in, widens its range at chosen parts of the run (docs/corrections.md).
-    Not enabled, the model goes through untouched."""
+    """Changes the picture on purpose: centres the latent, draws outliers in, widens its range at chosen parts of the run
+    (docs/corrections.md). Not enabled, the model goes through untouched."""
 
     DESCRIPTION = __doc__
     CATEGORY = "latent/LatentBridge"

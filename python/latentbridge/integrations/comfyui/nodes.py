@@ -14,6 +14,7 @@ from .settings import SETTINGS_NODE, TABLE, Settings
 
 CATEGORY = "latent/LatentBridge"
 PATIENCE_SECONDS = 300.0
+OF_THE_PAGE_ALONE = ("api", "caption", "record", "calibrate", "host_mode")
 
 
 def formats() -> list[str]:
@@ -97,7 +98,7 @@ class LatentBridgePreviewSettings:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         defaults = Settings()
-        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in ("api", "caption", "record", "calibrate", "host_mode")}}
+        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in OF_THE_PAGE_ALONE}}
 
     def nothing(self, **values: Any) -> tuple[()]:
         return ()

@@ -80,7 +80,8 @@ class Teacher:
                 self._lessons.give(partial(self._teach, ended, latent, picture))
 
     def _teach(self, ended: _Ended, latent: Any, picture: Any) -> None:
-        """On the lesson's thread. Of a batch the first picture, of a video the first frame: the one latent frame that is one picture in every VAE."""
+        """On the lesson's thread. Of a batch the first picture, of a video the first frame: the one latent frame that is a
+        single picture in every VAE."""
         import torch
 
         with torch.inference_mode():
@@ -88,7 +89,8 @@ class Teacher:
             x0 = ended.x0[:1].to("cpu", torch.float32)
             if not bool((latent - x0).square().mean() <= LARGEST_DIFFERENCE * x0.var()):
                 return
-            latent, picture = (latent[0], picture[0]) if latent.dim() == 4 else (latent[0, :, 0], picture[0] if picture.dim() == 4 else picture[0, 0])
+            picture = picture[0] if picture.dim() == 4 else picture[0, 0]
+            latent = latent[0] if latent.dim() == 4 else latent[0, :, 0]
             lesson = pair(latent, picture[..., :3].movedim(-1, 0) * 2 - 1)
         self._ended = deque((other for other in self._ended if other is not ended), maxlen=2)
         self._pack.bridge.teach(lesson, model=ended.model, latent_format=ended.format_id)
