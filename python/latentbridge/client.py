@@ -54,7 +54,8 @@ class Bridge:
     is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
     default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
     look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own).
-    ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
+    ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...); pictures come as ``rgb24``
+    where the host cannot encode JPEG or WebP.
 
     ``patience`` is the silence in seconds after which a host counts as hung, ``attempts`` how many failures in a row
     (without a picture in between) end in giving up, ``back_off`` the pause in seconds before the second of them; it

@@ -50,6 +50,7 @@ OPTIONS: dict[str, Any] = {
     "item": range(MAXIMUM_AXIS),
     "frame": ("first", "middle", "last", int),
     "encoding": ENCODINGS,
+    "quality": range(1, 101),
     "threads": range(257),
     "lastStepMilliseconds": range(1001),
     "calibrate": bool,

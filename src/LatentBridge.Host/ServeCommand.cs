@@ -1,3 +1,4 @@
+using LatentBridge.ImageSharp;
 using LatentBridge.Sessions;
 using LatentBridge.Sessions.Control;
 using LatentBridge.Weights;
@@ -59,6 +60,6 @@ static class ServeCommand
     {
         Log.Greeted(greeting);
         ParentWatch.Watch(greeting.Process);
-        return PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data);
+        return PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
     }
 }

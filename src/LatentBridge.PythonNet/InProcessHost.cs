@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using LatentBridge.ImageSharp;
 using LatentBridge.Sessions;
 using LatentBridge.Sessions.Control;
 using LatentBridge.Weights;
@@ -75,7 +76,8 @@ public sealed class InProcessHost : IDisposable
         _lines.CompleteAdding();
     }
 
-    static PreviewSession Begin(Greeting greeting, IPreviewSink sink) => PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data);
+    static PreviewSession Begin(Greeting greeting, IPreviewSink sink) =>
+        PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
 
     void Write(ReadOnlyMemory<byte> line)
     {

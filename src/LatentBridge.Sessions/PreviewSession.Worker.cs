@@ -244,7 +244,7 @@ public sealed partial class PreviewSession
         if (stream.Renderer?.Format != format)
         {
             stream.Renderer?.Dispose();
-            stream.Renderer = new PreviewRenderer(format);
+            stream.Renderer = new PreviewRenderer(format, _encoders);
         }
 
         stream.Renderer.Stage(new Latent(_mapping!.LatentPayload(job.Latent.Slot, header), (LatentElementType)header.ElementType, shape, job.Space), job.Options);

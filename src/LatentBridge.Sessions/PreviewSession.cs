@@ -28,6 +28,7 @@ public sealed partial class PreviewSession : IDisposable
     readonly IPreviewSink _sink;
     readonly Func<LatentFormat, IReadOnlyList<DecoderEntry>> _catalogue;
     readonly Func<int>? _threads;
+    readonly IReadOnlyList<IPictureEncoder> _encoders;
     readonly long _started = Stopwatch.GetTimestamp();
     readonly List<PreviewStream> _streams = [];
     readonly Queue<(DecodeRequest Request, SubmittedLatent Latent)> _requests = new();
@@ -44,12 +45,20 @@ public sealed partial class PreviewSession : IDisposable
     /// <param name="catalogue">The decoders of a format; called on the threads of the session.</param>
     /// <param name="threads">Threads a decode may use when nobody said; called on the worker. Null: half of the idle cores, measured.</param>
     /// <param name="calibrations">The folder where what was learned of models is kept; null: it is forgotten at the end.</param>
-    public PreviewSession(IPreviewSink sink, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, Func<int>? threads = null, string? calibrations = null)
+    /// <param name="encoders">For the encodings that are not built in; used by the worker only. Null: none.</param>
+    public PreviewSession(
+        IPreviewSink sink,
+        Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue,
+        Func<int>? threads = null,
+        string? calibrations = null,
+        IReadOnlyList<IPictureEncoder>? encoders = null)
     {
         _calibrator = new Calibrator(new CalibrationStore(calibrations), catalogue, RefreshCatalogue, LogUnlessStopping);
         _sink = sink;
         _catalogue = catalogue;
         _threads = threads;
+        _encoders = encoders ?? [];
+        Encodings = [PreviewEncoding.Png, PreviewEncoding.Rgb24, .. _encoders.Select(encoder => encoder.Encoding)];
         _worker = new Thread(Work) { IsBackground = true, Name = "LatentBridge decode" };
         _worker.Start();
     }
@@ -58,11 +67,12 @@ public sealed partial class PreviewSession : IDisposable
     /// <param name="sink">Where results go.</param>
     /// <param name="weights">Where networks' numbers are.</param>
     /// <param name="data">The folder for what is kept from run to run; null: this user's.</param>
-    public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null)
+    /// <param name="encoders">As the constructor takes them.</param>
+    public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null)
     {
         var none = new WeightLibrary([]);
         WeightLibrary known = none;
-        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data));
+        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data), encoders: encoders);
         var search = new Thread(() =>
         {
             BackgroundPriority.Apply();
@@ -139,6 +149,9 @@ public sealed partial class PreviewSession : IDisposable
             }
         }
     }
+
+    /// <summary>What pictures can be encoded as.</summary>
+    public IReadOnlyList<PreviewEncoding> Encodings { get; }
 
     /// <summary>The options that hold where a run does not say otherwise.</summary>
     public PreviewOptions Defaults

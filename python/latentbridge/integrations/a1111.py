@@ -245,7 +245,7 @@ class Extension:
         self.bridge.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=settings["calibrate"],
             decoder=settings["decoder"], size=settings["size"], batch="grid" if batch == "grid" else "first", threads=settings["threads"],
-            encoding="png" if format == "png" and not is_rearranged else "rgb24")
+            encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)  # pixels where the host lacks it
         return _Sampling(self._runs, self._job, key, batch, count, settings["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
@@ -277,8 +277,8 @@ class Extension:
         sampling = self._sampling
         if sampling is None or preview.run != sampling.number:
             return
-        if preview.encoding == "png":
-            image = ReadyImage(preview.data, "PNG", (preview.width, preview.height))
+        if preview.encoding != "rgb24":
+            image = ReadyImage(preview.data, preview.encoding.upper(), (preview.width, preview.height))
         else:
             image = self._encoded(sampling, pixels(preview))
         with self._lock:

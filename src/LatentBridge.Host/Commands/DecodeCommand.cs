@@ -25,7 +25,7 @@ sealed class DecodeCommand
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
     readonly Option<int> _memory = new Option<int>("--memory") { Description = "Megabytes a decode may take; 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
-    readonly Option<string> _encode = new("--encode") { Description = "Kind of picture.", HelpName = "png", DefaultValueFactory = _ => "png" };
+    readonly PictureKind _kind;
     readonly Option<bool> _json;
     readonly LatentOptions _latent;
 
@@ -33,7 +33,6 @@ sealed class DecodeCommand
     {
         _terminal = terminal;
         _scaling.AcceptOnlyFromAmong("smooth", "nearest");
-        _encode.AcceptOnlyFromAmong("png");
         _item.Validators.Add(result =>
         {
             if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int item) || item < 0))
@@ -45,11 +44,12 @@ sealed class DecodeCommand
         command.Add(_folder);
         command.Add(_decoder);
         _latent = new(command);
-        foreach (Option option in new Option[] { _size, _scaling, _grid, _item, _threads, _memory, _encode })
+        foreach (Option option in new Option[] { _size, _scaling, _grid, _item, _threads, _memory })
         {
             command.Add(option);
         }
 
+        _kind = new(command);
         _json = command.Json();
         command.SetAction(Run);
     }
@@ -112,6 +112,8 @@ sealed class DecodeCommand
             Frame = _latent.Frame(parsed),
             Threads = parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount,
             Batch = parsed.GetValue(_grid) ? BatchChoice.Grid : BatchChoice.Item,
+            Encoding = _kind.Encoding(parsed),
+            Quality = _kind.Quality(parsed),
         };
         int batch = input.Shape.Batch;
         if (parsed.GetValue(_item) >= batch)
@@ -126,7 +128,7 @@ sealed class DecodeCommand
 
         DecoderEntry entry = LatentDecoders.For(input.Format, _weights).Choose(parsed.GetValue(_decoder)!, input.Format);
         using ILatentDecoder decoder = entry.Load();
-        using PreviewRenderer renderer = new(input.Format);
+        using PreviewRenderer renderer = new(input.Format, _kind.Encoders);
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
         byte[] buffer = [];
@@ -136,7 +138,7 @@ sealed class DecodeCommand
             CheckMemory(decoder, renderer, parsed.GetValue(_memory));
             PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
-            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{entry.Description.Id.Replace(':', '-')}.png");
+            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{entry.Description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
             File.WriteAllBytes(path, buffer.AsSpan(0, result.ByteLength));
             yield return new(file, path, input, decoder.Description, result);
         }
@@ -157,7 +159,7 @@ sealed class DecodeCommand
     static PreviewResult Render(PreviewRenderer renderer, ILatentDecoder decoder, PreviewOptions options, ref byte[] buffer)
     {
         PreviewResult result = renderer.Render(decoder, options, buffer, CancellationToken.None);
-        if (!result.Fits)
+        while (!result.Fits)
         {
             buffer = new byte[result.ByteLength];
             result = renderer.Render(decoder, options, buffer, CancellationToken.None);

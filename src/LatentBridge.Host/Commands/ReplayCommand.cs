@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
+using LatentBridge.ImageSharp;
 using LatentBridge.Imaging;
 using LatentBridge.Previews;
 using LatentBridge.Weights;
@@ -14,6 +15,9 @@ sealed class ReplayCommand
     /// <summary>How much longer than the others the last frame of the time-lapse stays.</summary>
     const int LastFrameFactor = 5;
 
+    const string Apng = "apng";
+
+    readonly IReadOnlyList<IAnimationEncoder> _encoders = ImageSharpEncoders.Animations();
     readonly Terminal _terminal;
     readonly WeightLibrary _weights = WeightLibrary.OfThisMachine();
     readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any file of latents whose batch is the steps of a run." }.WithoutOptions();
@@ -21,17 +25,23 @@ sealed class ReplayCommand
     readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
     readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "How long a frame of the time-lapse stays.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
+    readonly Option<string> _animate = new("--animate") { DefaultValueFactory = _ => Apng };
+    readonly Option<int> _quality = new Option<int>("--quality") { Description = "Of an animated WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
     readonly LatentOptions _latent;
 
     ReplayCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
+        string[] kinds = [Apng, .. _encoders.Select(encoder => encoder.Extension)];
+        _animate.HelpName = string.Join('|', kinds);
+        _animate.Description = _encoders.Count > 0 ? "Kind of time-lapse." : "Kind of time-lapse; a program built with LatentBridge.ImageSharp has webp and gif too.";
+        _animate.AcceptOnlyFromAmong(kinds);
         command.Add(_file);
         command.Add(_folder);
         command.Add(_decoder);
         _latent = new(command);
-        foreach (Option option in new Option[] { _size, _milliseconds, _threads })
+        foreach (Option option in new Option[] { _size, _animate, _quality, _milliseconds, _threads })
         {
             command.Add(option);
         }
@@ -41,7 +51,7 @@ sealed class ReplayCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("replay", "A recorded run again, with any decoder: PNG frames and an animated PNG.");
+        Command command = new("replay", "A recorded run again, with any decoder: PNG frames and a time-lapse.");
         _ = new ReplayCommand(terminal, command);
         return command;
     }
@@ -59,32 +69,61 @@ sealed class ReplayCommand
             _terminal.Note($"{file}: {input.FormatReason}");
         }
 
-        List<ApngFrame> frames = [];
+        IAnimationEncoder? library = _encoders.FirstOrDefault(encoder => encoder.Extension == parsed.GetValue(_animate));
+        List<ApngFrame> pngs = [];
+        List<AnimationFrame> pictures = [];
+        (int Width, int Height) size = default;
         int milliseconds = parsed.GetValue(_milliseconds), steps = input.Shape.Batch;
+        PngEncoder encoder = new();
         using ILatentDecoder decoder = entry.Load();
         using PreviewRenderer renderer = new(input.Format);
         _terminal.ForEach([.. Enumerable.Range(0, steps)], step => $"step {step + 1} of {steps}", step =>
         {
-            byte[] png = Decode(renderer, decoder, input, new()
+            byte[] rgb = Decode(renderer, decoder, input, new()
             {
                 Batch = BatchChoice.Item,
                 Item = step,
                 Frame = _latent.Frame(parsed),
                 Size = parsed.GetValue(_size),
+                Encoding = PreviewEncoding.Rgb24,
                 Threads = parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount,
-            });
+            }, out size);
+            byte[] png = new byte[PngEncoder.MaximumLength(size.Width, size.Height, 3)];
+            png = png[..encoder.Encode(rgb, size.Width, size.Height, 3, png)];
             File.WriteAllBytes(string.Create(CultureInfo.InvariantCulture, $"{stem}.{step:000}.png"), png);
-            frames.Add(new(png, step == steps - 1 ? LastFrameFactor * milliseconds : milliseconds));
+            int stays = step == steps - 1 ? LastFrameFactor * milliseconds : milliseconds;
+            if (library is null)
+            {
+                pngs.Add(new(png, stays));
+            }
+            else
+            {
+                pictures.Add(new(rgb, stays));
+            }
         });
-        File.WriteAllBytes(stem + ".apng", ApngWriter.Write(frames));
-        _terminal.Say($"{stem}.apng  {frames.Count} frames  {input.Format.Id}  {entry.Description.Id} ({entry.Description.Source})");
+        string lapse = $"{stem}.{parsed.GetValue(_animate)}";
+        using (FileStream output = File.Create(lapse))
+        {
+            if (library is null)
+            {
+                output.Write(ApngWriter.Write(pngs));
+            }
+            else
+            {
+                library.Encode(pictures, size.Width, size.Height, parsed.GetValue(_quality), output);
+            }
+        }
+
+        _terminal.Say($"{lapse}  {steps} frames  {input.Format.Id}  {entry.Description.Id} ({entry.Description.Source})");
         return ExitCode.Done;
     }
 
-    static byte[] Decode(PreviewRenderer renderer, ILatentDecoder decoder, LatentInput input, PreviewOptions options)
+    static byte[] Decode(PreviewRenderer renderer, ILatentDecoder decoder, LatentInput input, PreviewOptions options, out (int Width, int Height) size)
     {
         renderer.Stage(input.View, options);
-        byte[] buffer = new byte[renderer.Render(decoder, options, [], CancellationToken.None).ByteLength];
-        return buffer[..renderer.Render(decoder, options, buffer, CancellationToken.None).ByteLength];
+        byte[] rgb = new byte[renderer.Render(decoder, options, [], CancellationToken.None).ByteLength];
+        PreviewResult result = renderer.Render(decoder, options, rgb, CancellationToken.None);
+        size = (result.Width, result.Height);
+        return rgb;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using LatentBridge.ImageSharp;
 using LatentBridge.Onnx.Runtime;
 
 namespace LatentBridge.Host.Doctor;
@@ -16,7 +17,9 @@ static class PackagesCheck
                 ? new("ONNX Runtime", FindingState.Bad, missing, "Unpack the release anew, or build the clone anew: its native library belongs beside the program.")
                 : new("ONNX Runtime", FindingState.Good, $"{OnnxLibrary.Description}, {LibraryPath("onnxruntime")}")
             : new("ONNX Runtime", FindingState.Absent, $"not built in: no ONNX models as decoders. {HowToBuildIn}");
-        yield return Package("ImageSharp", "SixLabors.ImageSharp", "no JPEG, WebP and GIF by the program itself; UIs make JPEG and WebP with their own Pillow");
+        yield return ImageSharpEncoders.Version is { } version
+            ? new("ImageSharp", FindingState.Good, $"{version}, {Path.GetDirectoryName(Environment.ProcessPath)}")
+            : new("ImageSharp", FindingState.Absent, $"not built in: no JPEG, WebP and GIF by the program itself; UIs make JPEG and WebP with their own Pillow. {HowToBuildIn}");
         yield return Package("pythonnet in the program", "Python.Runtime", "no Python inside the program; `compare` starts one beside it");
     }
 

@@ -141,7 +141,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
                 session.Release(Slot);
                 return ChannelState.Open;
             case "begin":
-                session.Begin(Stream, Run, Format(), Space, _message.Options.Apply(session.Defaults), _message.Model);
+                session.Begin(Stream, Run, Format(), Space, _message.Options.Apply(session.Defaults, session.Encodings), _message.Model);
                 return ChannelState.Open;
             case "cancel":
                 session.Cancel(Stream, Run);
@@ -202,6 +202,14 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
             ControlWriter.Member(json, "process", Environment.ProcessId);
             ControlWriter.Member(json, "kernel", Kernel.Name);
             ControlWriter.Member(json, "processors", Environment.ProcessorCount);
+            json.WritePropertyName("encodings");
+            json.WriteStartArray();
+            foreach (PreviewEncoding encoding in _session.Encodings)
+            {
+                json.WriteValue(encoding.Name());
+            }
+
+            json.WriteEndArray();
             json.WriteEndObject();
         });
     }
@@ -228,7 +236,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
 
     void Configure(PreviewSession session)
     {
-        PreviewOptions options = _message.Options.Apply(session.Defaults);
+        PreviewOptions options = _message.Options.Apply(session.Defaults, session.Encodings);
         session.Defaults = options;
         Answer(json => StatusWriter.Write(json, options));
     }
@@ -247,7 +255,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
             throw new ControlException(ControlException.InvalidRequest, "\"decode\" needs an id: its answer is the picture.");
         }
 
-        PreviewOptions options = _message.Options.Apply(session.Defaults);
+        PreviewOptions options = _message.Options.Apply(session.Defaults, session.Encodings);
         session.Decode(new DecodeRequest(Slot, Sequence, Format(), Space, options, _message.Id, _message.Model));
     }
 

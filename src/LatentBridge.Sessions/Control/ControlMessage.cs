@@ -253,6 +253,9 @@ sealed class ControlMessage : IDisposable
                 case "encoding":
                     Options.Encoding = Text(json, name);
                     break;
+                case "quality":
+                    Options.Quality = Number(json, name, 1, 100);
+                    break;
                 case "threads":
                     Options.Threads = Number(json, name, 0, 256);
                     break;

@@ -20,6 +20,8 @@ sealed class OptionsPatch
 
     public string? Encoding { get; set; }
 
+    public long? Quality { get; set; }
+
     public long? Threads { get; set; }
 
     public long? LastStepMilliseconds { get; set; }
@@ -30,12 +32,14 @@ sealed class OptionsPatch
     {
         Calibrate = null;
         Decoder = Scaling = Batch = Frame = Encoding = null;
-        Size = Item = Threads = LastStepMilliseconds = null;
+        Size = Item = Quality = Threads = LastStepMilliseconds = null;
     }
 
     /// <summary>The options with these changes.</summary>
+    /// <param name="options">What holds where nothing is said.</param>
+    /// <param name="encodings">Those the host has.</param>
     /// <exception cref="ControlException">A word is not one of those there are.</exception>
-    public PreviewOptions Apply(PreviewOptions options) => options with
+    public PreviewOptions Apply(PreviewOptions options, IReadOnlyList<PreviewEncoding> encodings) => options with
     {
         Decoder = Decoder ?? options.Decoder,
         Size = (int)(Size ?? options.Size),
@@ -58,17 +62,25 @@ sealed class OptionsPatch
         Frame = Frame is null ? options.Frame
             : FrameChoice.TryParse(Frame, out FrameChoice frame) ? frame
             : throw Unknown("frame", Frame, "first, middle, last or a 0-based number"),
-        Encoding = Encoding switch
-        {
-            null => options.Encoding,
-            "png" => PreviewEncoding.Png,
-            "rgb24" => PreviewEncoding.Rgb24,
-            _ => throw Unknown("encoding", Encoding, "png, rgb24 (this host has no other)"),
-        },
+        Encoding = Encoding is null ? options.Encoding : FindEncoding(Encoding, encodings),
+        Quality = (int)(Quality ?? options.Quality),
         Threads = (int)(Threads ?? options.Threads),
         LastStepMilliseconds = (int)(LastStepMilliseconds ?? options.LastStepMilliseconds),
         Calibrate = Calibrate ?? options.Calibrate,
     };
+
+    static PreviewEncoding FindEncoding(string name, IReadOnlyList<PreviewEncoding> encodings)
+    {
+        foreach (PreviewEncoding encoding in encodings)
+        {
+            if (encoding.Name() == name)
+            {
+                return encoding;
+            }
+        }
+
+        throw Unknown("encoding", name, $"{string.Join(", ", encodings.Select(e => e.Name()))} (this host has no other)");
+    }
 
     static ControlException Unknown(string name, string found, string known) =>
         new(ControlException.InvalidParams, $"\"{name}\" is \"{found}\", known are {known}.");

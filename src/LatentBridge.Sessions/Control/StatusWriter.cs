@@ -29,6 +29,7 @@ static class StatusWriter
         }
 
         ControlWriter.Member(json, "encoding", options.Encoding.Name());
+        ControlWriter.Member(json, "quality", options.Quality);
         ControlWriter.Member(json, "threads", options.Threads);
         ControlWriter.Member(json, "lastStepMilliseconds", options.LastStepMilliseconds);
         json.WritePropertyName("calibrate");

@@ -9,9 +9,9 @@ public enum PreviewEncoding
     /// <summary>A PNG file.</summary>
     Png = 1,
 
-    /// <summary>A JPEG file; needs an adapter.</summary>
+    /// <summary>A JPEG file; needs an <see cref="IPictureEncoder"/>.</summary>
     Jpeg = 2,
 
-    /// <summary>A WebP file; needs an adapter.</summary>
+    /// <summary>A WebP file; needs an <see cref="IPictureEncoder"/>.</summary>
     Webp = 3,
 }

@@ -32,6 +32,9 @@ public sealed record PreviewOptions
     /// <summary>What the bytes are.</summary>
     public PreviewEncoding Encoding { get; init; } = PreviewEncoding.Png;
 
+    /// <summary>Of a JPEG or WebP, 1 (smallest) to 100 (best).</summary>
+    public int Quality { get; init; } = 85;
+
     /// <summary>Threads a decode may use, 0 to 256; 0: half of the idle cores.</summary>
     public int Threads { get; init; }
 

@@ -15,14 +15,18 @@ public sealed class PreviewRenderer : IDisposable
     readonly LatentStaging _staging;
     readonly ImageScaler _scaler = new();
     readonly PngEncoder _png = new();
+    readonly IPictureEncoder[] _encoders;
     byte[] _decoded = [];
     byte[] _tile = [];
     byte[] _picture = [];
 
     /// <summary>Makes one for latents of a format.</summary>
-    public PreviewRenderer(LatentFormat format)
+    /// <param name="format">The format.</param>
+    /// <param name="encoders">For the encodings that are not built in; null: none.</param>
+    public PreviewRenderer(LatentFormat format, IReadOnlyList<IPictureEncoder>? encoders = null)
     {
         Format = format;
+        _encoders = [.. encoders ?? []];
         _staging = new LatentStaging(format);
     }
 
@@ -61,8 +65,8 @@ public sealed class PreviewRenderer : IDisposable
     /// <param name="decoder">One whose <see cref="DecoderDescription.Channels"/> are the format's <see cref="LatentFormat.PlaneChannels"/>.</param>
     /// <param name="options">Those given to <see cref="Stage"/>.</param>
     /// <param name="destination">
-    /// Where the bytes go. With less room than the encoding can take at worst (PNG: <see cref="PngEncoder.MaximumLength"/>) nothing
-    /// is decoded and the result says how much is needed.
+    /// Where the bytes go. With less room than the encoding can take at worst (PNG: <see cref="PngEncoder.MaximumLength"/>; JPEG and WebP have
+    /// no such bound, and the same is asked for) nothing is decoded and the result says how much is needed.
     /// </param>
     /// <param name="cancellation">Stops within 20 ms.</param>
     /// <exception cref="InvalidOperationException">Nothing was staged.</exception>
@@ -77,12 +81,8 @@ public sealed class PreviewRenderer : IDisposable
         }
 
         PreviewLayout layout = PreviewLayout.Of(decoder.Description, PlaneHeight, PlaneWidth, ItemCount, options);
-        int needed = options.Encoding switch
-        {
-            PreviewEncoding.Rgb24 => layout.ByteLength,
-            PreviewEncoding.Png => PngEncoder.MaximumLength(layout.Width, layout.Height, 3),
-            _ => throw new LatentBridgeException($"The encoding {options.Encoding} is not built in. Choose png or rgb24."),
-        };
+        IPictureEncoder? encoder = options.Encoding is PreviewEncoding.Rgb24 or PreviewEncoding.Png ? null : FindEncoder(options.Encoding);
+        int needed = options.Encoding == PreviewEncoding.Rgb24 ? layout.ByteLength : PngEncoder.MaximumLength(layout.Width, layout.Height, 3);
         if (destination.Length < needed)
         {
             return new PreviewResult(needed, layout.Width, layout.Height, options.Encoding, 0, 0, NonFiniteCount, Fits: false);
@@ -93,7 +93,9 @@ public sealed class PreviewRenderer : IDisposable
         Span<byte> picture = isRaw ? destination[..layout.ByteLength] : Reserve(ref _picture, layout.ByteLength);
         Draw(decoder, layout, options, picture, cancellation);
         long drawn = Stopwatch.GetTimestamp();
-        int length = isRaw ? layout.ByteLength : _png.Encode(picture, layout.Width, layout.Height, 3, destination);
+        int length = isRaw ? layout.ByteLength
+            : encoder?.Encode(picture, layout.Width, layout.Height, options.Quality, destination)
+            ?? _png.Encode(picture, layout.Width, layout.Height, 3, destination);
         return new PreviewResult(
             length,
             layout.Width,
@@ -102,11 +104,24 @@ public sealed class PreviewRenderer : IDisposable
             Stopwatch.GetElapsedTime(start, drawn).TotalMilliseconds,
             Stopwatch.GetElapsedTime(drawn).TotalMilliseconds,
             NonFiniteCount,
-            Fits: true);
+            Fits: length <= destination.Length);
     }
 
     /// <summary>Gives the scratch memory back.</summary>
     public void Dispose() => (_decoded, _tile, _picture) = ([], [], []);
+
+    IPictureEncoder FindEncoder(PreviewEncoding encoding)
+    {
+        foreach (IPictureEncoder encoder in _encoders)
+        {
+            if (encoder.Encoding == encoding)
+            {
+                return encoder;
+            }
+        }
+
+        throw new LatentBridgeException($"The encoding {encoding} is not built in. Choose png or rgb24, or a host built with LatentBridge.ImageSharp.");
+    }
 
     void Draw(ILatentDecoder decoder, PreviewLayout layout, PreviewOptions options, Span<byte> picture, CancellationToken cancellation)
     {

@@ -8,7 +8,7 @@ namespace LatentBridge.Previews;
 /// <param name="DecodeMilliseconds">Time from latent to pixels, scaling included.</param>
 /// <param name="EncodeMilliseconds">Time from pixels to bytes.</param>
 /// <param name="NonFiniteCount">Values of the latent that were NaN or infinite and were replaced.</param>
-/// <param name="Fits">False: the destination is too small; nothing was decoded.</param>
+/// <param name="Fits">False: the destination is too small and holds nothing of use.</param>
 public readonly record struct PreviewResult(
     int ByteLength,
     int Width,

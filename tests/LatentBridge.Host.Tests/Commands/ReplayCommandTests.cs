@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using LatentBridge.ImageSharp;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Tests.Commands;
@@ -28,6 +29,26 @@ public sealed class ReplayCommandTests : IDisposable
         Assert.Equal(3, BinaryPrimitives.ReadInt32BigEndian(animation.AsSpan(control + 4)));
         int first = animation.AsSpan().IndexOf("fcTL"u8), last = animation.AsSpan().LastIndexOf("fcTL"u8);
         Assert.Equal((50, 250), (BinaryPrimitives.ReadUInt16BigEndian(animation.AsSpan(first + 24)), BinaryPrimitives.ReadUInt16BigEndian(animation.AsSpan(last + 24))));
+    }
+
+    [Fact]
+    public void Other_time_lapses_need_the_adapter()
+    {
+        string file = Path.Combine(_run.Folder, "run.safetensors");
+        float[] latents = [.. Enumerable.Range(0, 2 * 4 * 6 * 5).Select(i => (i % 37 / 9f) - 2)];
+        SafetensorsWriter.Write(file, [StoredTensor.FromValues("latents", latents, [2, 4, 6, 5], TensorElementType.F16)], new Dictionary<string, string> { ["latent_format"] = "SD15" });
+        foreach ((string kind, string mark) in new[] { ("webp", "RIFF"), ("gif", "GIF89a") })
+        {
+            int code = _run.Run("replay", file, "-o", _run.Folder, "--decoder", "latent2rgb", "--animate", kind);
+            if (ImageSharpEncoders.Animations().Count == 0)
+            {
+                Assert.Equal(ExitCode.Usage, code);
+                continue;
+            }
+
+            Assert.Equal(ExitCode.Done, code);
+            Assert.StartsWith(mark, System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(Path.Combine(_run.Folder, $"run.latent2rgb.{kind}"))), StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -87,7 +87,7 @@ class Settings:
             "size": self.size or getattr(args, "preview_size", 512),
             "batch": "grid" if self.batch == "grid" else "first",
             "frame": self.frame,
-            "encoding": "png" if encoding == "png" else "rgb24",
+            "encoding": encoding,  # a host without JPEG or WebP sends pixels, which Frame.of encodes
             "threads": self.threads,
             "calibrate": self.calibrate,
         }
