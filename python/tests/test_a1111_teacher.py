@@ -40,10 +40,15 @@ class TeacherTests(UiTestCase):
         self.assertEqual((tuple(pair.shape), more), ((1, 16, 8, 8), {"model": "sub/mine.safetensors", "latent_format": "SD15"}))
         self.assertTrue(self.torch.allclose(pair[0, 4, :, :].float(), pair[0, 0].float(), atol=2e-3))
 
-    def test_switched_off_or_with_another_method_nothing_is_learned(self):
+    def test_switched_off_with_another_method_or_from_an_approximation_nothing_is_learned(self):
         extension = self.start(calibrate=False)
         self.decode()
         self.ui.opts.set(latentbridge_calibrate=True, show_progress_type="Approx cheap")
+        self.decode()
+        self.ui.opts.set(show_progress_type="LatentBridge", sd_vae_decode_method="Approx NN")
+        self.decode()
+        self.ui.opts.set(sd_vae_decode_method="Full")
+        self.ui.state.interrupted = True
         self.decode()
         self.assertIsNone(extension._teacher._lessons._thread)
         self.assertEqual(self.taught, [])

@@ -249,9 +249,15 @@ class Extension:
         return _Sampling(self._runs, self._job, key, batch, count, settings["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
-        """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned."""
-        name = self._ui.model_name() if self.is_chosen() and a1111_settings.read(self._ui.stored)["calibrate"] else None
-        return None if name is None else (name, self._ui.latent_format())
+        """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
+
+        An approximation of the picture (chosen as decode method, or after an interrupt) teaches nothing.
+        """
+        ui, stored = self._ui, self._ui.stored
+        if not self.is_chosen() or not a1111_settings.read(stored)["calibrate"] or ui.shared.state.interrupted:
+            return None
+        name = ui.model_name() if stored.get("sd_vae_decode_method", "Full") in ("Full", "TAESD") else None
+        return None if name is None else (name, ui.latent_format())
 
     # --- the server's threads ----------------------------------------------------------------------------------------
 
