@@ -201,9 +201,9 @@ public sealed class ControlChannelTests : IDisposable
     [Fact]
     public void A_run_over_the_channel_begins_shows_and_reports()
     {
-        using var memory = new Memfd(HeaderPage.Create(2, 4096, 2, 4096, 1, 1));
+        using var memory = new ShimMemory(HeaderPage.Create(2, 4096, 2, 4096, 1, 1));
         Send("hello");
-        Receive($$$"""{"jsonrpc":"2.0","id":2,"method":"attach","params":{"mapping":{"kind":"fd","fd":{{{memory.Descriptor}}}},"length":{{{4096 + (4 * 8192)}}},"generation":1}}""");
+        Receive($$$"""{"jsonrpc":"2.0","id":2,"method":"attach","params":{"mapping":{{{memory.SourceJson}}},"length":{{{4096 + (4 * 8192)}}},"generation":1}}""");
         Assert.Equal(Vectors.Message("attach", '<') + "\n", _lines[^1]);
         Receive("""{"jsonrpc":"2.0","method":"begin","params":{"stream":3,"run":7,"format":"SDXL","encoding":"rgb24"}}""");
         var header = new LatentSlotHeader { Magic = LatentSlotHeader.ExpectedMagic, Generation = 1, Sequence = 5, Run = 7, Stream = 3, AxisCount = 4, PayloadLength = 64 };

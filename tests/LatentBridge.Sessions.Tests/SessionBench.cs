@@ -24,14 +24,14 @@ sealed class SessionBench : IDisposable
     public SessionBench(int latentSlots, int imageSlots, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, IPreviewSink? sink = null, int latentCapacity = 3968, string? calibrations = null)
     {
         Page = HeaderPage.Create(latentSlots, latentCapacity, imageSlots, 3968, Environment.ProcessId, 1);
-        Memory = new Memfd(Page);
+        Memory = new ShimMemory(Page);
         Session = new PreviewSession(sink ?? Sink, catalogue, threads: () => 1, calibrations) { Defaults = Raw };
         Session.Attach(Memory.Source, (long)Page.TotalLength, 1);
     }
 
     public HeaderPage Page { get; set; }
 
-    public Memfd Memory { get; }
+    public ShimMemory Memory { get; }
 
     public RecordingSink Sink { get; } = new();
 

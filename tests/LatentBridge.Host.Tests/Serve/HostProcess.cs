@@ -7,7 +7,7 @@ using LatentBridge.Testing;
 
 namespace LatentBridge.Host.Tests.Serve;
 
-/// <summary>The real host as a child process over a real memfd, with the shim's part in the test's hands: SDXL latents of 4 x side x side.</summary>
+/// <summary>The real host as a child process over real shared memory, with the shim's part in the test's hands: SDXL latents of 4 x side x side.</summary>
 sealed class HostProcess : IDisposable
 {
     readonly Process _process;
@@ -17,7 +17,7 @@ sealed class HostProcess : IDisposable
     {
         Side = side;
         Page = HeaderPage.Create(4, 16L * side * side, 4, imageCapacity, Environment.ProcessId, 1);
-        Memory = new Memfd(Page);
+        Memory = new ShimMemory(Page);
         var start = new ProcessStartInfo(Command[0], [.. Command.Skip(1), "serve"])
         {
             RedirectStandardInput = true,
@@ -36,14 +36,14 @@ sealed class HostProcess : IDisposable
         }
     }
 
-    /// <summary>The built host, as <c>dotnet</c> starts it.</summary>
-    public static string[] Command { get; } = ["dotnet", Path.Combine(AppContext.BaseDirectory, "LatentBridge.Host.dll")];
+    /// <summary>The built host.</summary>
+    public static string[] Command { get; } = [Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "LatentBridge.Host.exe" : "LatentBridge.Host")];
 
     public int Side { get; }
 
     public HeaderPage Page { get; private set; }
 
-    public Memfd Memory { get; }
+    public ShimMemory Memory { get; }
 
     public string Log { get; private set; } = "";
 
@@ -53,7 +53,7 @@ sealed class HostProcess : IDisposable
 
     public void Attach()
     {
-        Send($$$"""{"jsonrpc":"2.0","id":2,"method":"attach","params":{"mapping":{"kind":"fd","fd":{{{Memory.Descriptor}}}},"length":{{{Page.TotalLength}}},"generation":{{{Page.Generation}}}}}""");
+        Send($$$"""{"jsonrpc":"2.0","id":2,"method":"attach","params":{"mapping":{{{Memory.SourceJson}}},"length":{{{Page.TotalLength}}},"generation":{{{Page.Generation}}}}}""");
         JsonElement answer = ReadUntil(m => m.TryGetProperty("id", out JsonElement id) && id.GetInt32() == 2);
         Assert.Equal(Page.Generation, answer.GetProperty("result").GetProperty("generation").GetUInt32());
     }
