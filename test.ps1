@@ -19,7 +19,7 @@ function Invoke-Leg([string]$name, [scriptblock]$command) {
     $code = $LASTEXITCODE
     $output | Out-File (Join-Path $leg 'output.txt') -Encoding utf8
     Set-Content (Join-Path $leg 'exit-code') $code
-    if ($code -ne 0) { $output | Out-Host }
+    if ($code -notin 0, 77) { $output | Out-Host }
     & $python build\test_summary.py $leg | ForEach-Object { Write-Host "    $_" }
     return $code
 }
@@ -38,6 +38,13 @@ if ($built -eq 0) {
         Set-Item "env:$variable" $value
         $null = Invoke-Leg "kernels-$variable-$value" { & $program -trait Category=Kernels -trx (Join-Path $leg 'kernels.trx') }
         Remove-Item "env:$variable"
+    }
+
+    $null = Invoke-Leg 'format' { dotnet format LatentBridge.sln --verify-no-changes --no-restore }
+    $null = Invoke-Leg 'trimmed-publish' {
+        $log = dotnet publish src\LatentBridge.Host -c Release -r win-x64 --self-contained -p:LatentBridgeSingleFile=true -o (Join-Path $leg 'publish') -nologo --verbosity quiet 2>&1
+        $log
+        if ($log -match 'error NU11') { $global:LASTEXITCODE = 77 } elseif ($log -match 'warning') { $global:LASTEXITCODE = 1 }
     }
 }
 
