@@ -44,6 +44,8 @@ PATIENCE = 2.0
 """Seconds after a sampling's first latent in which no picture came, after which the UI's own method shows something."""
 WATCHED = 60.0
 """Seconds after the last request for a picture in which somebody counts as looking: longer than pages and programs wait between two."""
+SETTLED = 0.2
+"""Seconds in which a sampling's settings and checkpoint are not looked at again."""
 RECORD = a1111_settings.PREFIX + "record"
 READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
         *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE if name not in ("record", "host_mode")))
@@ -76,9 +78,10 @@ def uninstall() -> None:
 class _Sampling:
     """One sampling of one job: what the bridge calls a run."""
 
-    def __init__(self, number: int, job: int, key: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
+    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
                  is_rearranged: bool) -> None:
-        self.number, self.job, self.key = number, job, key
+        self.number, self.place, self.settings = number, place, settings
+        self.settled_until = 0.0
         self.batch, self.count, self.pause = batch, count, pause
         self.format, self.is_rearranged = format, is_rearranged
         self.started = time.monotonic()
@@ -228,14 +231,18 @@ class Extension:
 
     def _here(self, latent: Any) -> _Sampling:
         """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
-        ui, sampling = self._ui, self._sampling
-        key = (self._job, ui.shared.state.job_no, latent.shape, id(ui.shared.sd_model), *map(ui.stored.get, READ))
-        if sampling is None or sampling.key != key:
-            sampling = self._sampling = self._begin(key, latent.shape[0])
+        ui, sampling, now = self._ui, self._sampling, time.monotonic()
+        place = (self._job, ui.shared.state.job_no, latent.shape)
+        if sampling is not None and sampling.place == place and now < sampling.settled_until:
+            return sampling
+        settings = (id(ui.shared.sd_model), *map(ui.stored.get, READ))
+        if sampling is None or sampling.place != place or sampling.settings != settings:
+            sampling = self._sampling = self._begin(place, settings)
+        sampling.settled_until = now + SETTLED
         return sampling
 
-    def _begin(self, key: tuple[Any, ...], count: int) -> _Sampling:
-        ui = self._ui
+    def _begin(self, place: tuple[Any, ...], chosen: tuple[Any, ...]) -> _Sampling:
+        ui, count = self._ui, place[2][0]
         settings, format = a1111_settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
         batch = settings["batch"]
         if batch == "auto":
@@ -246,7 +253,7 @@ class Extension:
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=settings["calibrate"],
             decoder=settings["decoder"], size=settings["size"], batch="grid" if batch == "grid" else "first", threads=settings["threads"],
             encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)  # pixels where the host lacks it
-        return _Sampling(self._runs, self._job, key, batch, count, settings["every_milliseconds"], format, is_rearranged)
+        return _Sampling(self._runs, place, chosen, batch, count, settings["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
         """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
@@ -288,7 +295,7 @@ class Extension:
         else:
             image = self._encoded(sampling, pixels(preview))
         with self._lock:
-            if sampling.job == self._job and self._is_open:
+            if sampling.place[0] == self._job and self._is_open:
                 self._ui.shared.state.assign_current_image(image)
                 sampling.is_shown, self.latest = True, preview
 
