@@ -63,6 +63,7 @@ static class CommandLine
         QualityCommand.Create(terminal),
         CompareCommand.Create(terminal),
         FitCommand.Create(terminal),
+        CodecCommand.Create(terminal),
         ReplayCommand.Create(terminal),
         new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
     };

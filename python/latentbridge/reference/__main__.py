@@ -61,6 +61,8 @@ def _decoder(request: dict[str, Any]) -> Callable[[Any], Any]:
         decoders: dict[str, Callable[[Any], Any]] = {
             "latent2rgb": lambda x0: pixels.latent2rgb(x0, request["format"]),
             "mlp": lambda x0: pixels.mlp(x0, weights),
+            "linear": lambda x0: pixels.polynomial(x0, weights),
+            "linear3x3": lambda x0: pixels.polynomial(x0, weights),
             "quadratic": lambda x0: pixels.polynomial(x0, weights),
             "cubic": lambda x0: pixels.polynomial(x0, weights),
         }

@@ -18,6 +18,7 @@ sealed class EncodeCommand
     readonly Option<string> _format = new("--format", "-f") { Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2.", HelpName = "ID", DefaultValueFactory = _ => "SDXL" };
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the latents.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or an 8-bit picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
+    readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits of a value in a picture of the latent; fewer make shorter files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads an encode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
 
     EncodeCommand(Terminal terminal, Command command)
@@ -25,7 +26,7 @@ sealed class EncodeCommand
         _terminal = terminal;
         _kind.AcceptOnlyFromAmong("safetensors", "png");
         command.Add(_pictures);
-        foreach (Option option in new Option[] { _format, _folder, _kind, _threads })
+        foreach (Option option in new Option[] { _format, _folder, _kind, _bits, _threads })
         {
             command.Add(option);
         }
@@ -58,7 +59,7 @@ sealed class EncodeCommand
         {
             try
             {
-                _terminal.Note(Encode(encoder, format, file, folder, parsed.GetValue(_kind) == "png", threads));
+                _terminal.Note(Encode(encoder, format, file, folder, parsed.GetValue(_kind) == "png" ? parsed.GetValue(_bits) : null, threads));
             }
             catch (Exception failure) when (failure is LatentBridgeException or IOException)
             {
@@ -69,7 +70,7 @@ sealed class EncodeCommand
         return exitCode;
     }
 
-    static string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, bool asPicture, int threads)
+    static string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, int? bits, int threads)
     {
         PngImage image = PngReader.Read(File.ReadAllBytes(file));
         (byte[] pixels, int width, int height) = ToWholeCells(image, format.Unpack);
@@ -77,10 +78,10 @@ sealed class EncodeCommand
         float[] values = new float[encoder.Channels * across * down];
         encoder.Encode(pixels, width, height, values, threads, CancellationToken.None);
 
-        string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{format.Id}.{(asPicture ? "png" : "safetensors")}");
-        if (asPicture)
+        string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{format.Id}.{(bits is null ? "safetensors" : "png")}");
+        if (bits is { } depth)
         {
-            File.WriteAllBytes(path, LatentPicture.Write(new LatentPlanes(values, encoder.Channels, down, across), format.Id));
+            File.WriteAllBytes(path, LatentPicture.Write(new LatentPlanes(values, encoder.Channels, down, across), format.Id, depth));
         }
         else
         {

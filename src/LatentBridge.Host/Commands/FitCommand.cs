@@ -20,6 +20,8 @@ sealed class FitCommand
         ["quadratic"] = ColourMapKind.Quadratic,
         ["cubic"] = ColourMapKind.Cubic,
         ["mlp"] = ColourMapKind.Mlp,
+        ["linear3x3"] = ColourMapKind.Linear3x3,
+        ["mlp3x3"] = ColourMapKind.Mlp3x3,
     };
 
     readonly Terminal _terminal;
@@ -33,7 +35,7 @@ sealed class FitCommand
     readonly Option<string[]> _kinds = new("--kind", "-k")
     {
         Description = "What to fit.",
-        HelpName = "linear-without-bias|linear|quadratic|cubic|mlp",
+        HelpName = "linear-without-bias|linear|quadratic|cubic|mlp|linear3x3|mlp3x3",
         DefaultValueFactory = _ => ["linear", "quadratic", "cubic"],
         AllowMultipleArgumentsPerToken = true,
     };
@@ -41,6 +43,15 @@ sealed class FitCommand
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the maps.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _target = new("--target") { Description = "The colours to come near to: the pictures', or those of TAESD's decode of the latents.", HelpName = "picture|taesd", DefaultValueFactory = _ => "picture" };
     readonly Option<int> _heldOut = new Option<int>("--held-out") { Description = "Percent of the pairs that are measured with, not fitted to.", HelpName = "N", DefaultValueFactory = _ => 25 }.Within(1, 90);
+    readonly Option<string[]> _test = new("--test") { Description = "Pictures, or folders of them, that are measured with in place of a part of the others.", HelpName = "PICTURE", DefaultValueFactory = _ => [] };
+    readonly Option<int[]> _scales = new("--scales")
+    {
+        Description = "Divisors: each picture that is fitted to is taken reduced to 1/N of its side, for each N.",
+        HelpName = "N",
+        DefaultValueFactory = _ => [1],
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     readonly Option<double> _ridge = new("--ridge") { Description = "How much small coefficients are preferred; from 0.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
     readonly Option<int> _seed = new("--seed") { Description = "What the choice of pairs and the mlp's first weights follow from.", HelpName = "N" };
     readonly Option<int> _hidden = new Option<int>("--hidden") { Description = "Width of the mlp's layers.", HelpName = "N", DefaultValueFactory = _ => 12 }.Within(1, 64);
@@ -61,8 +72,15 @@ sealed class FitCommand
                 result.AddError($"--ridge {result.Tokens[0].Value}: expected a number from 0 to 1.");
             }
         });
+        _scales.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => !int.TryParse(token.Value, out int divisor) || divisor is < 1 or > 16))
+            {
+                result.AddError("--scales: expected numbers from 1 to 16.");
+            }
+        });
         command.Add(_pairs);
-        foreach (Option option in new Option[] { _format, _kinds, _folder, _target, _heldOut, _ridge, _seed, _hidden, _steps, _models, _threads })
+        foreach (Option option in new Option[] { _format, _kinds, _folder, _target, _heldOut, _test, _scales, _ridge, _seed, _hidden, _steps, _models, _threads })
         {
             command.Add(option);
         }
@@ -85,34 +103,39 @@ sealed class FitCommand
         ColourMapKind[] kinds = [.. parsed.GetValue(_kinds)!.Select(kind => Kinds[kind]).Distinct()];
         int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
         int seed = parsed.GetValue(_seed);
-        IReadOnlyList<TrainingPair> pairs = TrainingPair.Find(parsed.GetValue(_pairs)!, _terminal.Note);
+        int[] scales = [.. parsed.GetValue(_scales)!.Distinct().Order()];
+        (TrainingPair[] fitted, TrainingPair[] heldOut) = FindPairs(parsed, seed);
 
         int degree = kinds.Contains(ColourMapKind.Cubic) ? 3 : kinds.Contains(ColourMapKind.Quadratic) ? 2 : 1;
-        ColourFit fit = new(format.PlaneChannels, degree, seed);
-        TrainingPair[] shuffled = [.. pairs];
-        new Random(seed).Shuffle(shuffled);
-        HashSet<TrainingPair> heldOut = [.. shuffled.Take(Math.Clamp((int)Math.Round(pairs.Count * parsed.GetValue(_heldOut) / 100.0), 1, pairs.Count - 1))];
+        ColourFit? cells = kinds.All(LooksAround) ? null : new(format.PlaneChannels, degree, seed);
+        ColourFit? neighbourhoods = kinds.Any(LooksAround) ? new(format.PlaneChannels, 1, seed, side: 3) : null;
+        ColourFit fit = (cells ?? neighbourhoods)!;
+        (TrainingPair Pair, int Divisor, bool HeldOut)[] readings =
+            [.. fitted.SelectMany(pair => scales.Select(divisor => (pair, divisor, false))), .. heldOut.Select(pair => (pair, 1, true))];
         using (PairReader reader = new(format, WeightLibrary.OfThisMachine(parsed.GetValue(_models)), parsed.GetValue(_target) == "taesd", threads))
         {
-            _terminal.ForEach(pairs, pair => Path.GetFileName(pair.Picture), pair =>
+            _terminal.ForEach(readings, reading => Path.GetFileName(reading.Pair.Picture), reading =>
             {
-                (float[] planes, byte[] rgb) = reader.Read(pair);
-                fit.Add(planes, rgb, heldOut.Contains(pair), threads);
+                (float[] planes, int width, byte[] rgb) = reader.Read(reading.Pair, reading.Divisor);
+                cells?.Add(planes, rgb, reading.HeldOut, threads);
+                neighbourhoods?.Add(planes, rgb, reading.HeldOut, threads, width);
             });
         }
 
         // Nothing is written before all of it is there: a failure leaves the old maps as they are.
+        string measured = heldOut.Length <= 24 ? string.Join(" ", heldOut.Select(pair => Path.GetFileNameWithoutExtension(pair.Picture)).Order(StringComparer.Ordinal)) : $"{heldOut.Length} pictures";
         string source = string.Create(
             CultureInfo.InvariantCulture,
-            $"latentbridge fit: {pairs.Count - heldOut.Count} pictures, {fit.TrainingCellCount} cells, target {parsed.GetValue(_target)}, ridge {parsed.GetValue(_ridge)}, seed {seed}; held out {string.Join(" ", heldOut.Select(pair => Path.GetFileNameWithoutExtension(pair.Picture)).Order(StringComparer.Ordinal))}");
+            $"latentbridge fit: {fitted.Length} pictures at 1/{string.Join(", 1/", scales)}, {fit.TrainingCellCount} cells, target {parsed.GetValue(_target)}, ridge {parsed.GetValue(_ridge)}, seed {seed}; held out {measured}");
         (FittedMap Map, double Psnr, string Path)[] maps = [.. kinds.Select(kind =>
         {
-            FittedMap map = kind == ColourMapKind.Mlp
-                ? _terminal.While("training the perceptron", () => fit.Train(parsed.GetValue(_hidden), parsed.GetValue(_steps)))
-                : fit.Solve(kind, parsed.GetValue(_ridge));
+            ColourFit fitOfKind = (LooksAround(kind) ? neighbourhoods : cells)!;
+            FittedMap map = kind is ColourMapKind.Mlp or ColourMapKind.Mlp3x3
+                ? _terminal.While("training the perceptron", () => fitOfKind.Train(parsed.GetValue(_hidden), parsed.GetValue(_steps)))
+                : fitOfKind.Solve(kind, parsed.GetValue(_ridge));
             using ILatentDecoder decoder = map.ToDecoder();
             string name = Kinds.First(pair => pair.Value == kind).Key;
-            return (map, fit.HeldOutPsnr(decoder), Path.Combine(parsed.GetValue(_folder)!, $"{name}-{format.Id}.safetensors"));
+            return (map, fitOfKind.HeldOutPsnr(decoder), Path.Combine(parsed.GetValue(_folder)!, $"{name}-{format.Id}.safetensors"));
         })];
         Directory.CreateDirectory(parsed.GetValue(_folder)!);
         foreach ((FittedMap map, double psnr, string path) in maps)
@@ -127,17 +150,32 @@ sealed class FitCommand
         })];
         if (parsed.GetValue(_json))
         {
-            WriteJson(fit, heldOut.Count, maps, present);
+            WriteJson(fit, heldOut.Length, maps, present);
         }
         else
         {
-            Write(fit, pairs.Count, heldOut.Count, maps, present);
+            Write(fit, fitted.Length, heldOut.Length, maps, present);
         }
 
         return ExitCode.Done;
     }
 
-    void Write(ColourFit fit, int pairs, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present)
+    /// <summary>The pairs to fit to, and the others to measure with.</summary>
+    (TrainingPair[] Fitted, TrainingPair[] HeldOut) FindPairs(ParseResult parsed, int seed)
+    {
+        if (parsed.GetValue(_test) is { Length: > 0 } test)
+        {
+            return ([.. TrainingPair.Find(parsed.GetValue(_pairs)!, 1, _terminal.Note)], [.. TrainingPair.Find(test, 1, _terminal.Note)]);
+        }
+
+        TrainingPair[] pairs = [.. TrainingPair.Find(parsed.GetValue(_pairs)!, 2, _terminal.Note)];
+        TrainingPair[] shuffled = [.. pairs];
+        new Random(seed).Shuffle(shuffled);
+        HashSet<TrainingPair> heldOut = [.. shuffled.Take(Math.Clamp((int)Math.Round(pairs.Length * parsed.GetValue(_heldOut) / 100.0), 1, pairs.Length - 1))];
+        return ([.. pairs.Where(pair => !heldOut.Contains(pair))], [.. pairs.Where(heldOut.Contains)]);
+    }
+
+    void Write(ColourFit fit, int fitted, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present)
     {
         TextTable table = new("map", "numbers>", "held-out PSNR dB>", "file");
         foreach ((string name, double psnr) in present)
@@ -151,7 +189,7 @@ sealed class FitCommand
         }
 
         _terminal.Write(table);
-        _terminal.Say($"Fitted to {pairs - heldOut} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. A map is used from any folder of weights: see `models list`.");
+        _terminal.Say($"Fitted to {fitted} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. A map is used from any folder of weights: see `models list`.");
     }
 
     void WriteJson(ColourFit fit, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present) => _terminal.WriteJson(json =>
@@ -172,6 +210,8 @@ sealed class FitCommand
         json.WriteEndObject();
         json.WriteEndObject();
     });
+
+    static bool LooksAround(ColourMapKind kind) => kind is ColourMapKind.Linear3x3 or ColourMapKind.Mlp3x3;
 
     static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
 }

@@ -4,7 +4,6 @@ using LatentBridge.Formats;
 using LatentBridge.Host.Output;
 using LatentBridge.Host.Quality;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Commands;
@@ -21,18 +20,32 @@ sealed class QualityCommand
     readonly Terminal _terminal;
     readonly Argument<string[]> _pictures =
         new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string[]> _formats = new("--format", "-f") { Description = "Latent formats; else those that have a TAESD.", HelpName = "ID", DefaultValueFactory = _ => Families };
+    readonly Option<string[]> _formats = new("--format", "-f") { Description = "Latent formats; else those that have a TAESD.", HelpName = "ID", DefaultValueFactory = _ => Families, AllowMultipleArgumentsPerToken = true };
+    readonly Option<string[]> _decoders = new("--decoder", "-d") { Description = "Only these decoders; else all there are.", HelpName = "ID", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<string?> _sheet = new("--sheet") { Description = "Also writes a picture: the middle of each photograph by several decoders, side by side.", HelpName = "FILE" };
+    readonly Option<string[]> _show = new("--show")
+    {
+        Description = "Decoders in the sheet, worst first.",
+        HelpName = "ID",
+        DefaultValueFactory = _ => ["latent2rgb:comfyui", "latent2rgb", "tiny", "taesd"],
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    readonly Option<int> _crop = new Option<int>("--crop") { Description = "Side in pixels of the middle that the sheet shows.", HelpName = "N", DefaultValueFactory = _ => 256 }.Within(32, 2048);
+    readonly Option<bool> _markdown = new("--markdown") { Description = "The table as Markdown." };
     readonly Option<bool> _json;
 
     QualityCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
         command.Add(_pictures);
-        command.Add(_formats);
-        command.Add(_models);
-        command.Add(_threads);
+        foreach (Option option in new Option[] { _formats, _decoders, _models, _threads, _sheet, _show, _crop, _markdown })
+        {
+            command.Add(option);
+        }
+
         _json = command.Json();
         command.SetAction(Run);
     }
@@ -46,15 +59,16 @@ sealed class QualityCommand
 
     int Run(ParseResult parsed)
     {
-        string[] files = [.. parsed.GetValue(_pictures)!.SelectMany(Files)];
+        string[] files = [.. parsed.GetValue(_pictures)!.SelectMany(PictureFiles.Find)];
         LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(id =>
             LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}."))];
         int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
         WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
         var rows = new List<QualityRow>();
+        QualitySheet? sheet = parsed.GetValue(_sheet) is null ? null : new(parsed.GetValue(_crop), parsed.GetValue(_show)!);
         foreach (LatentFormat format in formats)
         {
-            (QualityMeasurement? opened, string? missing) = QualityMeasurement.Open(format, weights, threads);
+            (QualityMeasurement? opened, string? missing) = QualityMeasurement.Open(format, weights, parsed.GetValue(_decoders)!, threads, sheet);
             if (opened is null)
             {
                 _terminal.Note(missing!);
@@ -62,7 +76,7 @@ sealed class QualityCommand
             }
 
             using QualityMeasurement measurement = opened;
-            _terminal.ForEach(files, file => $"{format.Id} {Path.GetFileName(file)}", file => measurement.Add(Read(file)));
+            _terminal.ForEach(files, file => $"{format.Id} {Path.GetFileName(file)}", file => measurement.Add(Path.GetFileName(file), PictureFiles.Read(file, SmallestSide)));
             rows.AddRange(measurement.Rows());
         }
 
@@ -71,69 +85,71 @@ sealed class QualityCommand
             throw new InputException($"There is nothing to compare with: put TAESD's decoders and encoders into a folder and name it by --models or {WeightLibrary.FoldersVariable}.");
         }
 
-        Write(rows, parsed.GetValue(_json));
+        if (sheet is not null)
+        {
+            File.WriteAllBytes(parsed.GetValue(_sheet)!, Canvas.ToPng(sheet.Compose()));
+        }
+
+        if (parsed.GetValue(_json))
+        {
+            WriteJson(rows);
+        }
+        else
+        {
+            Write(rows, parsed.GetValue(_markdown));
+        }
+
         return ExitCode.Done;
     }
 
-    static string[] Files(string path)
+    void Write(List<QualityRow> rows, bool markdown)
     {
-        if (!Directory.Exists(path))
+        TextTable table = new("format", "decoder", "numbers from", "multiply-adds a cell>", "ms a core>", "memory KB>", "side>", "PSNR dB>", "SSIM>", "CIEDE2000 mean>", "95 %>");
+        foreach (QualityRow row in rows)
         {
-            return File.Exists(path) ? [path] : throw new InputException($"\"{path}\" is neither a file nor a folder.");
+            table.Add(
+                row.Format, row.Decoder, row.Source, row.MultiplyAddsPerCell.ToString("N0", CultureInfo.InvariantCulture),
+                Number(row.Cost.Milliseconds, row.Cost.Milliseconds < 0.1 ? "0.000" : row.Cost.Milliseconds < 10 ? "0.00" : "0"), Number(row.Cost.Bytes / 1024.0, "N0"), $"1/{row.Divisor}",
+                double.IsFinite(row.Psnr) ? Number(row.Psnr, "0.00") : "reference", Number(row.Ssim, "0.0000"), Number(row.Difference, "0.00"), Number(row.Difference95, "0.00"));
         }
 
-        string[] files = [.. Directory.GetFiles(path, "*.png").Order(StringComparer.Ordinal)];
-        return files.Length > 0 ? files : throw new InputException($"The folder \"{path}\" has no PNG pictures.");
-    }
-
-    static Picture Read(string file)
-    {
-        PngImage image = PngReader.Read(File.ReadAllBytes(file));
-        return Math.Min(image.Width, image.Height) >= SmallestSide
-            ? new(image.ToRgb(), image.Width, image.Height)
-            : throw new InputException($"\"{file}\" is {image.Width} x {image.Height}; at least {SmallestSide} x {SmallestSide} pixels are needed.");
-    }
-
-    void Write(List<QualityRow> rows, bool json)
-    {
-        if (!json)
+        if (markdown)
         {
-            TextTable table = new("format", "decoder", "numbers from", "multiply-adds a cell>", "side", "PSNR dB>", "SSIM>", "CIEDE2000 mean>", "95 %>");
-            foreach (QualityRow row in rows)
+            foreach (string line in table.ToMarkdown())
             {
-                table.Add(
-                    row.Format, row.Decoder, row.Source, row.MultiplyAddsPerCell.ToString("N0", CultureInfo.InvariantCulture), $"1/{row.Divisor}",
-                    Number(row.Psnr, "0.00"), Number(row.Ssim, "0.0000"), Number(row.Difference, "0.00"), Number(row.Difference95, "0.00"));
+                _terminal.Say(line);
             }
 
-            _terminal.Write(table);
-            _terminal.Say($"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format reduced by area to the same side.");
             return;
         }
 
-        _terminal.WriteJson(writer =>
-        {
-            writer.WriteStartArray();
-            foreach (QualityRow row in rows)
-            {
-                writer.WriteStartObject();
-                foreach ((string name, object value) in ((string, object)[])
-                [
-                    ("format", row.Format), ("decoder", row.Decoder), ("source", row.Source), ("multiplyAddsPerCell", row.MultiplyAddsPerCell), ("divisor", row.Divisor),
-                    ("pictures", row.Pictures), ("psnr", Math.Round(row.Psnr, 3)), ("ssim", Math.Round(row.Ssim, 5)),
-                    ("ciede2000", Math.Round(row.Difference, 3)), ("ciede2000Percentile95", Math.Round(row.Difference95, 3)),
-                ])
-                {
-                    writer.WritePropertyName(name);
-                    writer.WriteValue(value);
-                }
+        _terminal.Write(table);
+        _terminal.Say($"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format reduced by area to the same side. Milliseconds and memory are those of 128 x 128 cells on one thread.");
+    }
 
-                writer.WriteEndObject();
+    void WriteJson(List<QualityRow> rows) => _terminal.WriteJson(writer =>
+    {
+        writer.WriteStartArray();
+        foreach (QualityRow row in rows)
+        {
+            writer.WriteStartObject();
+            foreach ((string name, object? value) in ((string, object?)[])
+            [
+                ("format", row.Format), ("decoder", row.Decoder), ("source", row.Source), ("multiplyAddsPerCell", row.MultiplyAddsPerCell),
+                ("milliseconds", Math.Round(row.Cost.Milliseconds, 4)), ("memoryBytes", row.Cost.Bytes), ("divisor", row.Divisor), ("pictures", row.Pictures),
+                ("psnr", double.IsFinite(row.Psnr) ? Math.Round(row.Psnr, 3) : null), ("ssim", Math.Round(row.Ssim, 5)),
+                ("ciede2000", Math.Round(row.Difference, 3)), ("ciede2000Percentile95", Math.Round(row.Difference95, 3)),
+            ])
+            {
+                writer.WritePropertyName(name);
+                writer.WriteValue(value);
             }
 
-            writer.WriteEndArray();
-        });
-    }
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    });
 
     static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

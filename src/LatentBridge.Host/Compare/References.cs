@@ -9,7 +9,7 @@ static class References
     /// <summary>Its AutoencoderTiny; taken only when it is asked for by name.</summary>
     internal const string Diffusers = "diffusers";
 
-    static readonly string[] InNumPy = ["latent2rgb", "mlp", "quadratic", "cubic"];
+    static readonly string[] InNumPy = ["latent2rgb", "mlp", "linear", "linear3x3", "quadratic", "cubic"];
     static readonly string[] InDiffusers = ["taesd"];
     static readonly string[] InTorch = ["taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb"];
 

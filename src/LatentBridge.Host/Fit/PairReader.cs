@@ -22,11 +22,18 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
     ILatentDecoder? _decoder;
 
     /// <summary>Reads a pair.</summary>
+    /// <param name="pair">The pair.</param>
+    /// <param name="divisor">The picture is taken reduced by area to 1 / this of its side; only where an encoder makes the latent.</param>
     /// <exception cref="InputException">Picture and latent do not belong together, or the latent has values that are no numbers.</exception>
-    internal (float[] Planes, byte[] Rgb) Read(TrainingPair pair)
+    internal (float[] Planes, int Width, byte[] Rgb) Read(TrainingPair pair, int divisor)
     {
         PngImage image = PngReader.Read(File.ReadAllBytes(pair.Picture));
         (byte[] pixels, int width, int height) = (image.ToRgb(), image.Width, image.Height);
+        if (divisor > 1)
+        {
+            Reduce(ref pixels, ref width, ref height, pair.Latent is null ? divisor : throw new InputException($"--scales is for pictures without latents; \"{pair.Picture}\" has one."));
+        }
+
         (float[] planes, int across, int down) = pair.Latent is null ? Encode(ref pixels, ref width, ref height) : Load(pair.Latent);
         if (decoded)
         {
@@ -41,7 +48,15 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
 
         byte[] rgb = new byte[3 * across * down];
         _scaler.Scale(pixels, width, height, rgb, across, down, ImageScaling.Smooth);
-        return (planes, rgb);
+        return (planes, across, rgb);
+    }
+
+    void Reduce(ref byte[] pixels, ref int width, ref int height, int divisor)
+    {
+        (int across, int down) = (Math.Max(1, width / divisor), Math.Max(1, height / divisor));
+        byte[] reduced = new byte[3 * across * down];
+        _scaler.Scale(pixels, width, height, reduced, across, down, ImageScaling.Smooth);
+        (pixels, width, height) = (reduced, across, down);
     }
 
     public void Dispose()

@@ -11,9 +11,10 @@ sealed record TrainingPair(string Picture, string? Latent)
 
     /// <summary>Finds the pairs in files and folders: with latents beside them, the pictures that have one, else all pictures.</summary>
     /// <param name="places">Pictures, or folders of them.</param>
+    /// <param name="atLeast">Pairs that are needed.</param>
     /// <param name="note">Told of pictures left out.</param>
-    /// <exception cref="InputException">There are fewer than two.</exception>
-    internal static IReadOnlyList<TrainingPair> Find(IEnumerable<string> places, Action<string> note)
+    /// <exception cref="InputException">There are fewer.</exception>
+    internal static IReadOnlyList<TrainingPair> Find(IEnumerable<string> places, int atLeast, Action<string> note)
     {
         TrainingPair[] all = [.. places.SelectMany(Pictures).Distinct().Select(picture =>
             new TrainingPair(picture, LatentEndings.Select(ending => Path.ChangeExtension(picture, ending)).FirstOrDefault(File.Exists)))];
@@ -23,9 +24,9 @@ sealed record TrainingPair(string Picture, string? Latent)
             note($"{all.Length - pairs.Length} pictures have no latent of their name beside them and are left out.");
         }
 
-        return pairs.Length >= 2
+        return pairs.Length >= atLeast
             ? pairs
-            : throw new InputException($"Too few pairs: {pairs.Length} found; two are needed at least, one to fit to and one to measure with. A pair is name.png and name.safetensors in one folder.");
+            : throw new InputException($"Too few pairs: {pairs.Length} found in {string.Join(", ", places)}; two are needed at least, one to fit to and one to measure with. A pair is name.png and name.safetensors in one folder.");
     }
 
     static string[] Pictures(string place) =>

@@ -22,4 +22,12 @@ sealed class TextTable(params string[] headers)
         return _rows.Prepend([.. Headers]).Select(row => string.Join("  ", row.Select((cell, column) =>
             IsRightAligned(column) ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))).TrimEnd());
     }
+
+    /// <summary>The table as lines of Markdown.</summary>
+    internal IEnumerable<string> ToMarkdown() =>
+    [
+        $"| {string.Join(" | ", Headers)} |",
+        $"| {string.Join(" | ", Headers.Select((_, column) => IsRightAligned(column) ? "---:" : "---"))} |",
+        .. _rows.Select(row => $"| {string.Join(" | ", row)} |"),
+    ];
 }

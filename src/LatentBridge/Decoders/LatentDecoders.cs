@@ -21,6 +21,7 @@ public static class LatentDecoders
         [NetworkArchitectures.Tiny.Id] = found => [new(TinyDecoder.Describe(found), false, () => Load(found, weights => new TinyDecoder(weights)))],
         [NetworkArchitectures.ApproxNn.Id] = found => [new(ApproxNnDecoder.Describe(found), false, () => Load(found, weights => new ApproxNnDecoder(weights)))],
         [NetworkArchitectures.MlpDecoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
+        [NetworkArchitectures.Mlp3x3Decoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
         [NetworkArchitectures.Polynomial.Id] = found => [new(PolynomialDecoder.Describe(found), false, () => Load(found, weights => new PolynomialDecoder(weights)))],
     };
 

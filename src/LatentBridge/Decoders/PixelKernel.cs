@@ -47,13 +47,10 @@ static class PixelKernel
     public static void Decode<TOperator>(TOperator pixel, ref readonly float cells, nint stride, Span<byte> rgb, KernelWidth width)
         where TOperator : struct, IPixelOperator
     {
-        int done = width switch
-        {
-            KernelWidth.Vector512 => Decode<TOperator, Lanes512, Vector512<float>>(pixel, in cells, stride, rgb, 0),
-            KernelWidth.Vector256 => Decode<TOperator, Lanes256, Vector256<float>>(pixel, in cells, stride, rgb, 0),
-            KernelWidth.Vector128 => Decode<TOperator, Lanes128, Vector128<float>>(pixel, in cells, stride, rgb, 0),
-            _ => 0,
-        };
+        // What a width leaves over, less than two of its vectors, is for the next narrower one.
+        int done = width >= KernelWidth.Vector512 ? Decode<TOperator, Lanes512, Vector512<float>>(pixel, in cells, stride, rgb, 0) : 0;
+        done = width >= KernelWidth.Vector256 ? Decode<TOperator, Lanes256, Vector256<float>>(pixel, in cells, stride, rgb, done) : done;
+        done = width >= KernelWidth.Vector128 ? Decode<TOperator, Lanes128, Vector128<float>>(pixel, in cells, stride, rgb, done) : done;
         Decode<TOperator, LanesScalar, float>(pixel, in cells, stride, rgb, done);
     }
 

@@ -17,4 +17,10 @@ public enum ColourMapKind
 
     /// <summary>A perceptron of three layers a cell, C-H-H-3 with SiLU.</summary>
     Mlp,
+
+    /// <summary>Bias and the channels of the 3 x 3 cells around each: 111 numbers for 4 channels.</summary>
+    Linear3x3,
+
+    /// <summary>A perceptron that looks at the 3 x 3 cells around each, 9C-H-H-3 with SiLU.</summary>
+    Mlp3x3,
 }

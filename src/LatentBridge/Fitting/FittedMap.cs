@@ -14,7 +14,7 @@ public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> T
     public long NumberCount =>
         Tensors.Sum(tensor => tensor.Dimensions.Aggregate(1L, (product, axis) => product * axis)) - (Kind == ColourMapKind.LinearWithoutBias ? 3 : 0);
 
-    /// <summary>A polynomial: rows red, green, blue of the terms in <see cref="PolynomialTerms"/>' order.</summary>
+    /// <summary>A polynomial: rows red, green, blue of the terms in <see cref="PolynomialTerms"/>' order; for 3 x 3 cells of 9 C channels.</summary>
     internal static FittedMap Of(ColourMapKind kind, int channels, double[][] coefficients)
     {
         List<StoredTensor> tensors = [StoredTensor.FromValues("polynomial.bias", [.. coefficients.Select(row => (float)row[0])], [3])];
@@ -22,7 +22,8 @@ public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> T
         for (int degree = 1; degree <= 3 && PolynomialTerms.Count(channels, degree) <= coefficients[0].Length; degree++)
         {
             (int from, int to) = (degree == 1 ? 1 : PolynomialTerms.Count(channels, degree - 1), PolynomialTerms.Count(channels, degree));
-            tensors.Add(StoredTensor.FromValues($"polynomial.{names[degree - 1]}", [.. coefficients.SelectMany(row => row[from..to]).Select(value => (float)value)], [3, to - from]));
+            tensors.Add(StoredTensor.FromValues($"polynomial.{names[degree - 1]}", [.. coefficients.SelectMany(row => row[from..to]).Select(value => (float)value)],
+                kind == ColourMapKind.Linear3x3 ? [3, channels / 9, 3, 3] : [3, to - from]));
         }
 
         return new(kind, tensors);
@@ -41,7 +42,7 @@ public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> T
         using MemoryStream file = new();
         SafetensorsWriter.Write(file, Tensors, Metadata("SD15", ""));
         using NetworkTensors tensors = NetworkTensors.Parse(file.ToArray(), Kind.ToString());
-        return Kind == ColourMapKind.Mlp ? new MlpDecoder(tensors) : new PolynomialDecoder(tensors);
+        return Kind is ColourMapKind.Mlp or ColourMapKind.Mlp3x3 ? new MlpDecoder(tensors) : new PolynomialDecoder(tensors);
     }
 
     static Dictionary<string, string> Metadata(string formatId, string source) => new() { ["latent_format"] = formatId, ["source"] = source };

@@ -7,7 +7,7 @@ namespace LatentBridge.Imaging;
 /// <summary>A latent as an 8-bit grey PNG, its channels beside each other as tiles, and back.</summary>
 /// <remarks>
 /// TAESD's scheme (github.com/madebyollin/taesd, README): byte = clamp(z / 6 + 1/2, 0, 1) x 255, z = (byte / 255 - 1/2) x 6; values beyond ±3
-/// are cut, others are off by at most 3/255. The tiles lie as <see cref="ImageGrid"/> lays them. A <c>tEXt</c> chunk
+/// are cut, others are off by at most 3/255. With fewer bits the bytes are 2^bits levels from 0 to 255, which read the same way. The tiles lie as <see cref="ImageGrid"/> lays them. A <c>tEXt</c> chunk
 /// <c>LatentBridge</c> says <c>FORMAT CHANNELS</c>, so that the picture is enough to decode it.
 /// </remarks>
 public static class LatentPicture
@@ -17,9 +17,13 @@ public static class LatentPicture
     /// <summary>Writes the planes of one latent.</summary>
     /// <param name="latent">The sampler's scale.</param>
     /// <param name="formatId">The latent format's id.</param>
+    /// <param name="bits">1 to 8: how many levels a value may have, 2 to that power. Fewer make shorter files.</param>
     /// <returns>The PNG file.</returns>
-    public static byte[] Write(in LatentPlanes latent, string formatId)
+    public static byte[] Write(in LatentPlanes latent, string formatId, int bits = 8)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(bits, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bits, 8);
+        int highest = (1 << bits) - 1;
         (int columns, int rows) = ImageGrid.Layout(latent.Channels);
         int width = columns * latent.Width, height = rows * latent.Height;
         byte[] grey = new byte[width * height];
@@ -29,7 +33,7 @@ public static class LatentPicture
             int corner = (channel / columns * latent.Height * width) + (channel % columns * latent.Width);
             for (int i = 0; i < plane.Length; i++)
             {
-                grey[corner + (i / latent.Width * width) + (i % latent.Width)] = (byte)((Math.Clamp((plane[i] / 6) + 0.5f, 0, 1) * 255) + 0.5f);
+                grey[corner + (i / latent.Width * width) + (i % latent.Width)] = (byte)(((int)((Math.Clamp((plane[i] / 6) + 0.5f, 0, 1) * highest) + 0.5f) * 255f / highest) + 0.5f);
             }
         }
 

@@ -55,6 +55,10 @@ static class NetworkArchitectures
     public static readonly NetworkArchitecture MlpDecoder = new("mlp-decoder", "per-cell MLP decoder", "in_proj.weight", "in_proj.weight", t =>
         t["in_proj.weight"] is not [> 0 and <= 1024, > 0 and <= 1024] || t["out_proj.weight"] is not [3, _] ? null : Perceptron(t, t["in_proj.weight"]![1]));
 
+    /// <summary>LatentBridge's own: the same behind a 3 x 3 convolution.</summary>
+    public static readonly NetworkArchitecture Mlp3x3Decoder = new("mlp-3x3", "MLP decoder of 3 x 3 cells", "in_proj.weight", "in_proj.weight", t =>
+        t["in_proj.weight"] is not [> 0 and <= 1024, > 0 and <= 1024, 3, 3] || t["out_proj.weight"] is not [3, _] ? null : Perceptron(t, t["in_proj.weight"]![1]));
+
     /// <summary>Birch-san's multilayer perceptron, colour to latent.</summary>
     public static readonly NetworkArchitecture MlpEncoder = new("mlp-encoder", "per-cell MLP encoder", "in_proj.weight", "in_proj.weight", t =>
         t["in_proj.weight"] is not [> 0 and <= 1024, 3] || t["out_proj.weight"] is not [(> 3 and <= 128) and var latent, _] ? null : Perceptron(t, latent))
@@ -62,9 +66,11 @@ static class NetworkArchitectures
         NotSupported = "it turns pictures into latents; previews go the other way",
     };
 
-    /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, as <c>fit</c> writes it.</summary>
+    /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, or of degree 1 in those of 3 x 3 cells, as <c>fit</c> writes it.</summary>
     public static readonly NetworkArchitecture Polynomial = new("polynomial", "polynomial map", "polynomial.linear", "polynomial.linear", t =>
-        t["polynomial.linear"] is not [3, (> 0 and <= 128) and var c] ? null : new((int)c,
+        t["polynomial.linear"] is [3, (> 0 and <= 1024) and var neighbours, 3, 3]
+        ? new((int)neighbours, [new("polynomial.bias", [3]), new("polynomial.linear", [3, neighbours, 3, 3])])
+        : t["polynomial.linear"] is not [3, (> 0 and <= 128) and var c] ? null : new((int)c,
         [
             new("polynomial.bias", [3]),
             new("polynomial.linear", [3, c]),
@@ -81,7 +87,7 @@ static class NetworkArchitectures
     /// <summary>All of them, in the order they are tried.</summary>
     public static readonly IReadOnlyList<NetworkArchitecture> All =
     [
-        Tiny, TaesdDecoder, TaesdDecoder with { IndexShift = -1 }, TaesdEncoder, SanaEncoder, ApproxNn, MlpDecoder, MlpEncoder, Polynomial,
+        Tiny, TaesdDecoder, TaesdDecoder with { IndexShift = -1 }, TaesdEncoder, SanaEncoder, ApproxNn, MlpDecoder, Mlp3x3Decoder, MlpEncoder, Polynomial,
         SanaDecoder, SanaDecoder with { IndexShift = -1 }, Taehv,
     ];
 
@@ -89,12 +95,13 @@ static class NetworkArchitectures
 
     static NetworkLayout Perceptron(TensorShapes t, long latentChannels)
     {
-        long input = t["in_proj.weight"]![1];
+        long[] input = t["in_proj.weight"]!;
         long width = t["in_proj.weight"]![0];
         long output = t["out_proj.weight"]![0];
         return new((int)latentChannels,
         [
-            .. Linear("in_proj", input, width),
+            new("in_proj.weight", input),
+            new("in_proj.bias", [width]),
             .. HiddenLayers(name => t[name] is not null).SelectMany(name => Linear(name, width, width)),
             .. Linear("out_proj", width, output),
         ]);

@@ -75,6 +75,22 @@ public sealed class FitCommandTests : IDisposable
     }
 
     [Fact]
+    public void Pairs_of_another_folder_can_be_measured_with_and_maps_may_look_at_neighbours()
+    {
+        string test = Directory.CreateDirectory(Path.Combine(_run.Folder, "test")).FullName;
+        WritePair("run0", 0);
+        WritePair("run1", 1);
+        WritePair(Path.Combine("test", "other"), 2);
+        Assert.Equal(ExitCode.Done, Fit("-k", "linear", "linear3x3", "--test", test, "--json"));
+        using JsonDocument report = JsonDocument.Parse(_run.Output);
+        Assert.Equal((2 * 64, 1), (report.RootElement.GetProperty("trainingCells").GetInt32(), report.RootElement.GetProperty("heldOutPictures").GetInt32()));
+        Assert.True(report.RootElement.GetProperty("heldOutPsnr").GetProperty(Path.Combine(Maps, "linear3x3-SD15.safetensors")).GetDouble() > 35);
+        Assert.Contains("held out other", TensorFile.Open(Path.Combine(Maps, "linear3x3-SD15.safetensors")).Metadata["source"], StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, Fit("-k", "linear", "--scales", "1", "2"));
+        Assert.Contains("--scales is for pictures without latents", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void One_pair_is_too_few()
     {
         WritePair("only", 1);
@@ -105,6 +121,7 @@ public sealed class FitCommandTests : IDisposable
     [InlineData("--ridge", "-1", "from 0 to 1")]
     [InlineData("--kind", "quartic", "quartic")]
     [InlineData("--hidden", "65", "from 1 to 64")]
+    [InlineData("--scales", "0", "from 1 to 16")]
     public void Wrong_options_are_refused(string option, string value, string message)
     {
         Assert.Equal(ExitCode.Usage, Fit(option, value));

@@ -38,6 +38,21 @@ public sealed class QualityCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_sheet_shows_the_decoders_asked_for_and_the_table_can_be_markdown()
+    {
+        string sheet = Path.Combine(_run.Folder, "sheet.png");
+        string[] command = ["quality", TestData("images", "kodim23.png"), "-f", "SDXL", "-d", "latent2rgb:comfyui", "mlp", "--models", TestData("models"), "--sheet", sheet, "--crop", "64", "--markdown"];
+        Assert.Equal((ExitCode.Done, ""), (_run.Run([.. command, "--show", "latent2rgb:comfyui", "mlp", "taesd"]), _run.Error));
+        Assert.True(CommandRun.PngSize(sheet).Width >= (3 * 64) + (2 * 12) + 40);
+        string[] lines = _run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("| format | decoder |", lines[0], StringComparison.Ordinal);
+        Assert.Equal(["latent2rgb:comfyui", "mlp", "taesd"], lines[2..].Select(line => line.Split('|')[2].Trim()));
+
+        Assert.Equal(ExitCode.Failed, _run.Run([.. command, "--show", "tiny"]));
+        Assert.Contains("no decoder tiny", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_taesd_it_says_what_is_missing()
     {
         // No picture is read before it is known that there is something to compare with.

@@ -30,7 +30,7 @@ public sealed class LatentDecodersTests : IDisposable
     public void The_big_families_have_a_tiny_decoder_without_any_download(string format)
     {
         IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get(format), new WeightLibrary([WeightLibrary.OwnFolder()!]));
-        Assert.Equal(["tiny", "latent2rgb", "estimated"], entries.Select(e => e.Description.Id));
+        Assert.Equal(["tiny", "mlp", "latent2rgb", "estimated"], entries.Select(e => e.Description.Id));
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class LatentDecodersTests : IDisposable
         TestData.Require("models");
         IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get("SD15"), Weights);
         Assert.Equal(
-            ["taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb", "mlp:decoder_sd1.4", "mlp:decoder_sd1.5", "mlp:decoder_wd1.3", "mlp:decoder_wd1.4", "mlp:decoder_wd1.5", "estimated"],
+            ["taesd", "taesd-half", "tiny", "approx-nn", "mlp", "latent2rgb", "mlp:decoder_sd1.4", "mlp:decoder_sd1.5", "mlp:decoder_wd1.3", "mlp:decoder_wd1.4", "mlp:decoder_wd1.5", "estimated"],
             entries.Select(e => e.Description.Id));
     }
 

@@ -154,6 +154,42 @@ public sealed class ColourFitTests
     }
 
     [Fact]
+    public void A_map_that_depends_on_the_neighbours_is_found_again()
+    {
+        const int Width = 50, Cells = 50 * 60;
+        ColourFit fit = new(4, 1, side: 3), alone = new(4, 1);
+        for (uint i = 0; i < 3; i++)
+        {
+            float[] planes = Planes(4, Cells, i + 1);
+
+            // Red: a channel and the one above; green: the one on the left; blue: the one on the right and below. At the border the nearest.
+            float At(int channel, int cell, int across, int down)
+            {
+                int x = Math.Clamp((cell % Width) + across, 0, Width - 1), y = Math.Clamp((cell / Width) + down, 0, (Cells / Width) - 1);
+                return planes[(channel * Cells) + (y * Width) + x];
+            }
+
+            byte[] rgb = [.. Enumerable.Range(0, Cells).SelectMany(cell => ((float[])[(0.1f * At(0, cell, 0, 0)) + (0.1f * At(1, cell, 0, -1)), 0.2f * At(2, cell, -1, 0), 0.2f * At(3, cell, 1, 1)])
+                .Select(value => (byte)((Math.Clamp(value, -1, 1) * 127.5f) + 128)))];
+            fit.Add(planes, rgb, i == 2, 1, Width);
+            alone.Add(planes, rgb, i == 2);
+        }
+
+        FittedMap map = fit.Solve(ColourMapKind.Linear3x3), trained = fit.Train(hidden: 6, steps: 300, TestContext.Current.CancellationToken);
+        float[] linear = Values(map, "polynomial.linear");
+        Assert.Equal([3, 4, 3, 3], map.Tensors.Single(t => t.Name == "polynomial.linear").Dimensions);
+        Assert.Equal((111, 0.1f, 0.1f, 0.2f, 0.2f), (map.NumberCount, MathF.Round(linear[4], 2), MathF.Round(linear[9 + 1], 2), MathF.Round(linear[36 + 18 + 3], 2), MathF.Round(linear[72 + 27 + 8], 2)));
+        using ILatentDecoder decoder = map.ToDecoder(), perceptron = trained.ToDecoder(), line = alone.Solve(ColourMapKind.Linear).ToDecoder();
+        Assert.True(fit.HeldOutPsnr(decoder) > 50, $"{fit.HeldOutPsnr(decoder)} dB");
+        Assert.True(fit.HeldOutPsnr(perceptron) > fit.HeldOutPsnr(line) + 6, $"{fit.HeldOutPsnr(perceptron)} dB");
+        Assert.Equal(alone.HeldOutPsnr(line), fit.HeldOutPsnr(line), 1e-9);
+        Assert.Throws<ArgumentException>(() => fit.Solve(ColourMapKind.Linear));
+        Assert.Throws<ArgumentException>(() => alone.Solve(ColourMapKind.Linear3x3));
+        Assert.Throws<ArgumentException>(() => fit.Add(Planes(4, 10, 1), new byte[30], false, 1, 3));
+        Assert.Throws<ArgumentException>(() => new ColourFit(4, 2, side: 3));
+    }
+
+    [Fact]
     public void Too_few_cells_are_refused()
     {
         ColourFit fit = new(4, 2);

@@ -26,6 +26,27 @@ public sealed class LatentPictureTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(5)]
+    [InlineData(7)]
+    public void Fewer_bits_are_fewer_levels_and_a_shorter_file(int bits)
+    {
+        Random random = new(bits);
+        float[] values = [.. Enumerable.Range(0, 4 * 64 * 64).Select(_ => (float)((random.NextDouble() * 6) - 3))];
+        LatentPlanes latent = new(values, 4, 64, 64);
+        byte[] png = LatentPicture.Write(latent, "SDXL", bits);
+        float[] back = LatentPicture.Read(png).Values;
+        Assert.Equal(1 << bits, back.Distinct().Count());
+        Assert.InRange(png.Length, 0, LatentPicture.Write(latent, "SDXL", bits + 1).Length - 1);
+
+        // Half a level, and half a byte's step.
+        float halfLevel = 3f / ((1 << bits) - 1);
+        Assert.All(values.Zip(back), pair => Assert.InRange(MathF.Abs(pair.First - pair.Second), 0, halfLevel + HalfStep + 1e-5f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LatentPicture.Write(new LatentPlanes(new float[4], 4, 1, 1), "SDXL", 0));
+    }
+
     [Fact]
     public void An_ordinary_picture_is_refused_with_what_to_do()
     {

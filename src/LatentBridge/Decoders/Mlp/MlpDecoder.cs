@@ -6,13 +6,16 @@ namespace LatentBridge.Decoders.Mlp;
 
 /// <summary>
 /// Birch-san's approx_vae: a small multilayer perceptron from one cell's channels to one pixel, 4-12-12-3 as published; any hidden width
-/// and any number of hidden layers.
+/// and any number of hidden layers. One whose first layer is [H, C, 3, 3] looks at the 3 x 3 cells around each.
 /// </summary>
 public sealed class MlpDecoder : ILatentDecoder
 {
+    const string FirstLayer = "in_proj.weight";
+
     readonly MlpLayer[] _layers;
     readonly MlpOperator _operator;
     readonly KernelWidth _width;
+    readonly Neighbourhood? _neighbourhood;
     readonly long _bytes;
 
     /// <summary>Takes the weights; the tensors are not needed afterwards.</summary>
@@ -34,7 +37,8 @@ public sealed class MlpDecoder : ILatentDecoder
         var scratch = new float[2 * 16 * widest];
         _operator = new(_layers, scratch);
         _width = width;
-        _bytes = sizeof(float) * (scratch.Length + _layers.Sum(layer => (long)layer.Packed.Length));
+        _neighbourhood = Neighbourhood.Of(weights.Found, FirstLayer);
+        _bytes = (sizeof(float) * (scratch.Length + _layers.Sum(layer => (long)layer.Packed.Length))) + (_neighbourhood?.ByteLength ?? 0);
         Description = Describe(weights.Found);
 
         MlpLayer Layer(string name, float scale = 1, float offset = 0) => new(weights.Take(name + ".weight"), weights.Take(name + ".bias"), scale, offset);
@@ -44,9 +48,13 @@ public sealed class MlpDecoder : ILatentDecoder
     public DecoderDescription Description { get; }
 
     /// <summary>What a decoder of these weights is, known without reading them.</summary>
-    /// <remarks>The published ones come out below our linear map (<c>docs/quality.md</c>), so they stand behind it.</remarks>
-    internal static DecoderDescription Describe(FoundWeights weights) =>
-        new($"mlp:{weights.Stem}", weights.FileName, weights.Channels, 1, weights.WeightCount, weights.Known is null ? 40 : 18);
+    /// <remarks>The published ones come out below our linear map (<c>docs/quality.md</c>), so they stand behind it; our own has no file's name in its id.</remarks>
+    internal static DecoderDescription Describe(FoundWeights weights)
+    {
+        bool isOurs = weights.Known is { Bundled: true };
+        int quality = weights.Known is not null && !isOurs ? 18 : Neighbourhood.IsIn(weights, FirstLayer) ? 45 : 40;
+        return new(isOurs ? "mlp" : $"mlp:{weights.Stem}", weights.FileName, weights.Channels, 1, weights.WeightCount, quality);
+    }
 
     /// <inheritdoc/>
     public long WorkingBytes(int latentHeight, int latentWidth) => _bytes;
@@ -55,7 +63,14 @@ public sealed class MlpDecoder : ILatentDecoder
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         DecoderArguments.Check(Description, latent, destination);
-        PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
+        if (_neighbourhood is null)
+        {
+            PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
+        }
+        else
+        {
+            _neighbourhood.Decode(_operator, latent, destination, _width, cancellation);
+        }
     }
 
     /// <inheritdoc/>

@@ -10,12 +10,14 @@ namespace LatentBridge.Decoders.Polynomial;
 /// <remarks>
 /// Its file is a safetensors of C channels: <c>polynomial.bias</c> [3], <c>polynomial.linear</c> [3, C], for degree 2 and 3 <c>polynomial.quadratic</c>
 /// [3, C(C+1)/2] and, for degree 3, <c>polynomial.cubic</c> [3, C(C+1)(C+2)/6]; rows red, green, blue in -1..1. The columns are the
-/// products in the order of the loops i, j from i, k from j: z0z0, z0z1, ..., z1z1, ...
+/// products in the order of the loops i, j from i, k from j: z0z0, z0z1, ..., z1z1, ... With <c>polynomial.linear</c> as [3, C, 3, 3] and no
+/// other product it looks at the 3 x 3 cells around each: <c>linear3x3</c>.
 /// </remarks>
 public sealed class PolynomialDecoder : ILatentDecoder
 {
     readonly PolynomialOperator _operator;
     readonly KernelWidth _width;
+    readonly Neighbourhood? _neighbourhood;
     readonly int _coefficientCount;
 
     /// <summary>Takes the coefficients; the tensors are not needed afterwards.</summary>
@@ -29,7 +31,8 @@ public sealed class PolynomialDecoder : ILatentDecoder
     {
         int degree = Degree(weights.Found);
         float[] coefficients = Interleave(weights, degree);
-        _operator = new(weights.LatentChannels, degree, coefficients);
+        _neighbourhood = Neighbourhood.Of(weights.Found, "polynomial.linear");
+        _operator = new(_neighbourhood is null ? weights.LatentChannels : coefficients.Length / 3 - 1, degree, coefficients);
         _width = width;
         _coefficientCount = coefficients.Length;
         Description = Describe(weights.Found);
@@ -45,6 +48,7 @@ public sealed class PolynomialDecoder : ILatentDecoder
         {
             3 => ("cubic", 35),
             2 => ("quadratic", 30),
+            _ when Neighbourhood.IsIn(weights, "polynomial.linear") => ("linear3x3", 38),
             _ => ("linear", 25),
         };
         return new(id, weights.FileName, weights.Channels, 1, weights.WeightCount, quality);
@@ -53,13 +57,20 @@ public sealed class PolynomialDecoder : ILatentDecoder
     static int Degree(FoundWeights weights) => weights.Has("polynomial.cubic") ? 3 : weights.Has("polynomial.quadratic") ? 2 : 1;
 
     /// <inheritdoc/>
-    public long WorkingBytes(int latentHeight, int latentWidth) => sizeof(float) * (long)_coefficientCount;
+    public long WorkingBytes(int latentHeight, int latentWidth) => (sizeof(float) * (long)_coefficientCount) + (_neighbourhood?.ByteLength ?? 0);
 
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         DecoderArguments.Check(Description, latent, destination);
-        PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
+        if (_neighbourhood is null)
+        {
+            PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
+        }
+        else
+        {
+            _neighbourhood.Decode(_operator, latent, destination, _width, cancellation);
+        }
     }
 
     /// <inheritdoc/>
@@ -70,9 +81,9 @@ public sealed class PolynomialDecoder : ILatentDecoder
     /// <summary>The coefficients in the order <see cref="PolynomialOperator"/> walks through them.</summary>
     static float[] Interleave(NetworkTensors weights, int degree)
     {
-        int channels = weights.LatentChannels;
         float[] bias = weights.Take("polynomial.bias");
         float[] linear = weights.Take("polynomial.linear");
+        int channels = linear.Length / 3;
         float[] quadratic = degree > 1 ? weights.Take("polynomial.quadratic") : [];
         float[] cubics = degree > 2 ? weights.Take("polynomial.cubic") : [];
         var ordered = new float[bias.Length + linear.Length + quadratic.Length + cubics.Length];

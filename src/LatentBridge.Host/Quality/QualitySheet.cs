@@ -1,0 +1,72 @@
+using System.Globalization;
+using LatentBridge.Host.Sheets;
+using LatentBridge.Imaging;
+
+namespace LatentBridge.Host.Quality;
+
+/// <summary>The middle of each picture by each of some decoders, side by side, brought to the full picture's size as UIs do.</summary>
+/// <param name="crop">Side of the middle in pixels.</param>
+/// <param name="shown">Ids of the decoders, the columns.</param>
+sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
+{
+    readonly ImageScaler _scaler = new();
+    readonly List<(Picture Picture, string Caption)> _panels = [];
+    readonly Dictionary<string, (Picture Picture, string Caption)> _row = [];
+    readonly SortedSet<string> _formats = [];
+    string _start = "";
+
+    /// <summary>Begins a row.</summary>
+    internal void Start(string format, string picture)
+    {
+        EndRow();
+        _formats.Add(format);
+        _start = $"{format}, {picture}";
+    }
+
+    /// <summary>Takes a decoder's picture into the row, if it is one of those shown.</summary>
+    /// <param name="id">The decoder's id.</param>
+    /// <param name="pixels">RGB24.</param>
+    /// <param name="width">Of it.</param>
+    /// <param name="height">Of it.</param>
+    /// <param name="factor">How many times smaller than the full picture it is.</param>
+    /// <param name="psnr">How near it is to the reference, in dB.</param>
+    internal void Add(string id, byte[] pixels, int width, int height, int factor, double psnr)
+    {
+        if (shown.Contains(id))
+        {
+            byte[] large = new byte[3 * width * height * factor * factor];
+            _scaler.Scale(pixels, width, height, large, width * factor, height * factor, ImageScaling.Smooth);
+            string name = id.StartsWith("latent2rgb:", StringComparison.Ordinal) ? id["latent2rgb:".Length..] : id;
+            string caption = double.IsFinite(psnr) ? string.Create(CultureInfo.InvariantCulture, $"{name} {psnr:0.0} dB") : $"{name}, reference";
+            _row[id] = (new Picture(large, width * factor, height * factor).Middle(crop, crop), caption);
+        }
+    }
+
+    /// <summary>The sheet.</summary>
+    internal Picture Compose()
+    {
+        EndRow();
+        return ContactSheet.Compose(
+            $"Previews of {string.Join(", ", _formats)} latents",
+            "Decibels: PSNR of the whole picture against the full TAESD decode at one pixel a cell; higher is nearer. Latents of Kodak photographs by TAESD's encoder.",
+            _panels,
+            shown.Count);
+    }
+
+    void EndRow()
+    {
+        if (_row.Count == 0)
+        {
+            return;
+        }
+
+        string[] missing = [.. shown.Where(id => !_row.ContainsKey(id))];
+        if (missing.Length > 0)
+        {
+            throw new LatentBridgeException($"{_start}: there is no decoder {string.Join(", ", missing)}; there are {string.Join(", ", _row.Keys)}. Name others by --show, or further folders of weights by --models.");
+        }
+
+        _panels.AddRange(shown.Select(id => _row[id]));
+        _row.Clear();
+    }
+}
