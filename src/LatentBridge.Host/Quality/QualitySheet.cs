@@ -55,7 +55,7 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
 
     void EndRow()
     {
-        if (_row.Count == 0)
+        if (_start.Length == 0)
         {
             return;
         }
@@ -63,10 +63,11 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
         string[] missing = [.. shown.Where(id => !_row.ContainsKey(id))];
         if (missing.Length > 0)
         {
-            throw new LatentBridgeException($"{_start}: there is no decoder {string.Join(", ", missing)}; there are {string.Join(", ", _row.Keys)}. Name others by --show, or further folders of weights by --models.");
+            throw new LatentBridgeException($"{_start}: there is no decoder {string.Join(", ", missing)}; of those shown there are {(_row.Count == 0 ? "none" : string.Join(", ", _row.Keys))}. Name others by --show, or further folders of weights by --models.");
         }
 
         _panels.AddRange(shown.Select(id => _row[id]));
         _row.Clear();
+        _start = "";
     }
 }
