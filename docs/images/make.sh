@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README anew, from the example latents. The one of TAESD needs its weights in LATENTBRIDGE_MODELS.
+# Makes the pictures of the README and of docs/quality.md anew, from the example latents and, where a folder is given, the Kodak pictures:
+#     docs/images/make.sh [KODAK]
+# TAESD's weights must be in LATENTBRIDGE_MODELS.
 set -euo pipefail
+kodak=${1:+$(realpath "$1")}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -12,3 +15,8 @@ for decoder in latent2rgb tiny taesd; do
 done
 ./run.sh inspect examples/latents/SDXL_kodim23.safetensors -o "$work"
 cp "$work/SDXL_kodim23.channels.png" docs/images/inspect-sdxl.png
+if [ -n "$kodak" ]; then
+    ./run.sh quality "$kodak/kodim23.png" -f SDXL -d latent2rgb:comfyui tiny --sheet docs/images/first.png --crop 320 --show latent2rgb:comfyui tiny taesd
+    ./run.sh quality "$kodak"/kodim{04,15,23}.png -f SDXL -d latent2rgb:comfyui latent2rgb mlp tiny \
+        --sheet docs/images/quality-sdxl.png --crop 172 --show latent2rgb:comfyui latent2rgb mlp tiny taesd
+fi

@@ -37,7 +37,7 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
             byte[] large = new byte[3 * width * height * factor * factor];
             _scaler.Scale(pixels, width, height, large, width * factor, height * factor, ImageScaling.Smooth);
             string name = id.StartsWith("latent2rgb:", StringComparison.Ordinal) ? id["latent2rgb:".Length..] : id;
-            string caption = double.IsFinite(psnr) ? string.Create(CultureInfo.InvariantCulture, $"{name} {psnr:0.0} dB") : $"{name}, reference";
+            string caption = double.IsFinite(psnr) ? string.Create(CultureInfo.InvariantCulture, $"{name} {psnr:0.0}") : $"{name}, reference";
             _row[id] = (new Picture(large, width * factor, height * factor).Middle(crop, crop), caption);
         }
     }
@@ -48,7 +48,7 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
         EndRow();
         return ContactSheet.Compose(
             $"Previews of {string.Join(", ", _formats)} latents",
-            "Decibels: PSNR of the whole picture against the full TAESD decode at one pixel a cell; higher is nearer. Latents of Kodak photographs by TAESD's encoder.",
+            "Numbers: PSNR in dB of the whole picture against the full TAESD decode at one pixel a cell; higher is nearer. Latents of Kodak photographs by TAESD's encoder.",
             _panels,
             shown.Count);
     }
