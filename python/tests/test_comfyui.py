@@ -3,7 +3,9 @@
 import asyncio
 import functools
 import importlib
+import importlib.util
 import json
+import subprocess
 import sys
 import tempfile
 import threading
@@ -484,6 +486,35 @@ class RouteTests(ComfyUITestCase):
             self.assertEqual(self.call("POST", "/latentbridge/settings", nonsense)["status"], 400)
         controls = self.call("GET", "/latentbridge/settings")["data"]["controls"]
         self.assertEqual({control["type"] for control in controls}, {"boolean", "combo", "slider"})
+
+
+@unittest.skipIf(importlib.util.find_spec("torch") is None, "torch is not installed")
+class ImportTests(unittest.TestCase):
+    def test_the_pack_as_comfyui_loads_it_imports_nothing_twice_and_starts_nothing(self):
+        program = """if True:
+            import importlib.util, sys, threading
+            root, fakes = sys.argv.pop(), sys.argv.pop()
+            sys.path.insert(0, fakes)
+            import latent_preview, torch
+            from server import PromptServer
+            PromptServer()
+            threads = threading.active_count()
+            name = (root + "/custom_nodes/LatentBridge").replace(".", "_x_")
+            spec = importlib.util.spec_from_file_location(name, root + "/__init__.py", submodule_search_locations=[root])
+            sys.modules[name] = module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            assert "LatentBridgeDecode" in module.NODE_CLASS_MAPPINGS
+            assert set(module.NODE_CLASS_MAPPINGS) == set(module.NODE_DISPLAY_NAME_MAPPINGS), module.NODE_CLASS_MAPPINGS
+            ours = [path for m in list(sys.modules.values()) if (path := getattr(m, "__file__", None) or "").startswith(root + "/python/latentbridge")]
+            assert len(ours) > 10 and len(ours) == len(set(ours)), sorted(ours)
+            assert threading.active_count() == threads, threading.enumerate()
+            print("good", flush=True)
+            import os
+            os._exit(0)
+        """
+        root = Path(__file__).parents[2]
+        done = subprocess.run([sys.executable, "-c", program, str(FAKES), str(root)], capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.stdout.strip(), done.stderr.strip() if done.returncode else ""), ("good", ""))
 
 
 class RegistryTests(unittest.TestCase):
