@@ -46,6 +46,7 @@ WATCHED = 60.0
 """Seconds after the last request for a picture in which somebody counts as looking: longer than pages and programs wait between two."""
 SETTLED = 0.2
 """Seconds in which a sampling's settings and checkpoint are not looked at again."""
+EVERY = "show_progress_every_n_steps"
 RECORD = a1111_settings.PREFIX + "record"
 READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
         *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE if name not in ("record", "host_mode")))
@@ -94,8 +95,8 @@ class _Sampling:
         return self.pause == 0 or (time.monotonic() - self.submitted_at) * 1000 >= self.pause
 
     def choose(self, latent: Any) -> Any:
-        """The part of the batch to send: with "turn" another picture at each step, else the bridge takes what it needs."""
-        if self.batch != "turn" or self.count < 2:
+        """With "turn": the picture to send, another one at each step. Otherwise the bridge takes what it needs."""
+        if self.count < 2:
             return latent
         self._turn += 1
         return latent[(self._turn - 1) % self.count:][:1]
@@ -146,8 +147,7 @@ class Extension:
         self.bridge.close()
 
     def is_chosen(self) -> bool:
-        stored = self._ui.stored
-        return stored.get("show_progress_type") == NAME and bool(stored.get("live_previews_enable", True))
+        return _is_chosen(self._ui.stored)
 
     def status(self) -> dict[str, Any]:
         """For people and bug reports, at /latentbridge/status."""
@@ -159,14 +159,15 @@ class Extension:
     # --- the hooks ---------------------------------------------------------------------------------------------------
 
     def _store_latent(self, original: Callable[..., Any], decoded: Any) -> None:
-        chosen = self.is_chosen()
+        stored = self._ui.stored
+        chosen = _is_chosen(stored)
         if chosen and not self._ui.shared.parallel_processing_allowed and self._has_pictures():
             self._ui.shared.state.current_latent = decoded
         else:
             original(decoded)
         if chosen and self._is_watched():
-            self._guarded(self._capture, decoded)
-        if self._ui.stored.get(RECORD) is True:
+            self._guarded(self._capture, decoded, stored.get(EVERY, 10))
+        if stored.get(RECORD) is True:
             self._guarded(self._record, decoded)
 
     def _set_current_image(self, original: Callable[..., Any], state: Any) -> None:
@@ -206,11 +207,11 @@ class Extension:
 
     # --- the sampler's thread ----------------------------------------------------------------------------------------
 
-    def _capture(self, latent: Any) -> None:
+    def _capture(self, latent: Any, every: int) -> None:
         """Submits the latent if its step is to be shown. The UI counts a step when it is done, so its number is one behind here."""
-        state, every = self._ui.shared.state, self._every()
         if every < 0:
             return
+        state = self._ui.shared.state
         sampling = self._here(latent)
         step = state.sampling_step + 1 if sampling.submitted_at or state.sampling_step else 0
         is_edge = step == 0 or step + 1 >= state.sampling_steps
@@ -227,7 +228,8 @@ class Extension:
 
     def _submit(self, sampling: _Sampling, latent: Any, step: int) -> None:
         sampling.submitted_at = time.monotonic()
-        self.bridge.submit(sampling.choose(latent), run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps)
+        part = sampling.choose(latent) if sampling.batch == "turn" else latent
+        self.bridge.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps)
 
     def _here(self, latent: Any) -> _Sampling:
         """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
@@ -315,7 +317,7 @@ class Extension:
         return sampling is None or sampling.is_shown or time.monotonic() - sampling.started < PATIENCE
 
     def _every(self) -> int:
-        return self._ui.stored.get("show_progress_every_n_steps", 10)
+        return self._ui.stored.get(EVERY, 10)
 
     def _guarded(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> None:
         """The one seam: no exception of ours reaches the UI, and each kind is said once."""
@@ -340,6 +342,10 @@ class Extension:
 
         setattr(owner, name, wrapper)
         self._wrapped.append((owner, name, wrapper))
+
+
+def _is_chosen(stored: dict[str, Any]) -> bool:
+    return stored.get("show_progress_type") == NAME and bool(stored.get("live_previews_enable", True))
 
 
 def _unloaded() -> None:
