@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using LatentBridge.ImageSharp;
+using LatentBridge.Onnx;
 using LatentBridge.Sessions;
 using LatentBridge.Sessions.Control;
 using LatentBridge.Weights;
@@ -27,6 +28,8 @@ public sealed class InProcessHost : IDisposable
         {
             AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", Path.GetDirectoryName(typeof(InProcessHost).Assembly.Location) + Path.DirectorySeparatorChar);
         }
+
+        OnnxModels.Register();
     }
 
     /// <summary>Opens the channel; a session begins with <c>hello</c>.</summary>

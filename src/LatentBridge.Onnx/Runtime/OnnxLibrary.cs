@@ -40,7 +40,7 @@ public static class OnnxLibrary
         }
         catch (Exception failure) when (failure is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException or BadImageFormatException or OnnxRuntimeException)
         {
-            return ("", [], (failure.InnerException ?? failure).Message.Split('\n')[0].TrimEnd('.'));
+            return ("", [], (failure.InnerException ?? failure).Message.Split('\n')[0].Split(". ")[0].TrimEnd('.'));
         }
     }
 
