@@ -39,6 +39,30 @@ def decode(request: dict[str, Any]) -> dict[str, Any]:
     import numpy
 
     planes = numpy.fromfile(request["latent"], "<f4").reshape(request["channels"], request["height"], request["width"])
+    picture, answer = _run(request, planes)
+    picture.tofile(request["picture"])
+    return answer
+
+
+def decode_in_memory(request: str, latent: int, picture: int, room: int) -> str:
+    """``decode`` for a C# program with this Python inside: planes are read and RGB24 is written at addresses of its memory, ``room`` bytes at most."""
+    asked = json.loads(request)
+    try:
+        import numpy
+
+        shape = asked["channels"], asked["height"], asked["width"]
+        planes = numpy.ctypeslib.as_array(ctypes.cast(latent, ctypes.POINTER(ctypes.c_float)), shape)
+        made, answer = _run(asked, planes)
+        if made.nbytes > room:
+            raise ValueError(f"the picture has {made.nbytes} bytes, C# expected {room}")
+        ctypes.memmove(picture, numpy.ascontiguousarray(made).ctypes.data, made.nbytes)
+    except Exception as error:  # noqa: BLE001 - as in main
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    return json.dumps(answer)
+
+
+def _run(request: dict[str, Any], planes: Any) -> tuple[Any, dict[str, Any]]:
+    """The picture ``[H,W,3]`` and what is answered with it."""
     before = _forget_peak()
     run = _decoder(request)
     picture, times = None, []
@@ -47,9 +71,8 @@ def decode(request: dict[str, Any]) -> dict[str, Any]:
         picture = run(planes)
         times.append((time.perf_counter() - started) * 1000)
     peak = _memory("VmHWM")
-    picture.tofile(request["picture"])
     height, width, _ = picture.shape
-    return {"width": width, "height": height, "milliseconds": times, "memoryBytes": None if peak is None or before is None else max(0, peak - before)}
+    return picture, {"width": width, "height": height, "milliseconds": times, "memoryBytes": None if peak is None or before is None else max(0, peak - before)}
 
 
 def _decoder(request: dict[str, Any]) -> Callable[[Any], Any]:

@@ -160,7 +160,8 @@ sealed class ReferencePython : IDisposable
         _folder.Delete(recursive: true);
     }
 
-    static IEnumerable<string> Places()
+    /// <summary>Where Python is looked for: that of <see cref="PythonInterpreter.Variable"/>, of the virtual environment, on PATH, of the system.</summary>
+    internal static IEnumerable<string> Places()
     {
         string? environment = Environment.GetEnvironmentVariable("VIRTUAL_ENV");
         string? ofEnvironment = string.IsNullOrEmpty(environment) ? null

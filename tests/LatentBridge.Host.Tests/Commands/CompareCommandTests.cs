@@ -31,6 +31,35 @@ public sealed class CompareCommandTests : IDisposable
     }
 
     [Fact]
+    public void The_same_with_Python_inside_this_process()
+    {
+        string[] arguments = ["compare", CommandRun.Example("SD15_run8"), "--decoders", "tiny,latent2rgb", "--embedded", "--runs", "1"];
+        if (PythonHosting.EmbeddedPython.Missing is { } missing)
+        {
+            Assert.Equal(ExitCode.Failed, _run.Run(arguments));
+            Assert.Contains(missing, _run.Error, StringComparison.Ordinal);
+            Assert.Skip(missing);
+        }
+
+        Require("numpy");
+        Require("torch");
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Equal((ExitCode.Done, ""), (_run.Run([.. arguments, "--python", Python!]), _run.Error));
+            Assert.Contains("2 compared with Python", _run.Output, StringComparison.Ordinal);
+            Assert.Contains("in this process", _run.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void An_interpreter_that_cannot_run_inside_is_named_with_what_it_lacks()
+    {
+        var error = Assert.Throws<LatentBridgeException>(() => PythonHosting.PythonPlace.Find([Path.Combine(_run.Folder, "python")], ["numpy"]));
+        Assert.Contains(Path.Combine(_run.Folder, "python"), error.Message, StringComparison.Ordinal);
+        Assert.Contains("shared library", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_weight_file_is_within_a_level_of_its_reference()
     {
         Require("torch");
