@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the pictures of the README and of docs/quality.md anew, from the example latents and, where a folder is given, the Kodak pictures:
 #     docs/images/make.sh [KODAK]
-# TAESD's weights must be in LATENTBRIDGE_MODELS.
+# For the latter TAESD's weights must be in LATENTBRIDGE_MODELS.
 set -euo pipefail
 kodak=${1:+$(realpath "$1")}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -9,10 +9,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ./run.sh demo -o "$work"
 cp "$work/SDXL.sheet.png" docs/images/demo-sdxl.png
-for decoder in latent2rgb tiny taesd; do
-    ./run.sh decode examples/latents/SDXL_kodim23.safetensors -o "$work" --decoder "$decoder" --size 256
-    cp "$work/SDXL_kodim23.$decoder.png" "docs/images/sdxl-$decoder.png"
-done
 ./run.sh inspect examples/latents/SDXL_kodim23.safetensors -o "$work"
 cp "$work/SDXL_kodim23.channels.png" docs/images/inspect-sdxl.png
 if [ -n "$kodak" ]; then
