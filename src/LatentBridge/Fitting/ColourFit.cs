@@ -15,6 +15,9 @@ public sealed class ColourFit
 
     const int SampleValues = 1 << 24;
 
+    /// <summary>Cells whose neighbours are laid out at a time, so that memory does not grow with a picture.</summary>
+    const int NeighbourhoodsAtATime = 1 << 14;
+
     readonly int _channels;
     readonly int _side;
     readonly int _inputs;
@@ -83,13 +86,23 @@ public sealed class ColourFit
             throw new LatentBridgeException($"Value {odd} of the latent is {planes.Span[odd]}; finite numbers within a million of 0 were expected. Leave this pair out.");
         }
 
-        if (_side > 1)
+        int cells = rgb.Length / 3;
+        for (int start = 0; _side > 1 && start < cells; start += NeighbourhoodsAtATime)
         {
-            float[] neighbours = new float[_inputs * (rgb.Length / 3)];
-            Neighbourhood.Expand(new(planes.Span, _channels, rgb.Length / 3 / width, width), 0, rgb.Length / 3, neighbours, rgb.Length / 3);
-            planes = neighbours;
+            int count = Math.Min(NeighbourhoodsAtATime, cells - start);
+            float[] neighbours = new float[_inputs * count];
+            Neighbourhood.Expand(new(planes.Span, _channels, cells / width, width), start, count, neighbours, count);
+            Take(neighbours, rgb.Slice(3 * start, 3 * count), heldOut, threads);
         }
 
+        if (_side == 1)
+        {
+            Take(planes, rgb, heldOut, threads);
+        }
+    }
+
+    void Take(ReadOnlyMemory<float> planes, ReadOnlyMemory<byte> rgb, bool heldOut, int threads)
+    {
         if (heldOut)
         {
             _heldOut.Add(planes.Span, rgb.Span);
