@@ -9,8 +9,10 @@ namespace LatentBridge.Sessions;
 /// <param name="Pin">A decoder's id, or <c>auto</c>.</param>
 /// <param name="StepsLeft">Steps until the last one; null where the run's length is not known.</param>
 /// <param name="IsSinglePicture">Somebody asked for this one picture: it waits for its decoder to load, and for a pinned one whatever it costs.</param>
+/// <param name="MultiplyAddsAtMost">Per cell; dearer decoders are not looked at.</param>
 readonly record struct FrameDemand(
-    long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin, int? StepsLeft = null, bool IsSinglePicture = false);
+    long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin, int? StepsLeft = null, bool IsSinglePicture = false,
+    long MultiplyAddsAtMost = long.MaxValue);
 
 /// <summary>Picks the best picture that is ready in time.</summary>
 /// <remarks>
@@ -19,7 +21,7 @@ readonly record struct FrameDemand(
 /// loaded is tried out, and so measured, before it is used. The picture must not flicker between two decoders, so a better one must promise
 /// room to spare, while the one in use may take the whole step.
 /// A pinned decoder may take longer than a step: it then shows fewer pictures. But it never costs a run its only ones: until it is loaded,
-/// for a first picture that should show at once, and where it would not be done before the run is, the best that is in time stands in.
+/// for a first picture that should show at once, and where it would not be done before the run is, the best cheaper one that is in time stands in.
 /// </remarks>
 static class DecoderChooser
 {
@@ -48,9 +50,15 @@ static class DecoderChooser
 
         DecoderCandidate? fastest = null;
         DecoderCandidate? better = null;
+        DecoderCandidate? late = null;
         for (int i = 0; i < CountToChooseFrom(decoders, demand.Pin); i++)
         {
             DecoderCandidate decoder = decoders[i];
+            if (decoder.Description.MultiplyAddsPerCell > demand.MultiplyAddsAtMost)
+            {
+                continue;
+            }
+
             bool pinned = decoder.Description.Id == demand.Pin;
             double predicted = Predict(decoders, decoder, demand.Cells, demand.Threads);
             if (pinned && decoder.IsUsable && (demand.IsSinglePicture || (decoder.IsLoaded && predicted <= TimeForPinned(rule, budget, demand))))
@@ -58,6 +66,7 @@ static class DecoderChooser
                 return new(decoder, ChoiceRule.Pinned, predicted, budget, demand.Threads, demand.Pin, null);
             }
 
+            late = pinned && decoder.IsUsable ? decoder : late;
             bool fits = predicted <= (rule == ChoiceRule.BeforeNextStep && decoder != current ? budget * ShareToSwitch : budget);
             if (fits && decoder.IsUsable && (decoder.IsLoaded || demand.IsSinglePicture) && demand.Pin == "auto")
             {
@@ -79,9 +88,12 @@ static class DecoderChooser
 
         if (demand.Pin != "auto")
         {
-            // The pinned one is missing, failed a moment ago or would come too late: as if none were pinned.
-            DecoderChoice other = Choose(decoders, demand with { Pin = "auto" }, current);
-            return other with { Pin = demand.Pin, Better = better ?? other.Better };
+            // The pinned one is missing, failed a moment ago or would come too late: as if none were pinned, but where it is there no dearer one stands in.
+            long most = late?.Description.MultiplyAddsPerCell ?? long.MaxValue;
+            DecoderChoice other = Choose(decoders, demand with { Pin = "auto", MultiplyAddsAtMost = most }, current);
+            return other.Decoder == late
+                ? other with { Pin = demand.Pin, Rule = ChoiceRule.Pinned, Better = null }
+                : other with { Pin = demand.Pin, Better = better ?? other.Better };
         }
 
         fastest ??= decoders[^1];

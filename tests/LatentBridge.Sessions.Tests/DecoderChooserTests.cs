@@ -154,6 +154,18 @@ public class DecoderChooserTests
     }
 
     [Fact]
+    public void What_stands_in_for_a_pin_is_never_dearer()
+    {
+        Measured(300, 8, 0.1, load: false);
+        Load(_tiny);
+        DecoderChoice choice = Choose(step: 100, pin: "latent2rgb", left: 10);
+        Assert.Equal(("latent2rgb", ChoiceRule.Pinned), (choice.Decoder.Description.Id, choice.Rule));
+        Assert.Equal("latent2rgb was asked for", choice.Reason);
+        Load(_taesd);
+        Assert.Equal(("latent2rgb", false), (Choose(step: null, pin: "latent2rgb").Decoder.Description.Id, _taesd.IsWanted));
+    }
+
+    [Fact]
     public void A_failed_decoder_is_left_out_for_longer_each_time_and_returns()
     {
         Measured(300, 8, 0.1);
