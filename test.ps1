@@ -40,7 +40,7 @@ if ($built -eq 0) {
         Remove-Item "env:$variable"
     }
 
-    $null = Invoke-Leg 'format' { dotnet format LatentBridge.sln --verify-no-changes --no-restore }
+    $null = Invoke-Leg 'format' { dotnet format LatentBridge.sln --verify-no-changes --no-restore --exclude artifacts }
     $null = Invoke-Leg 'trimmed-publish' {
         $log = dotnet publish src\LatentBridge.Host -c Release -r win-x64 --self-contained -p:LatentBridgeSingleFile=true -o (Join-Path $leg 'publish') -nologo --verbosity quiet 2>&1
         $log

@@ -38,7 +38,7 @@ run_kernels() {
     timeout 300 env "$1" artifacts/bin/LatentBridge.Tests/release/LatentBridge.Tests -trait Category=Kernels -trx "$leg/kernels.trx"
 }
 
-run_format() { timeout 300 dotnet format LatentBridge.sln --verify-no-changes --no-restore; }
+run_format() { timeout 300 dotnet format LatentBridge.sln --verify-no-changes --no-restore --exclude artifacts; }
 
 # A self-contained, trimmed publish must come without a warning. Skipped (77) where the feed has no runtime pack.
 run_trimmed_publish() {
