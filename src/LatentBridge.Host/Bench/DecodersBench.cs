@@ -100,7 +100,7 @@ static class DecodersBench
             }
         }
 
-        return new($"{name}, {Side}x{Side} 1 thread", "ms", ours.Median, null, theirs.Median, $"ONNX Runtime {OnnxLibrary.Description} alone");
+        return new($"{name}, {Side}x{Side} 1 thread", "ms", ours.Median, null, theirs.Median, $"ONNX Runtime {OnnxLibrary.Description.Split(' ')[0]} alone");
 
         static double Milliseconds(Action work)
         {
