@@ -17,7 +17,7 @@ sealed class CodecCommand
     readonly Terminal _terminal;
     readonly Argument<string[]> _pictures =
         new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string[]> _formats = new("--format", "-f") { Description = "Latent formats.", HelpName = "ID", DefaultValueFactory = _ => ["SDXL", "Flux"], AllowMultipleArgumentsPerToken = true };
+    readonly Option<string[]> _formats = new Option<string[]>("--format", "-f") { Description = "Latent formats.", HelpName = "ID", DefaultValueFactory = _ => ["SDXL", "Flux"], AllowMultipleArgumentsPerToken = true }.OfLatentFormats();
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<string?> _plot = new("--plot") { Description = "Also draws the curves, as an SVG picture.", HelpName = "FILE" };
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads it may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
@@ -47,8 +47,7 @@ sealed class CodecCommand
     int Run(ParseResult parsed)
     {
         string[] files = [.. parsed.GetValue(_pictures)!.SelectMany(PictureFiles.Find)];
-        LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(id =>
-            LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}."))];
+        LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(LatentFormats.Get)];
         int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
         WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
         List<CodecRow> rows = [];

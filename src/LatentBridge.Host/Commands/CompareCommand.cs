@@ -63,7 +63,6 @@ sealed class CompareCommand
 
     int Run(ParseResult parsed)
     {
-        _latent.Check(parsed);
         string[] files = [.. parsed.GetValue(_files)!.SelectMany(Files)];
         WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
         int threads = parsed.GetValue(_threads) is > 0 and int given ? given : Environment.ProcessorCount;

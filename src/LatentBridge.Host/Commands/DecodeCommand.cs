@@ -63,7 +63,6 @@ sealed class DecodeCommand
 
     int Run(ParseResult parsed)
     {
-        _latent.Check(parsed);
         string folder = parsed.GetValue(_folder)!;
         Directory.CreateDirectory(folder);
         bool json = parsed.GetValue(_json);

@@ -15,7 +15,7 @@ sealed class EncodeCommand
     readonly Terminal _terminal;
     readonly Argument<string[]> _pictures =
         new Argument<string[]>("PICTURE") { Description = "PNG pictures.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string> _format = new("--format", "-f") { Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2.", HelpName = "ID", DefaultValueFactory = _ => "SDXL" };
+    readonly Option<string> _format = new Option<string>("--format", "-f") { Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2.", HelpName = "ID", DefaultValueFactory = _ => "SDXL" }.OfLatentFormats();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the latents.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or an 8-bit picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
     readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits of a value in a picture of the latent; fewer make shorter files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
@@ -43,8 +43,7 @@ sealed class EncodeCommand
 
     int Run(ParseResult parsed)
     {
-        string id = parsed.GetValue(_format)!;
-        LatentFormat format = LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.");
+        LatentFormat format = LatentFormats.Get(parsed.GetValue(_format)!);
         FoundWeights weights = WeightLibrary.OfThisMachine().Found
             .FirstOrDefault(found => found.Architecture == TaesdEncoder.Architecture && found.Formats.Contains(format.Id) && found.Problem is null)
             ?? throw new LatentBridgeException(

@@ -31,7 +31,7 @@ sealed class FitCommand
         Arity = ArgumentArity.OneOrMore,
     }.WithoutOptions();
 
-    readonly Option<string> _format = new("--format", "-f") { Description = "Latent format the map is for.", HelpName = "ID", Required = true };
+    readonly Option<string> _format = new Option<string>("--format", "-f") { Description = "Latent format the map is for.", HelpName = "ID", Required = true }.OfLatentFormats();
     readonly Option<string[]> _kinds = new("--kind", "-k")
     {
         Description = "What to fit.",
@@ -98,8 +98,7 @@ sealed class FitCommand
 
     int Run(ParseResult parsed)
     {
-        string id = parsed.GetValue(_format)!;
-        LatentFormat format = LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.");
+        LatentFormat format = LatentFormats.Get(parsed.GetValue(_format)!);
         ColourMapKind[] kinds = [.. parsed.GetValue(_kinds)!.Select(kind => Kinds[kind]).Distinct()];
         int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
         int seed = parsed.GetValue(_seed);

@@ -44,7 +44,6 @@ sealed class InspectCommand
 
     int Run(ParseResult parsed)
     {
-        _latent.Check(parsed);
         string file = parsed.GetValue(_file)!;
         LatentInput input = _latent.Open(parsed, file);
         int item = parsed.GetValue(_item);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 
@@ -8,11 +7,11 @@ namespace LatentBridge.Host.Commands;
 /// <summary>The options of every command that reads latents.</summary>
 sealed class LatentOptions
 {
-    readonly Option<string?> _format = new("--format", "-f")
+    readonly Option<string?> _format = new Option<string?>("--format", "-f")
     {
         Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2, Wan21 ...; see `models formats`. Else the file's own, else a guess.",
         HelpName = "ID",
-    };
+    }.OfLatentFormats();
 
     readonly Option<string?> _space = new("--space") { Description = "Scale of the values: sampler's or VAE's. Else what the kind of file says.", HelpName = "sampler|vae" };
 
@@ -41,16 +40,6 @@ sealed class LatentOptions
         command.Add(_space);
         command.Add(_key);
         command.Add(_frame);
-    }
-
-    /// <summary>Refuses an unknown format before any file is read.</summary>
-    /// <exception cref="InputException">The format is not known.</exception>
-    internal void Check(ParseResult parsed)
-    {
-        if (parsed.GetValue(_format) is { } id && LatentFormats.Find(id) is null)
-        {
-            throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.");
-        }
     }
 
     /// <summary>Reads a file as the options say.</summary>

@@ -16,7 +16,7 @@ static class ModelsCommand
     internal static Command Create(Terminal terminal)
     {
         Command list = new("list", "Every decoder that can be used, its weights, and for which latent formats.");
-        Option<string?> format = new("--format", "-f") { Description = "Only those of this latent format.", HelpName = "ID" };
+        Option<string?> format = new Option<string?>("--format", "-f") { Description = "Only those of this latent format.", HelpName = "ID" }.OfLatentFormats();
         list.Add(format);
         Option<bool> listJson = list.Json();
         list.SetAction(parsed => List(terminal, parsed.GetValue(format), parsed.GetValue(listJson)));
@@ -62,9 +62,7 @@ static class ModelsCommand
     static int List(Terminal terminal, string? formatId, bool json)
     {
         WeightLibrary weights = WeightLibrary.OfThisMachine();
-        IReadOnlyList<LatentFormat> formats = formatId is null
-            ? LatentFormats.All
-            : [LatentFormats.Find(formatId) ?? throw new InputException($"Latent format \"{formatId}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}.")];
+        IReadOnlyList<LatentFormat> formats = formatId is null ? LatentFormats.All : [LatentFormats.Get(formatId)];
 
         // The same decoder of the same file serves several formats; `built in` maps are one decoder for all of theirs.
         var decoders = formats

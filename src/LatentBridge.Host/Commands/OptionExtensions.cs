@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using LatentBridge.Formats;
 
 namespace LatentBridge.Host.Commands;
 
@@ -13,6 +15,26 @@ static class OptionExtensions
             if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int value) || value < lowest || value > highest))
             {
                 result.AddError($"{option.Name} {result.Tokens[0].Value}: expected a number from {lowest} to {highest}.");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>Refuses ids that no latent format has.</summary>
+    internal static Option<T> OfLatentFormats<T>(this Option<T> option)
+    {
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens)
+            {
+                try
+                {
+                    LatentFormats.Get(token.Value);
+                }
+                catch (LatentBridgeException failure)
+                {
+                    result.AddError(failure.Message);
+                }
             }
         });
         return option;

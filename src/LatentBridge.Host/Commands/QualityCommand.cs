@@ -20,7 +20,7 @@ sealed class QualityCommand
     readonly Terminal _terminal;
     readonly Argument<string[]> _pictures =
         new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string[]> _formats = new("--format", "-f") { Description = "Latent formats; else those that have a TAESD.", HelpName = "ID", DefaultValueFactory = _ => Families, AllowMultipleArgumentsPerToken = true };
+    readonly Option<string[]> _formats = new Option<string[]>("--format", "-f") { Description = "Latent formats; else those that have a TAESD.", HelpName = "ID", DefaultValueFactory = _ => Families, AllowMultipleArgumentsPerToken = true }.OfLatentFormats();
     readonly Option<string[]> _decoders = new("--decoder", "-d") { Description = "Only these decoders; else all there are.", HelpName = "ID", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
@@ -60,8 +60,7 @@ sealed class QualityCommand
     int Run(ParseResult parsed)
     {
         string[] files = [.. parsed.GetValue(_pictures)!.SelectMany(PictureFiles.Find)];
-        LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(id =>
-            LatentFormats.Find(id) ?? throw new InputException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", LatentFormats.Ids)}."))];
+        LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(LatentFormats.Get)];
         int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
         WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
         var rows = new List<QualityRow>();

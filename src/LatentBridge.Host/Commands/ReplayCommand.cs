@@ -58,7 +58,6 @@ sealed class ReplayCommand
 
     int Run(ParseResult parsed)
     {
-        _latent.Check(parsed);
         string file = parsed.GetValue(_file)!;
         LatentInput input = _latent.Open(parsed, file);
         DecoderEntry entry = LatentDecoders.For(input.Format, _weights).Choose(parsed.GetValue(_decoder)!, input.Format);
