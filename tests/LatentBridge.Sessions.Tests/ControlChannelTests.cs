@@ -185,6 +185,17 @@ public sealed class ControlChannelTests : IDisposable
         Assert.StartsWith("{\"jsonrpc\":\"2.0\",\"id\":\"alive\",\"result\":{\"protocol\":1,", _lines[^1], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{"jsonrpc":"2.0",/* a comment */"id":1,"method":"status"}""")]
+    [InlineData("""{"jsonrpc":"2.0","id":/* a comment */1,"method":"status"}""")]
+    [InlineData("""{"jsonrpc":"2.0","id":new Date(1),"method":"status"}""")]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"status","params":{"slot":new Date(1)}}""")]
+    public void What_only_JavaScript_has_is_not_JSON(string line)
+    {
+        Receive(line);
+        Assert.Contains("-32700", _lines[^1], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_line_of_a_mebibyte_is_read_and_its_room_given_back()
     {

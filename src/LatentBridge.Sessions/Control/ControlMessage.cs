@@ -315,16 +315,12 @@ sealed class ControlMessage : IDisposable
     }
 
     /// <summary>The next member's name, the reader on its value; null at the object's end.</summary>
-    static string? ReadName(JsonTextReader json)
-    {
-        if (!json.Read() || json.TokenType == JsonToken.EndObject)
-        {
-            return json.TokenType == JsonToken.EndObject ? null : throw new JsonReaderException();
-        }
-
-        string name = (string)json.Value!;
-        return json.Read() ? name : throw new JsonReaderException();
-    }
+    /// <remarks>Anything else there is a comment or a constructor, which Newtonsoft.Json reads and JSON does not have.</remarks>
+    static string? ReadName(JsonTextReader json) =>
+        !json.Read() ? throw new JsonReaderException()
+        : json.TokenType == JsonToken.EndObject ? null
+        : json.TokenType == JsonToken.PropertyName && json.Value is string name && json.Read() ? name
+        : throw new JsonReaderException();
 
     /// <summary>Goes to the end of the value that the reader is on.</summary>
     static void Finish(JsonTextReader json)
