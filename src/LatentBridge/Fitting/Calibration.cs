@@ -206,7 +206,7 @@ public sealed class Calibration
 
     void Measure(CalibrationPair pair, int[] cells, IReadOnlyList<ILatentDecoder> shipped, CancellationToken cancellation)
     {
-        Count(MeanColour, Scatter(Colours(pair, cells)));
+        Count(MeanColour, CalibrationPair.Scatter(Colours(pair, cells)));
         for (int degree = 1; degree <= _degree; degree++)
         {
             if (Fit(degree) is { } map)
@@ -279,25 +279,6 @@ public sealed class Calibration
         }
 
         return error;
-    }
-
-    /// <summary>Squared distances from the mean colour, in -1..1.</summary>
-    static double Scatter(ReadOnlySpan<byte> rgb)
-    {
-        double scatter = 0;
-        for (int colour = 0; colour < 3; colour++)
-        {
-            double sum = 0, squares = 0;
-            for (int i = colour; i < rgb.Length; i += 3)
-            {
-                sum += rgb[i];
-                squares += rgb[i] * rgb[i];
-            }
-
-            scatter += Math.Max(0, squares - (sum * sum / (rgb.Length / 3)));
-        }
-
-        return scatter / (127.5 * 127.5);
     }
 
     /// <summary>The cells in the chosen blocks, which are numbered so that neighbours differ. Of large pictures whole blocks are left out.</summary>

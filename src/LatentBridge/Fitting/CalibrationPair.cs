@@ -20,7 +20,9 @@ public sealed class CalibrationPair
     public const int MinimumCells = 256;
 
     const float LargestValue = 100;
-    const double SmallestDeviation = 2;
+
+    /// <summary>Root of the mean square distance from the mean colour, in -1..1: two steps of a byte.</summary>
+    const double SmallestDeviation = 2 / 127.5;
 
     static readonly LatentFormat Picture = new()
     {
@@ -87,7 +89,7 @@ public sealed class CalibrationPair
         }
 
         byte[] rgb = Average(picture.Planes(0), latent.Height, latent.Width);
-        if (Deviation(rgb) < SmallestDeviation)
+        if (Math.Sqrt(Scatter(rgb) / rgb.Length) < SmallestDeviation)
         {
             throw new LatentBridgeException("The picture is of one colour: nothing can be learned from it. A VAE in half precision that overflows gives black pictures.");
         }
@@ -126,10 +128,10 @@ public sealed class CalibrationPair
         return rgb;
     }
 
-    /// <summary>Root of the mean square distance from the mean colour, in steps of a byte.</summary>
-    static double Deviation(ReadOnlySpan<byte> rgb)
+    /// <summary>Squared distances from the mean colour, in -1..1.</summary>
+    internal static double Scatter(ReadOnlySpan<byte> rgb)
     {
-        double total = 0;
+        double scatter = 0;
         for (int colour = 0; colour < 3; colour++)
         {
             double sum = 0, squares = 0;
@@ -139,9 +141,9 @@ public sealed class CalibrationPair
                 squares += rgb[i] * rgb[i];
             }
 
-            total += (squares - (sum * sum / (rgb.Length / 3))) / rgb.Length;
+            scatter += Math.Max(0, squares - (sum * sum / (rgb.Length / 3)));
         }
 
-        return Math.Sqrt(Math.Max(0, total));
+        return scatter / (127.5 * 127.5);
     }
 }
