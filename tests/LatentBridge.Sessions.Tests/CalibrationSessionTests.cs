@@ -50,11 +50,14 @@ public sealed class CalibrationSessionTests : IDisposable
     {
         using SessionBench bench = Open();
         Teach(bench, "model");
-        Show(bench, 1, "model");
+        Assert.Equal("calibrated", Show(bench, 1, "model"));
         byte[] picture = bench.Picture(bench.Sink.Ready.Last());
         float[] values = Values(6, seed: 3);
         double difference = Enumerable.Range(0, picture.Length).Average(i => Math.Abs(picture[i] - ((Colour(values, i / 3, i % 3) * 127.5) + 127.5)));
-        Assert.InRange(difference, 0, 16); // 256 cells do not teach more; colours that mean nothing are 60 off
+
+        // The 16 grey cells of Calibration, of variance 1, draw these 256 of variance 1/3 towards grey by 16 / (16 + 256 / 3) = 16 %: 5 of the 32 levels
+        // that they are from it on average. Channels that look alike by chance add the rest.
+        Assert.InRange(difference, 4, 8);
     }
 
     [Fact]

@@ -48,7 +48,8 @@ public sealed class ModelsCommandTests : IDisposable
     public void Verify_finds_the_bundled_weights_as_they_were_published()
     {
         Assert.Equal(0, _run.Run("models", "verify", "--json"));
-        JArray results = JArray.Parse(_run.Output);
+        string bundled = Path.Combine(CommandRun.Root, "models"); // a folder of the user's may hold the same files once more
+        JToken[] results = [.. JArray.Parse(_run.Output).Where(result => ((string)result["file"]!).StartsWith(bundled, StringComparison.Ordinal))];
         Assert.All(results, result => Assert.Equal(true, result["good"]));
         Assert.Equal(5, results.Count(result => ((string)result["id"]!).StartsWith("tiny-", StringComparison.Ordinal)));
     }
