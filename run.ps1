@@ -8,7 +8,7 @@ $stamp = Join-Path $root 'artifacts\run.stamp' # as old as the start of the last
 function Test-Built {
     if (-not ((Test-Path $program) -and (Test-Path $stamp))) { return $false }
     $built = (Get-Item $stamp).LastWriteTimeUtc
-    $sources = @('src', 'models\formats', 'python\version.txt', 'Directory.Build.props', 'Directory.Packages.props', 'global.json')
+    $sources = @('src', 'models\formats', 'models\manifest.json', 'python\version.txt', 'Directory.Build.props', 'Directory.Packages.props', 'global.json')
     foreach ($source in $sources) {
         $item = Get-Item (Join-Path $root $source)
         $all = @($item)

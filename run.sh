@@ -7,7 +7,7 @@ host="$root/artifacts/bin/LatentBridge.Host/release/LatentBridge.Host"
 stamp="$root/artifacts/run.stamp" # as old as the start of the last good build
 
 is_built() {
-    [ -x "$host" ] && [ -f "$stamp" ] && [ -z "$(cd "$root" && find src models/formats python/version.txt \
+    [ -x "$host" ] && [ -f "$stamp" ] && [ -z "$(cd "$root" && find src models/formats models/manifest.json python/version.txt \
         Directory.Build.props Directory.Packages.props global.json -newer "$stamp" -print -quit 2>&1)" ]
 }
 
