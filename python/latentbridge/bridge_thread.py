@@ -150,8 +150,9 @@ class BridgeThread:
         if connection is not None and self._begun.get(state.number, {}).get("run") == run:
             connection.send(protocol.notification(method, stream=state.number, run=run))
 
-    def submit(self, mapping: Mapping, slot: int, header: LatentHeader, started: int) -> None:
-        """Rings for a slot that a sampler's thread has filled."""
+    def submit(self, mapping: Mapping, slot: int, fields: tuple[Any, ...], started: int) -> None:
+        """Rings for a slot that a sampler's thread has filled; ``fields`` are its header's."""
+        header = LatentHeader(*fields)
         connection, state = self.connection, self.streams[header.stream]
         if connection is None or not connection.owns(mapping):
             self.counts["dropped"] += 1
@@ -400,7 +401,7 @@ class BridgeThread:
             slot = mapping.free.popleft()
         except IndexError:
             return None
-        mapping.write_latent(slot, frame)
+        frame.copy_into(*mapping.payloads[slot])
         return slot
 
     def _measure(self, frame: Frame) -> None:

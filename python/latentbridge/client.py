@@ -120,16 +120,15 @@ class Bridge:
                 state = self._begin(stream, run, latent_format, space, {})
             elif state.run != run or not state.live:
                 return False
-            source = tensors.read(latent, state.choice, self._staging)
+            source = state.reader.read(latent)
             if source.length > thread.latent_limit:
                 raise tensors.LatentError(f"the latent has {source.length} bytes; there is shared memory for {thread.latent_limit}")
             if step < 0 or total < 0 or run < 0:
                 raise ValueError(f"run {run}, step {step} of {total}; expected numbers of at least 0")
             flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
-            header = LatentHeader(
-                next(self._sequence), run, stream, step, total, flags, source.element_type, source.axes, source.length)
-            if not self._fill_slot(source, header, started):
-                self._keep(state, source, header, started)
+            fields = (next(self._sequence), run, stream, step, total, flags, source.element_type, source.axes, source.length)
+            if not self._fill_slot(source, fields, started):
+                self._keep(state, source, fields, started)
             state.fresh = False
             thread.counts["submitted"] += 1
             return True
@@ -218,7 +217,7 @@ class Bridge:
         protocol.check_options(options)
         self._thread.options = {**self._thread.options, **options}
         for state in tuple(self._streams.values()):
-            state.choice = choice_of({**self._thread.options, **state.options})
+            state.reader = self._reader(state.options)
         self._thread.post(self._thread.configure)
 
     def status(self, timeout: float = 1.0) -> dict[str, Any]:
@@ -292,8 +291,9 @@ class Bridge:
 
     # --- the sampler's thread ----------------------------------------------------------------------------------------
 
-    def _fill_slot(self, source: tensors.Source, header: LatentHeader, started: int) -> bool:
-        mapping = self._thread.mapping
+    def _fill_slot(self, source: tensors.Source, fields: tuple[Any, ...], started: int) -> bool:
+        thread = self._thread
+        mapping = thread.mapping
         if mapping is None or source.on_device or source.length > mapping.latent_capacity:
             return False
         try:
@@ -301,14 +301,14 @@ class Bridge:
         except IndexError:
             return False
         try:
-            mapping.write_latent(slot, source)
+            source.copy_into(*mapping.payloads[slot])
         except BaseException:
             mapping.free.append(slot)
             raise
-        self._thread.post(self._thread.submit, mapping, slot, header, started)  # who writes the header and rings
+        thread.post(thread.submit, mapping, slot, fields, started)  # who writes the header and rings
         return True
 
-    def _keep(self, state: Stream, source: tensors.Source, header: LatentHeader, started: int) -> None:
+    def _keep(self, state: Stream, source: tensors.Source, fields: tuple[Any, ...], started: int) -> None:
         """No slot: the newest latent of the stream waits in private memory and replaces the one that waited."""
         buffer = None
         try:
@@ -326,8 +326,8 @@ class Bridge:
                     pass
             if buffer is None or len(buffer) < source.length:
                 buffer = bytearray(source.length)
-            source.copy_into(memoryview(buffer)[:source.length])
-        state.waiting.append(Frame(source, header, buffer, started))
+            source.copy_into(memoryview(buffer))
+        state.waiting.append(Frame(source, LatentHeader(*fields), buffer, started))
         self._thread.post(self._thread.want)
 
     def _begin(self, stream: int, run: int, latent_format: str | None, space: str, options: dict[str, Any],
@@ -337,11 +337,14 @@ class Bridge:
         state = self._streams.setdefault(stream, Stream(stream))
         if run < state.run or (run == state.run and not state.live):
             raise ValueError(f"run {run} of stream {stream} is over, the last was {state.run}; number runs upwards")
-        state.begin, state.options, state.choice = begin, options, choice_of({**self._thread.options, **options})
+        state.begin, state.options, state.reader = begin, options, self._reader(options)
         state.lost_step, state.fresh = -1, True
         state.run, state.live = run, True
         self._thread.post(self._thread.send_begin, state)
         return state
+
+    def _reader(self, options: dict[str, Any]) -> tensors.Reader:
+        return tensors.Reader(choice_of({**self._thread.options, **options}), self._staging)
 
     def _leave(self, method: str, stream: int, run: int) -> None:
         state = self._streams.get(stream)

@@ -17,7 +17,6 @@ from collections import deque
 from typing import Any
 
 from . import protocol
-from .tensors import Source
 
 _CHUNK = 1 << 20
 
@@ -30,7 +29,8 @@ class Mapping:
     """One generation of the shared memory, with the slots that are free to write latents to.
 
     ``view`` is the whole mapping as writable bytes. ``free`` holds the numbers of the latent slots the shim owns; taking
-    one (``popleft``) and giving it back (``append``) are atomic, so no lock is needed.
+    one (``popleft``) and giving it back (``append``) are atomic, so no lock is needed. ``payloads`` are the latent slots' payloads:
+    writable bytes and their address.
     """
 
     def __init__(self, memory: mmap.mmap, geometry: protocol.Geometry, generation: int) -> None:
@@ -41,13 +41,8 @@ class Mapping:
         self.free: deque[int] = deque(range(geometry.latent_slots))
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         starts = [geometry.latent_offset(slot) + protocol.SLOT_HEADER_LENGTH for slot in self.free]
-        self._payloads = [(self.view[start:start + self.latent_capacity], address + start) for start in starts]
+        self.payloads = [(self.view[start:start + self.latent_capacity], address + start) for start in starts]
         protocol.write_header_page(self.view, geometry, os.getpid(), generation)
-
-    def write_latent(self, slot: int, source: Source) -> None:
-        """Fills a latent slot; the header is still to be written."""
-        view, address = self._payloads[slot]
-        source.copy_into(view[:source.length], address)
 
     def write_header(self, slot: int, header: protocol.LatentHeader) -> None:
         """The header of a latent slot, before the host hears of it."""

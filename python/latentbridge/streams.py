@@ -29,7 +29,7 @@ class Frame:
         if self.buffer is None:
             self.source.copy_into(target, address)
         else:
-            target[:] = memoryview(self.buffer)[:len(target)]
+            target[:self.length] = memoryview(self.buffer)[:self.length]
 
 
 class Stream:
@@ -39,7 +39,7 @@ class Stream:
     and ``lost_step``; every step of that is one atomic operation of Python.
     """
 
-    __slots__ = ("number", "run", "live", "fresh", "begin", "options", "choice", "waiting", "held", "latest", "lost_step", "sent")
+    __slots__ = ("number", "run", "live", "fresh", "begin", "options", "reader", "waiting", "held", "latest", "lost_step", "sent")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -48,7 +48,7 @@ class Stream:
         self.fresh = True  # nothing of the run was submitted yet
         self.begin: dict[str, Any] = {}  # the parameters of the run's `begin`
         self.options: dict[str, Any] = {}  # the run's own options
-        self.choice = tensors.Choice()
+        self.reader = tensors.Reader(tensors.Choice())
         self.waiting: deque[Frame] = deque(maxlen=1)
         self.held: Frame | None = None  # taken from `waiting`, not yet sent
         self.latest: Preview | None = None

@@ -7,7 +7,8 @@ module imports neither.
 Design notes. A contiguous F32, F16 or BF16 latent on the CPU is one ``memmove`` that keeps the GIL (``ctypes.memmove`` gives it
 away, and with another busy Python thread the sampler then waits up to 5 ms to get it back). A sampler calls once in many
 milliseconds, when its caches are full of the model: what counts is how little code and data is touched, not how fast it is
-in a loop. So what follows from a latent's shape is worked out once (``Layout.of``), and a tensor is asked for nothing twice.
+in a loop. So what follows from a latent's shape is worked out once (``Layout``), and a latent like the last one is asked for little
+more than its address (``Reader``).
 Everything else is copied by the library that owns it, straight into a view of the slot.
 """
 
@@ -69,7 +70,7 @@ class Source(Protocol):
     on_device: bool
 
     def copy_into(self, target: memoryview, address: int = 0) -> None:
-        """Copies the chosen part to ``length`` writable bytes, which lie at ``address`` where the caller knows it."""
+        """Copies the chosen part to the first ``length`` of these writable bytes, which lie at ``address`` where the caller knows it."""
 
     def ready(self) -> bool:
         """False while a device is still writing what ``copy_into`` reads."""
@@ -96,6 +97,26 @@ def read(latent: Any, choice: Choice, staging: Staging | None = None) -> Source:
             raise LatentError("the latent is an empty list; expected at least one tensor")
         return read(latent[0], choice, staging)
     return _read_buffer(latent, choice)
+
+
+class Reader:
+    """Reads the latents of a stream, of which each is mostly like the one before: then only its address is asked for."""
+
+    __slots__ = ("_choice", "_staging", "_last")
+
+    def __init__(self, choice: Choice, staging: Staging | None = None) -> None:
+        self._choice, self._staging = choice, staging
+        self._last: tuple[Any, Any, Any, Any] = (None, None, None, None)  # a CPU tensor's class, element type, shape, and its layout
+
+    def read(self, latent: Any) -> Source:
+        kind, dtype, shape, layout = self._last
+        if (type(latent) is kind and latent.dtype is dtype and not latent.is_nested and latent.shape == shape
+                and latent.is_cpu and latent.is_contiguous() and (address := latent.data_ptr())):
+            return Contiguous(layout, address, latent)
+        source = read(latent, self._choice, self._staging)
+        if getattr(source, "owner", None) is latent and hasattr(latent, "data_ptr"):
+            self._last = (type(latent), latent.dtype, latent.shape, source.layout)
+        return source
 
 
 # --- sources ---------------------------------------------------------------------------------------------------------
@@ -136,17 +157,17 @@ class Layout(NamedTuple):
 class Contiguous:
     """Elements in CPU memory without gaps. ``owner`` keeps the memory at ``address`` alive."""
 
-    __slots__ = ("element_type", "axes", "length", "_layout", "_address", "_owner")
+    __slots__ = ("element_type", "axes", "length", "layout", "owner", "_address")
     on_device = False
 
     def __init__(self, layout: Layout, address: int, owner: Any) -> None:
         self.element_type, self.axes, self.length = layout.element_type, layout.axes, layout.length
-        self._layout, self._address, self._owner = layout, address, owner
+        self.layout, self.owner, self._address = layout, owner, address
 
     def copy_into(self, target: memoryview, address: int = 0) -> None:
         address = address or _address(target)
-        run = self._layout.run
-        for start in self._layout.starts:
+        run = self.layout.run
+        for start in self.layout.starts:
             _memmove(address, self._address + start, run)
             address += run
 
@@ -167,7 +188,7 @@ class Converted:
         self._copy = copy
 
     def copy_into(self, target: memoryview, address: int = 0) -> None:
-        self._copy(target)
+        self._copy(target[:self.length])
 
     def ready(self) -> bool:
         return True
@@ -229,11 +250,11 @@ class Staging:
 
 
 def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None) -> Source:
-    element_type = (_dtypes or _torch_types(torch)).get(tensor.dtype)
+    element_type = _NAMES.get(str(tensor.dtype).removeprefix("torch."))
     if element_type is not None and tensor.is_cpu and tensor.is_contiguous():
         if not (address := tensor.data_ptr()):
             raise LatentError("the latent's tensor has no memory; expected one with values")
-        return Contiguous(Layout.of(tensor.shape, element_type, choice), address, tensor)
+        return Contiguous(Layout.of(tuple(tensor.shape), element_type, choice), address, tensor)
     axes = _check(tuple(tensor.shape))
     if tensor.dtype.is_complex:
         raise LatentError(f"the latent's values are {tensor.dtype}; expected real numbers")
@@ -301,15 +322,6 @@ def _read_buffer(latent: Any, choice: Choice) -> Source:
     )
 
 
-_dtypes: dict[Any, int] = {}
-
-
-def _torch_types(torch: Any) -> dict[Any, int]:
-    if not _dtypes:
-        _dtypes.update({getattr(torch, name): number for name, number in _NAMES.items()})
-    return _dtypes
-
-
 def _of_buffer(raw: memoryview, element_type: int, axes: tuple[int, ...], choice: Choice) -> Source:
     layout = Layout.of(axes, element_type, choice)
     if not raw.readonly:
@@ -323,7 +335,7 @@ def _of_buffer(raw: memoryview, element_type: int, axes: tuple[int, ...], choice
     return Converted(element_type, layout.axes, copy)
 
 
-_memmove = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(
+_memmove = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(
     ctypes.cast(ctypes.memmove, ctypes.c_void_p).value)
 """``ctypes.memmove``, but keeping the GIL."""
 

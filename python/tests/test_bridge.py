@@ -156,7 +156,7 @@ class Submitting(BridgeTestCase):
                 return self.asked > 5
 
             def copy_into(self, target, address):
-                target[:] = b"0123456789abcdef"
+                target[:16] = b"0123456789abcdef"
 
         bridge = self.bridge()
         with unittest.mock.patch("latentbridge.tensors.read", side_effect=lambda *_: Slow()):

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 from latentbridge import protocol
-from latentbridge.tensors import Choice, LatentError, RawLatent, Staging, read
+from latentbridge.tensors import Choice, LatentError, RawLatent, Reader, Staging, read
 
 try:
     import numpy
@@ -25,11 +25,15 @@ except ImportError:
 ALL = Choice("grid", 0, 0)
 
 
-def copied(latent, choice=ALL):
-    source = read(latent, choice)
+def copied(latent, choice=ALL, reader=None):
+    source = reader.read(latent) if reader is not None else read(latent, choice)
     target = bytearray(b"\xff" * source.length)
     source.copy_into(memoryview(target))
     return source, bytes(target)
+
+
+def nested(*tensors):
+    return (getattr(torch, "nested_tensor", None) or torch.nested.nested_tensor)(list(tensors))
 
 
 def floats(*axes, scale=1.0):
@@ -201,10 +205,21 @@ class TorchTensors(unittest.TestCase):
         with self.assertRaises((NotImplementedError, RuntimeError)):
             copied(torch.zeros(1, 2, 2, device="meta"))
 
+    def test_a_reader_sees_when_a_latent_is_unlike_the_last_one(self):
+        reader = Reader(Choice())
+        base = torch.randn(2, 4, 6, 8)
+        for name, tensor in (("first", base), ("like it", base + 1), ("another shape", base.reshape(2, 4, 8, 6)), ("less axes", base[0]),
+                             ("another type", base.half()), ("as the first", base), ("transposed", torch.randn(2, 4, 8, 6).transpose(2, 3)),
+                             ("a parameter", torch.nn.Parameter(base)), ("nested", nested(base)), ("a video", torch.randn(1, 4, 5, 6, 8)),
+                             ("an array", base.numpy()), ("a list", [base]), ("as the first again", base)):
+            with self.subTest(name):
+                found, expected = copied(tensor, reader=reader), copied(tensor, Choice())
+                self.assertEqual((found[0].axes, found[0].element_type, found[1]), (expected[0].axes, expected[0].element_type, expected[1]))
+        with self.assertRaises((LatentError, RuntimeError)):
+            reader.read(torch.empty(2, 4, 6, 8, device="meta"))
+
     def test_torchs_own_nested_tensors(self):
-        nested = torch.nested_tensor([torch.ones(2, 3, 3), torch.zeros(2, 4, 4)]) if hasattr(torch, "nested_tensor") else (
-            torch.nested.nested_tensor([torch.ones(2, 3, 3), torch.zeros(2, 4, 4)]))
-        self.assertEqual(copied(nested)[0].axes, (2, 3, 3))
+        self.assertEqual(copied(nested(torch.ones(2, 3, 3), torch.zeros(2, 4, 4)))[0].axes, (2, 3, 3))
 
 
 class FakeCuda:

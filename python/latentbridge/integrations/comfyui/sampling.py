@@ -54,7 +54,8 @@ class Sampling:
     def send(self, x0: Any, step: int, total: int) -> None:
         """Sends a step's latent on its way, if it is due and somebody watches."""
         try:
-            self._record(x0)
+            if self._settings.record:
+                self._record(x0)
             if self._is_steady or self._is_due(step):
                 self._submit(x0, step, total)
         except Exception as error:
@@ -63,7 +64,8 @@ class Sampling:
     def send_and_wait(self, x0: Any, step: int, total: int) -> tuple[str, Frame, None] | None:
         """The same for the last step, due or not: the finished picture if it is there in time, else None."""
         self._awaited = step
-        self._record(x0)
+        if self._settings.record:
+            self._record(x0)
         if self._settings.calibrate:
             self._pack.teacher.ended(x0, self._latent_format, self._format, self._model)
         return self._await(step) if self._submit(x0, step, total) else None
@@ -117,9 +119,8 @@ class Sampling:
         return self._bridge.submit(x0, run=self.run, step=step, total=total)
 
     def _record(self, x0: Any) -> None:
-        """Every step, shown or not, where the user wants recordings."""
-        if self._settings.record:
-            self._pack.recorder.add(self.run, x0, self._format)
+        """Every step, shown or not."""
+        self._pack.recorder.add(self.run, x0, self._format)
 
     def _is_due(self, step: int) -> bool:
         settings = self._settings
