@@ -232,6 +232,14 @@ class Asking(BridgeTestCase):
         with self.assertRaisesRegex(BridgeError, "no picture within"):
             self.bridge("mute").decode(latent(1, 4, 8, 8), timeout=0.2)
 
+    def test_status_of_a_host_that_is_just_starting_is_answered(self):
+        bridge = self.bridge()
+        bridge.start(0)
+        until(lambda: bridge.host_pid)  # not attached yet
+        self.assertIn(bridge.status(20)["host"]["generation"], (0, 1))
+        self.assertTrue(bridge.start(20))
+        self.assertEqual(bridge.status(20)["failures"], 0)
+
     def test_status_without_a_host_is_still_an_answer(self):
         status = self.bridge().status(timeout=1)
         self.assertEqual((status["host"], status["submitted"], status["off"]), (None, 0, None))

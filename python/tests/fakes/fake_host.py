@@ -35,7 +35,7 @@ def tell(method: str, **params: object) -> None:
 
 class FakeHost:
     def __init__(self) -> None:
-        self.submits = 0
+        self.submits = self.generation = 0
         self.images: list[int] = []
         self.unsent: list[tuple] = []
         self.begun: list[dict] = []
