@@ -24,7 +24,8 @@ sealed class DecodeCommand
     readonly Option<bool> _grid = new("--grid") { Description = "A batch as one picture; else each item is a picture of its own." };
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
-    readonly Option<int> _memory = new Option<int>("--memory") { Description = "Megabytes a decode may take; 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
+    readonly Option<int> _memory = new Option<int>("--memory") { Description = "Megabytes a decode may take; auto then takes the best decoder that needs no more. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
+    readonly OutputFiles _written = new();
     readonly PictureKind _kind;
     readonly Option<bool> _json;
     readonly LatentOptions _latent;
@@ -125,34 +126,45 @@ sealed class DecodeCommand
             _terminal.Note($"{file}: {input.FormatReason}");
         }
 
-        DecoderEntry entry = LatentDecoders.For(input.Format, _weights).Choose(parsed.GetValue(_decoder)!, input.Format);
-        using ILatentDecoder decoder = entry.Load();
         using PreviewRenderer renderer = new(input.Format, _kind.Encoders);
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
+        renderer.Stage(input.View, options with { Item = items[0] });
+        using ILatentDecoder decoder = Load(parsed, renderer);
         byte[] buffer = [];
         foreach (int index in items)
         {
             renderer.Stage(input.View, options with { Item = index });
-            CheckMemory(decoder, renderer, parsed.GetValue(_memory));
             PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
-            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{entry.Description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
-            File.WriteAllBytes(path, buffer.AsSpan(0, result.ByteLength));
+            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{decoder.Description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
+            File.WriteAllBytes(_written.Add(path, file), buffer.AsSpan(0, result.ByteLength));
             yield return new(file, path, input, decoder.Description, result);
         }
     }
 
-    // The network's own need and the picture that it writes into.
-    static void CheckMemory(ILatentDecoder decoder, PreviewRenderer renderer, int megabytes)
+    /// <summary>The decoder asked for, or with <c>auto</c> the best that --memory allows.</summary>
+    ILatentDecoder Load(ParseResult parsed, PreviewRenderer renderer)
     {
-        (int width, int height) = decoder.Description.OutputSize(renderer.PlaneHeight, renderer.PlaneWidth);
-        long needed = (decoder.WorkingBytes(renderer.PlaneHeight, renderer.PlaneWidth) + (3L * width * height)) / (1024 * 1024) + 1;
-        if (megabytes > 0 && needed > megabytes)
+        IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(renderer.Format, _weights);
+        string id = parsed.GetValue(_decoder)!;
+        int megabytes = parsed.GetValue(_memory);
+        string problem = "";
+        foreach (DecoderEntry entry in id == "auto" && megabytes > 0 ? entries : [entries.Choose(id, renderer.Format)])
         {
-            throw new LatentBridgeException(
-                $"{decoder.Description.Id} needs {needed} MB for a picture of {width} x {height}, and --memory allows {megabytes} MB. Allow {needed}, or choose a smaller decoder with --decoder.");
+            ILatentDecoder decoder = entry.Load();
+            (int width, int height) = decoder.Description.OutputSize(renderer.PlaneHeight, renderer.PlaneWidth);
+            long needed = (decoder.WorkingBytes(renderer.PlaneHeight, renderer.PlaneWidth) + (3L * width * height)) / (1024 * 1024) + 1; // its own, and the picture that it writes into
+            if (megabytes == 0 || needed <= megabytes)
+            {
+                return decoder;
+            }
+
+            decoder.Dispose();
+            problem = $"{entry.Description.Id} needs {needed} MB for a picture of {width} x {height}, and --memory allows {megabytes} MB. Allow {needed}{(id == "auto" ? "" : ", or choose a smaller decoder with --decoder, or auto")}.";
         }
+
+        throw new LatentBridgeException(problem);
     }
 
     static PreviewResult Render(PreviewRenderer renderer, ILatentDecoder decoder, PreviewOptions options, ref byte[] buffer)

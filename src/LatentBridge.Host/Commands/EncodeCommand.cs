@@ -21,6 +21,8 @@ sealed class EncodeCommand
     readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits of a value in a picture of the latent; fewer make shorter files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads an encode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
 
+    readonly OutputFiles _written = new();
+
     EncodeCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
@@ -69,7 +71,7 @@ sealed class EncodeCommand
         return exitCode;
     }
 
-    static string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, int? bits, int threads)
+    string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, int? bits, int threads)
     {
         PngImage image = PngReader.Read(File.ReadAllBytes(file));
         (byte[] pixels, int width, int height) = ToWholeCells(image, format.Unpack);
@@ -77,7 +79,7 @@ sealed class EncodeCommand
         float[] values = new float[encoder.Channels * across * down];
         encoder.Encode(pixels, width, height, values, threads, CancellationToken.None);
 
-        string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{format.Id}.{(bits is null ? "safetensors" : "png")}");
+        string path = _written.Add(Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}.{format.Id}.{(bits is null ? "safetensors" : "png")}"), file);
         if (bits is { } depth)
         {
             File.WriteAllBytes(path, LatentPicture.Write(new LatentPlanes(values, encoder.Channels, down, across), format.Id, depth));

@@ -47,6 +47,26 @@ public sealed class DecodeCommandTests : IDisposable
     }
 
     [Fact]
+    public void Auto_takes_a_decoder_that_needs_no_more_memory_than_allowed()
+    {
+        string file = CommandRun.Example("SDXL_kodim04");
+        Assert.Equal(0, _run.Run("decode", file, "-o", _run.Folder, "--memory", "1"));
+        Assert.DoesNotContain("tiny", _run.Output, StringComparison.Ordinal);
+        Assert.Equal(0, _run.Run("decode", file, "-o", _run.Folder, "--memory", "1000"));
+        Assert.Contains("tiny", _run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_files_of_one_name_do_not_overwrite_each_others_picture()
+    {
+        string other = Path.Combine(Directory.CreateDirectory(Path.Combine(_run.Folder, "other")).FullName, "SDXL_kodim04.safetensors");
+        File.Copy(CommandRun.Example("SDXL_kodim04"), other);
+        Assert.Equal(1, _run.Run("decode", CommandRun.Example("SDXL_kodim04"), other, "-o", _run.Folder, "-d", "latent2rgb"));
+        Assert.Single(Directory.GetFiles(_run.Folder));
+        Assert.Contains("was just written from", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Each_item_of_a_batch_is_a_picture_of_its_own()
     {
         Assert.Equal(0, _run.Run("decode", CommandRun.Example("SDXL_batch4"), "-o", _run.Folder, "--decoder", "latent2rgb"));
