@@ -304,11 +304,16 @@ public sealed partial class PreviewSession : IDisposable
         }
     }
 
-    /// <summary>Stops the worker and unmaps. Nothing is announced any more.</summary>
+    /// <summary>Stops the worker and unmaps. Nothing is announced any more; a slot that is still handed over is answered as one without a mapping.</summary>
     public void Dispose()
     {
         lock (_gate)
         {
+            if (_isStopping)
+            {
+                return;
+            }
+
             _isStopping = true;
             _calibrator.Dispose();
             _cancellation.Cancel();
@@ -318,7 +323,12 @@ public sealed partial class PreviewSession : IDisposable
         // A decoder that does not stop keeps the mapping: better a leak at the end than a read of unmapped memory.
         if (_worker.Join(WorkerPatience))
         {
-            _mapping?.Dispose();
+            lock (_gate)
+            {
+                _mapping?.Dispose();
+                _mapping = null;
+            }
+
             _cancellation.Dispose();
         }
     }

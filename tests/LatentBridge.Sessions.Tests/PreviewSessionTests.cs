@@ -418,6 +418,9 @@ public class PreviewSessionTests
         bench.Dispose();
         Assert.True(decoder.IsDisposed);
         Assert.Empty(bench.Sink.Ready);
+        bench.Session.Dispose();
+        bench.Session.Submit(1, 99);
+        Assert.Equal(DropReason.BadSlot, bench.Sink.WaitForDropped(99).Reason);
     }
 
     [Fact]
