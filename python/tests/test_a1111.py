@@ -643,6 +643,18 @@ class Recordings(UiTestCase):
             until(lambda: logs.output)
         self.assertIn("was not recorded", logs.output[0])
 
+    def test_latents_that_cannot_be_kept_are_not_held_on_to(self):
+        from latentbridge.integrations.recorder import Recorder
+
+        Path(self.folder, "outputs").touch()
+        said = []
+        recorder = Recorder(str(Path(self.folder, "outputs", "latentbridge")), said.append)
+        for _ in range(3):
+            recorder.add("run", self.torch.zeros(1, 4, 8, 8), None)
+        until(recorder._steps.empty)
+        recorder.end()
+        until(lambda: said)
+
 
 for _kind in fakes.KINDS if fakes else ():
     _name = "Method_in_" + _kind.replace("-", "_").replace(".", "_")

@@ -42,15 +42,16 @@ class Recorder:
             steps.put(None)
 
     def _write(self, steps: SimpleQueue[Any], latent_format: str | None) -> None:
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.perf_counter_ns() % 1_000_000:06}.safetensors"
+        recording = Recording(os.path.join(self.folder, name), latent_format=latent_format)
+        while (latent := steps.get()) is not None:
+            try:
+                recording.add(latent)
+            except Exception as error:  # whatever it is: what nobody takes would fill the device's memory
+                self._say(f"a latent was not recorded: {error}")
         try:
             os.makedirs(self.folder, exist_ok=True)
-            name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.perf_counter_ns() % 1_000_000:06}.safetensors"
-            with Recording(os.path.join(self.folder, name), latent_format=latent_format) as recording:
-                while (latent := steps.get()) is not None:
-                    try:
-                        recording.add(latent)
-                    except ValueError as error:
-                        self._say(f"a latent was not recorded: {error}")
+            recording.close()
             for old in sorted(self._files())[:-KEPT]:
                 os.unlink(os.path.join(self.folder, old))
         except OSError as error:
