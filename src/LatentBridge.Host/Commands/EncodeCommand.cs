@@ -18,9 +18,9 @@ sealed class EncodeCommand
     readonly Option<string> _format = new Option<string>("--format", "-f") { Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2.", HelpName = "ID", DefaultValueFactory = _ => "SDXL" }.OfLatentFormats();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the latents.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or an 8-bit picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
+    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits of a value in a picture of the latent; fewer make shorter files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
     readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads an encode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
-
     readonly OutputFiles _written = new();
 
     EncodeCommand(Terminal terminal, Command command)
@@ -28,7 +28,7 @@ sealed class EncodeCommand
         _terminal = terminal;
         _kind.AcceptOnlyFromAmong("safetensors", "png");
         command.Add(_pictures);
-        foreach (Option option in new Option[] { _format, _folder, _kind, _bits, _threads })
+        foreach (Option option in new Option[] { _format, _folder, _kind, _bits, _models, _threads })
         {
             command.Add(option);
         }
@@ -46,10 +46,10 @@ sealed class EncodeCommand
     int Run(ParseResult parsed)
     {
         LatentFormat format = LatentFormats.Get(parsed.GetValue(_format)!);
-        FoundWeights weights = WeightLibrary.OfThisMachine().Found
+        FoundWeights weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models)).Found
             .FirstOrDefault(found => found.Architecture == TaesdEncoder.Architecture && found.Formats.Contains(format.Id) && found.Problem is null)
             ?? throw new LatentBridgeException(
-                $"No TAESD encoder for {format.Id} was found. Put it into models/, or into a folder that {WeightLibrary.FoldersVariable} names; `latentbridge models list` shows what was found.");
+                $"No TAESD encoder for {format.Id} was found. Put it into a folder and name that by --models or {WeightLibrary.FoldersVariable}; `latentbridge models list` shows what was found.");
         using NetworkTensors tensors = weights.Open();
         using TaesdEncoder encoder = new(tensors);
         int threads = parsed.GetValue(_threads) is > 0 and int given ? given : Environment.ProcessorCount;
@@ -62,10 +62,10 @@ sealed class EncodeCommand
             {
                 _terminal.Note(Encode(encoder, format, file, folder, parsed.GetValue(_kind) == "png" ? parsed.GetValue(_bits) : null, threads));
             }
-            catch (Exception failure) when (failure is LatentBridgeException or IOException)
+            catch (LatentBridgeException failure)
             {
-                _terminal.Note(failure is LatentBridgeException ? $"\"{file}\": {failure.Message}" : failure.Message);
-                exitCode = ExitCode.Usage;
+                _terminal.Note(failure is InputException ? failure.Message : $"\"{file}\": {failure.Message}");
+                exitCode = Math.Max(exitCode, failure is InputException ? ExitCode.Usage : ExitCode.Failed);
             }
         });
         return exitCode;
@@ -73,7 +73,7 @@ sealed class EncodeCommand
 
     string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, int? bits, int threads)
     {
-        PngImage image = PngReader.Read(File.ReadAllBytes(file));
+        PngImage image = PictureFiles.ReadPng(file);
         (byte[] pixels, int width, int height) = ToWholeCells(image, format.Unpack);
         (int across, int down) = encoder.LatentSize(width, height);
         float[] values = new float[encoder.Channels * across * down];

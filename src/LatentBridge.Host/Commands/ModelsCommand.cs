@@ -43,7 +43,7 @@ static class ModelsCommand
     {
         if (!File.Exists(file))
         {
-            throw new InputException($"\"{file}\" is not there.");
+            throw new InputException($"\"{file}\" is {(Directory.Exists(file) ? "a folder; a weight file is expected" : "not there")}.");
         }
 
         FoundWeights found = FoundWeights.Look(file)[0];

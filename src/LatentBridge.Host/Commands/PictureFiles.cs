@@ -19,11 +19,25 @@ static class PictureFiles
         return files.Length > 0 ? files : throw new InputException($"The folder \"{path}\" has no PNG pictures.");
     }
 
+    /// <summary>Reads a PNG picture.</summary>
+    /// <exception cref="InputException">It is none, or cannot be read; the message names it.</exception>
+    internal static PngImage ReadPng(string file)
+    {
+        try
+        {
+            return PngReader.Read(File.ReadAllBytes(file));
+        }
+        catch (Exception failure) when (failure is LatentBridgeException or IOException or UnauthorizedAccessException)
+        {
+            throw new InputException(failure is LatentBridgeException ? $"\"{file}\": {failure.Message}" : failure.Message);
+        }
+    }
+
     /// <summary>Reads a PNG picture of at least so many pixels a side.</summary>
-    /// <exception cref="InputException">It is smaller.</exception>
+    /// <exception cref="InputException">It is smaller, or <see cref="ReadPng"/> cannot read it.</exception>
     internal static Picture Read(string file, int smallestSide)
     {
-        PngImage image = PngReader.Read(File.ReadAllBytes(file));
+        PngImage image = ReadPng(file);
         return Math.Min(image.Width, image.Height) >= smallestSide
             ? new(image.ToRgb(), image.Width, image.Height)
             : throw new InputException($"\"{file}\" is {image.Width} x {image.Height}; at least {smallestSide} x {smallestSide} pixels are needed.");
