@@ -28,7 +28,7 @@ sealed class CompareCommand
     readonly Option<int> _tolerance = new Option<int>("--tolerance") { Description = "Levels of 255 that a value may differ by; beyond them the exit code is 1.", HelpName = "N", DefaultValueFactory = _ => 1 }.Within(0, 255);
     readonly Option<int> _runs = new Option<int>("--runs") { Description = "Decodes of each; the fastest counts.", HelpName = "N", DefaultValueFactory = _ => 2 }.Within(1, 1000);
     readonly Option<int> _item = new Option<int>("--item") { Description = "Which item of a batch, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads each side may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _threads = OptionExtensions.Threads("each side");
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<bool> _json;
     readonly LatentOptions _latent;
@@ -45,11 +45,7 @@ sealed class CompareCommand
         });
         command.Add(_files);
         _latent = new(command);
-        foreach (Option option in new Option[] { _decoders, _against, _python, _embedded, _report, _tolerance, _runs, _item, _threads, _models })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_decoders, _against, _python, _embedded, _report, _tolerance, _runs, _item, _threads, _models);
         _json = command.Json();
         command.SetAction(Run);
     }
@@ -65,7 +61,7 @@ sealed class CompareCommand
     {
         string[] files = [.. parsed.GetValue(_files)!.SelectMany(Files)];
         WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
-        int threads = parsed.GetValue(_threads) is > 0 and int given ? given : Environment.ProcessorCount;
+        int threads = parsed.ThreadCount(_threads);
         using IReference reference = Reference(parsed);
         Comparer comparer = new(weights, reference, threads, parsed.GetValue(_runs));
 

@@ -23,7 +23,7 @@ sealed class DecodeCommand
     readonly Option<string> _scaling = new("--scaling") { Description = "How --size scales.", HelpName = "smooth|nearest", DefaultValueFactory = _ => "smooth" };
     readonly Option<bool> _grid = new("--grid") { Description = "A batch as one picture; else each item is a picture of its own." };
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly Option<int> _memory = new Option<int>("--memory") { Description = "Megabytes a decode may take; auto then takes the best decoder that needs no more. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
     readonly OutputFiles _written = new();
     readonly PictureKind _kind;
@@ -42,14 +42,9 @@ sealed class DecodeCommand
             }
         });
         command.Add(_files);
-        command.Add(_folder);
-        command.Add(_decoder);
+        command.Add(_folder, _decoder);
         _latent = new(command);
-        foreach (Option option in new Option[] { _size, _scaling, _grid, _item, _threads, _memory })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_size, _scaling, _grid, _item, _threads, _memory);
         _kind = new(command);
         _json = command.Json();
         command.SetAction(Run);
@@ -110,7 +105,7 @@ sealed class DecodeCommand
             Size = parsed.GetValue(_size),
             Scaling = parsed.GetValue(_scaling) == "nearest" ? ImageScaling.Nearest : ImageScaling.Smooth,
             Frame = _latent.Frame(parsed),
-            Threads = parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount,
+            Threads = parsed.ThreadCount(_threads),
             Batch = parsed.GetValue(_grid) ? BatchChoice.Grid : BatchChoice.Item,
             Encoding = _kind.Encoding(parsed),
             Quality = _kind.Quality(parsed),

@@ -20,7 +20,7 @@ sealed class EncodeCommand
     readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or an 8-bit picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits of a value in a picture of the latent; fewer make shorter files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads an encode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _threads = OptionExtensions.Threads("an encode");
     readonly OutputFiles _written = new();
 
     EncodeCommand(Terminal terminal, Command command)
@@ -28,11 +28,7 @@ sealed class EncodeCommand
         _terminal = terminal;
         _kind.AcceptOnlyFromAmong("safetensors", "png");
         command.Add(_pictures);
-        foreach (Option option in new Option[] { _format, _folder, _kind, _bits, _models, _threads })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_format, _folder, _kind, _bits, _models, _threads);
         command.SetAction(Run);
     }
 
@@ -52,7 +48,7 @@ sealed class EncodeCommand
                 $"No TAESD encoder for {format.Id} was found. Put it into a folder and name that by --models or {WeightLibrary.FoldersVariable}; `latentbridge models list` shows what was found.");
         using NetworkTensors tensors = weights.Open();
         using TaesdEncoder encoder = new(tensors);
-        int threads = parsed.GetValue(_threads) is > 0 and int given ? given : Environment.ProcessorCount;
+        int threads = parsed.ThreadCount(_threads);
         string folder = parsed.GetValue(_folder)!;
         Directory.CreateDirectory(folder);
         int exitCode = ExitCode.Done;

@@ -57,7 +57,7 @@ sealed class FitCommand
     readonly Option<int> _hidden = new Option<int>("--hidden") { Description = "Width of the mlp's layers.", HelpName = "N", DefaultValueFactory = _ => 12 }.Within(1, 64);
     readonly Option<int> _steps = new Option<int>("--steps") { Description = "Batches of 512 cells that the mlp is trained on.", HelpName = "N", DefaultValueFactory = _ => 8000 }.Within(1, 1_000_000);
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads it may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _threads = OptionExtensions.Threads("it");
     readonly Option<bool> _json;
 
     FitCommand(Terminal terminal, Command command)
@@ -80,11 +80,7 @@ sealed class FitCommand
             }
         });
         command.Add(_pairs);
-        foreach (Option option in new Option[] { _format, _kinds, _folder, _target, _heldOut, _test, _scales, _ridge, _seed, _hidden, _steps, _models, _threads })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_format, _kinds, _folder, _target, _heldOut, _test, _scales, _ridge, _seed, _hidden, _steps, _models, _threads);
         _json = command.Json();
         command.SetAction(Run);
     }
@@ -100,7 +96,7 @@ sealed class FitCommand
     {
         LatentFormat format = LatentFormats.Get(parsed.GetValue(_format)!);
         ColourMapKind[] kinds = [.. parsed.GetValue(_kinds)!.Select(kind => Kinds[kind]).Distinct()];
-        int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
+        int threads = parsed.ThreadCount(_threads);
         int seed = parsed.GetValue(_seed);
         int[] scales = [.. parsed.GetValue(_scales)!.Distinct().Order()];
         (TrainingPair[] fitted, TrainingPair[] heldOut) = FindPairs(parsed, seed);

@@ -36,10 +36,7 @@ sealed class LatentOptions
     internal LatentOptions(Command command)
     {
         _space.AcceptOnlyFromAmong("sampler", "vae");
-        command.Add(_format);
-        command.Add(_space);
-        command.Add(_key);
-        command.Add(_frame);
+        command.Add(_format, _space, _key, _frame);
     }
 
     /// <summary>Reads a file as the options say.</summary>

@@ -54,6 +54,22 @@ static class OptionExtensions
         return argument;
     }
 
+    /// <summary>Adds several options, in the order of the help.</summary>
+    internal static void Add(this Command command, params ReadOnlySpan<Option> options)
+    {
+        foreach (Option option in options)
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary><c>--threads</c>, read by <see cref="ThreadCount"/>.</summary>
+    /// <param name="user">Who may use them.</param>
+    internal static Option<int> Threads(string user) => new Option<int>("--threads") { Description = $"Threads {user} may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+
+    /// <summary>What <see cref="Threads"/> says: those asked for, else all cores.</summary>
+    internal static int ThreadCount(this ParseResult parsed, Option<int> threads) => parsed.GetValue(threads) is > 0 and int given ? given : Environment.ProcessorCount;
+
     /// <summary>The option of every command whose result a program may want to read.</summary>
     internal static Option<bool> Json(this Command command)
     {

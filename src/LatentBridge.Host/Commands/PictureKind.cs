@@ -18,8 +18,7 @@ sealed class PictureKind
         _encode.HelpName = string.Join('|', names);
         _encode.Description = Encoders.Count > 0 ? "Kind of picture." : "Kind of picture; a program built with LatentBridge.ImageSharp has jpeg and webp too.";
         _encode.AcceptOnlyFromAmong(names);
-        command.Add(_encode);
-        command.Add(_quality);
+        command.Add(_encode, _quality);
     }
 
     /// <summary>For the renderer.</summary>

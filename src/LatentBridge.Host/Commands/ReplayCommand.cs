@@ -27,7 +27,7 @@ sealed class ReplayCommand
     readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "How long a frame of the time-lapse stays.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
     readonly Option<string> _animate = new("--animate") { DefaultValueFactory = _ => Apng };
     readonly Option<int> _quality = new Option<int>("--quality") { Description = "Of an animated WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly LatentOptions _latent;
 
     ReplayCommand(Terminal terminal, Command command)
@@ -38,14 +38,9 @@ sealed class ReplayCommand
         _animate.Description = _encoders.Count > 0 ? "Kind of time-lapse." : "Kind of time-lapse; a program built with LatentBridge.ImageSharp has webp and gif too.";
         _animate.AcceptOnlyFromAmong(kinds);
         command.Add(_file);
-        command.Add(_folder);
-        command.Add(_decoder);
+        command.Add(_folder, _decoder);
         _latent = new(command);
-        foreach (Option option in new Option[] { _size, _animate, _quality, _milliseconds, _threads })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_size, _animate, _quality, _milliseconds, _threads);
         command.SetAction(Run);
     }
 
@@ -85,7 +80,7 @@ sealed class ReplayCommand
                 Frame = _latent.Frame(parsed),
                 Size = parsed.GetValue(_size),
                 Encoding = PreviewEncoding.Rgb24,
-                Threads = parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount,
+                Threads = parsed.ThreadCount(_threads),
             }, out size);
             byte[] png = new byte[PngEncoder.MaximumLength(size.Width, size.Height, 3)];
             png = png[..encoder.Encode(rgb, size.Width, size.Height, 3, png)];
