@@ -3,8 +3,8 @@
 python pillow_pictures.py FOLDER
 
 Answers each line `N` on stdin with the milliseconds it took to compress FOLDER/N.rgb, after a first line that says who it is. FOLDER/N.json
-holds {"width", "height", "budgets"}. For each budget the highest quality that fits is decoded again into FOLDER/N-KIND-BUDGET.rgb;
-FOLDER/N.out.json lists them as {"kind", "budget", "quality", "bytes"}. Where not even the lowest quality fits, there is no entry.
+holds {"width", "height", "budgets"}. For each budget the highest quality that fits is decoded again into FOLDER/N-KIND-QUALITY.rgb;
+FOLDER/N.out.json lists them as {"kind", "quality", "bytes", "budgets"}. A budget that not even the lowest quality fits has no entry.
 Ends with 3 when Pillow is not there.
 """
 
@@ -58,12 +58,15 @@ def work(folder, number):
                 files[quality] = compress(picture, kind, quality)
             return files[quality]
 
+        budgets = {}
         for budget in job["budgets"]:
             quality = best_within(budget, sizes)
             if quality is not None:
-                decoded = Image.open(io.BytesIO(files[quality])).convert("RGB").tobytes()
-                (folder / f"{number}-{kind}-{budget}.rgb").write_bytes(decoded)
-                found.append({"kind": kind, "budget": budget, "quality": quality, "bytes": len(files[quality])})
+                budgets.setdefault(quality, []).append(budget)
+        for quality, fitting in budgets.items():
+            decoded = Image.open(io.BytesIO(files[quality])).convert("RGB").tobytes()
+            (folder / f"{number}-{kind}-{quality}.rgb").write_bytes(decoded)
+            found.append({"kind": kind, "quality": quality, "bytes": len(files[quality]), "budgets": fitting})
     (folder / f"{number}.out.json").write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -7,10 +7,10 @@ namespace LatentBridge.Host.Codec;
 
 /// <summary>A picture in a file of at most so many bytes, and decoded again.</summary>
 /// <param name="Kind"><c>jpeg</c> or <c>webp</c>.</param>
-/// <param name="Budget">Bytes it may have.</param>
 /// <param name="Bytes">Bytes it has.</param>
+/// <param name="Budgets">What it may have: it is the best for each of these.</param>
 /// <param name="Pixels">RGB24.</param>
-sealed record PeerPicture(string Kind, long Budget, long Bytes, byte[] Pixels);
+sealed record PeerPicture(string Kind, long Bytes, long[] Budgets, byte[] Pixels);
 
 /// <summary>JPEG and WebP by a Python that has Pillow: <c>benchmarks/peers/pillow_pictures.py</c>, whose files are written down there.</summary>
 sealed class PicturePeers : IDisposable
@@ -52,11 +52,11 @@ sealed class PicturePeers : IDisposable
         using JsonDocument found = JsonDocument.Parse(File.ReadAllBytes(Path(".out.json")));
         return [.. found.RootElement.EnumerateArray().Select(entry =>
         {
-            (string kind, long budget) = (entry.GetProperty("kind").GetString()!, entry.GetProperty("budget").GetInt64());
-            string file = Path(string.Create(CultureInfo.InvariantCulture, $"-{kind}-{budget}.rgb"));
+            string kind = entry.GetProperty("kind").GetString()!;
+            string file = Path($"-{kind}-{entry.GetProperty("quality").GetRawText()}.rgb");
             byte[] pixels = File.ReadAllBytes(file);
             File.Delete(file);
-            return new PeerPicture(kind, budget, entry.GetProperty("bytes").GetInt64(), pixels);
+            return new PeerPicture(kind, entry.GetProperty("bytes").GetInt64(), [.. entry.GetProperty("budgets").EnumerateArray().Select(budget => budget.GetInt64())], pixels);
         })];
     }
 

@@ -1,10 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using LatentBridge.Formats;
 using LatentBridge.Host.Codec;
 using LatentBridge.Host.Output;
-using LatentBridge.Imaging;
-using LatentBridge.Weights;
+using LatentBridge.Host.Photographs;
+using Newtonsoft.Json;
 
 namespace LatentBridge.Host.Commands;
 
@@ -15,25 +14,14 @@ sealed class CodecCommand
     const int SmallestSide = 16;
 
     readonly Terminal _terminal;
-    readonly Argument<string[]> _pictures =
-        new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string[]> _formats = new Option<string[]>("--format", "-f") { Description = "Latent formats.", HelpName = "ID", DefaultValueFactory = _ => ["SDXL", "Flux"], AllowMultipleArgumentsPerToken = true }.OfLatentFormats();
-    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
+    readonly PhotographOptions _photographs;
     readonly Option<string?> _plot = new("--plot") { Description = "Also draws the curves, as an SVG picture.", HelpName = "FILE" };
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads it may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
-    readonly Option<bool> _markdown = new("--markdown") { Description = "The table as Markdown." };
-    readonly Option<bool> _json;
 
     CodecCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
-        command.Add(_pictures);
-        foreach (Option option in new Option[] { _formats, _models, _plot, _threads, _markdown })
-        {
-            command.Add(option);
-        }
-
-        _json = command.Json();
+        _photographs = new(command, ["SDXL", "Flux"], SmallestSide);
+        command.Add(_plot);
         command.SetAction(Run);
     }
 
@@ -46,66 +34,36 @@ sealed class CodecCommand
 
     int Run(ParseResult parsed)
     {
-        string[] files = [.. parsed.GetValue(_pictures)!.SelectMany(PictureFiles.Find)];
-        LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(LatentFormats.Get)];
-        int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
-        WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
-        List<CodecRow> rows = [];
+        string[] files = _photographs.Files(parsed);
+        TaesdPair[] formats = _photographs.Formats(parsed);
         using PicturePeers? peers = PicturePeers.TryStart();
+        using CodecMeasurement measurement = new(formats, peers, _photographs.Threads(parsed));
         _terminal.Note(peers is null ? "No Python with Pillow was found: there is no JPEG and no WebP to compare with. Install it (python -m pip install pillow)." : $"JPEG and WebP by {peers.Name}.");
-        foreach (LatentFormat format in formats)
-        {
-            using CodecMeasurement measurement = CodecMeasurement.Open(format, weights, threads);
-            _terminal.ForEach(files, file => $"{format.Id} {Path.GetFileName(file)}", file => measurement.Add(PictureFiles.Read(file, SmallestSide), peers));
-            rows.AddRange(measurement.Rows());
-        }
-
+        _terminal.ForEach(files, file => Path.GetFileName(file), file => measurement.Add(_photographs.Read(file)));
+        CodecRow[] rows = [.. measurement.Rows()];
         if (parsed.GetValue(_plot) is { } plot)
         {
             File.WriteAllText(plot, CodecPlot.Draw(rows, files.Length));
         }
 
-        if (parsed.GetValue(_json))
+        TextTable table = new("stored as", "bytes>", "bits a pixel>", "dB, SSIM, CIEDE2000>", "JPEG>", "WebP>");
+        foreach (CodecRow row in rows)
         {
-            WriteJson(rows, files.Length);
-        }
-        else
-        {
-            Write(rows, files.Length, parsed.GetValue(_markdown));
+            table.Add($"{row.Format}, {row.Storage}", Number(row.Latent.Bytes, "N0"), Number(row.Latent.BitsPerPixel, "0.000"), Measured(row.Latent), Peer(row, "jpeg"), Peer(row, "webp"));
         }
 
+        _photographs.Write(
+            parsed, _terminal, table,
+            $"Means over {files.Length} pictures, against the photographs. JPEG and WebP have at most the latent's bytes of each picture; \"too short\": not every picture can be made that short.",
+            json => WriteJson(json, rows, files.Length));
         return ExitCode.Done;
     }
 
-    void Write(List<CodecRow> rows, int pictures, bool markdown)
-    {
-        TextTable table = new("stored as", "bytes>", "bits a pixel>", "PSNR dB>", "SSIM>", "CIEDE2000>", "JPEG dB, SSIM, CIEDE2000>", "WebP dB, SSIM, CIEDE2000>");
-        foreach (CodecRow row in rows)
-        {
-            table.Add(
-                $"{row.Format}, {row.Storage}", Number(row.Latent.Bytes, "N0"), Number(row.Latent.BitsPerPixel, "0.000"), Number(row.Latent.Psnr, "0.00"),
-                Number(row.Latent.Ssim, "0.000"), Number(row.Latent.Difference, "0.00"), Peer(row, "jpeg"), Peer(row, "webp"));
-        }
+    static string Peer(CodecRow row, string kind) => !row.Peers.TryGetValue(kind, out CodecPoint? point) ? "" : point is { } p ? Measured(p) : "too short";
 
-        if (markdown)
-        {
-            foreach (string line in table.ToMarkdown())
-            {
-                _terminal.Say(line);
-            }
+    static string Measured(CodecPoint point) => $"{Number(point.Psnr, "0.00")}, {Number(point.Ssim, "0.000")}, {Number(point.Difference, "0.00")}";
 
-            return;
-        }
-
-        _terminal.Write(table);
-        _terminal.Say($"Means over {pictures} pictures, against the photographs. JPEG and WebP have at most the latent's bytes of each picture; \"too short\": not every picture can be made that short.");
-    }
-
-    static string Peer(CodecRow row, string kind) => !row.Peers.TryGetValue(kind, out CodecPoint? point) ? ""
-        : point is { } p ? $"{Number(p.Psnr, "0.00")}, {Number(p.Ssim, "0.000")}, {Number(p.Difference, "0.00")}"
-        : "too short";
-
-    void WriteJson(List<CodecRow> rows, int pictures) => _terminal.WriteJson(json =>
+    static void WriteJson(JsonTextWriter json, CodecRow[] rows, int pictures)
     {
         void WritePoint(string name, CodecPoint? point)
         {
@@ -150,7 +108,7 @@ sealed class CodecCommand
 
         json.WriteEndArray();
         json.WriteEndObject();
-    });
+    }
 
     static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

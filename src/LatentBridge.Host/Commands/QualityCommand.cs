@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using LatentBridge.Formats;
 using LatentBridge.Host.Output;
+using LatentBridge.Host.Photographs;
 using LatentBridge.Host.Quality;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Weights;
+using Newtonsoft.Json;
 
 namespace LatentBridge.Host.Commands;
 
@@ -18,12 +19,8 @@ sealed class QualityCommand
     static readonly string[] Families = ["SD15", "SDXL", "SD3", "Flux", "Flux2"];
 
     readonly Terminal _terminal;
-    readonly Argument<string[]> _pictures =
-        new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string[]> _formats = new Option<string[]>("--format", "-f") { Description = "Latent formats; else those that have a TAESD.", HelpName = "ID", DefaultValueFactory = _ => Families, AllowMultipleArgumentsPerToken = true }.OfLatentFormats();
+    readonly PhotographOptions _photographs;
     readonly Option<string[]> _decoders = new("--decoder", "-d") { Description = "Only these decoders; else all there are.", HelpName = "ID", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads a decode may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
     readonly Option<string?> _sheet = new("--sheet") { Description = "Also writes a picture: the middle of each photograph by several decoders, side by side.", HelpName = "FILE" };
     readonly Option<string[]> _show = new("--show")
     {
@@ -34,19 +31,18 @@ sealed class QualityCommand
     };
 
     readonly Option<int> _crop = new Option<int>("--crop") { Description = "Side in pixels of the middle that the sheet shows.", HelpName = "N", DefaultValueFactory = _ => 256 }.Within(32, 2048);
-    readonly Option<bool> _markdown = new("--markdown") { Description = "The table as Markdown." };
-    readonly Option<bool> _json;
+
+    readonly Option<bool> _withoutCost = new("--without-cost") { Description = "Leaves out the time and memory of a decode, which take a second and more a decoder." };
 
     QualityCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
-        command.Add(_pictures);
-        foreach (Option option in new Option[] { _formats, _decoders, _models, _threads, _sheet, _show, _crop, _markdown })
+        _photographs = new(command, Families, SmallestSide);
+        foreach (Option option in new Option[] { _decoders, _sheet, _show, _crop, _withoutCost })
         {
             command.Add(option);
         }
 
-        _json = command.Json();
         command.SetAction(Run);
     }
 
@@ -59,24 +55,20 @@ sealed class QualityCommand
 
     int Run(ParseResult parsed)
     {
-        string[] files = [.. parsed.GetValue(_pictures)!.SelectMany(PictureFiles.Find)];
-        LatentFormat[] formats = [.. parsed.GetValue(_formats)!.Select(LatentFormats.Get)];
-        int threads = parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
-        WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
-        var rows = new List<QualityRow>();
+        string[] files = _photographs.Files(parsed);
+        List<QualityRow> rows = [];
         QualitySheet? sheet = parsed.GetValue(_sheet) is null ? null : new(parsed.GetValue(_crop), parsed.GetValue(_show)!);
-        foreach (LatentFormat format in formats)
+        foreach (TaesdPair taesd in _photographs.Formats(parsed))
         {
-            (QualityMeasurement? opened, string? missing) = QualityMeasurement.Open(format, weights, parsed.GetValue(_decoders)!, threads, sheet);
-            if (opened is null)
+            if (taesd.Missing is { } missing)
             {
-                _terminal.Note(missing!);
+                _terminal.Note($"{taesd.Format.Id}: left out, no TAESD {missing} for it among the weights found.");
                 continue;
             }
 
-            using QualityMeasurement measurement = opened;
-            _terminal.ForEach(files, file => $"{format.Id} {Path.GetFileName(file)}", file => measurement.Add(Path.GetFileName(file), PictureFiles.Read(file, SmallestSide)));
-            rows.AddRange(measurement.Rows());
+            using QualityMeasurement measurement = new(taesd, parsed.GetValue(_decoders)!, _photographs.Threads(parsed), sheet);
+            _terminal.ForEach(files, file => $"{taesd.Format.Id} {Path.GetFileName(file)}", file => measurement.Add(Path.GetFileName(file), _photographs.Read(file)));
+            rows.AddRange(_terminal.While($"{taesd.Format.Id}: what each decoder costs", () => measurement.Rows(withCost: !parsed.GetValue(_withoutCost)).ToArray()));
         }
 
         if (rows.Count == 0)
@@ -89,44 +81,24 @@ sealed class QualityCommand
             File.WriteAllBytes(parsed.GetValue(_sheet)!, Canvas.ToPng(sheet.Compose()));
         }
 
-        if (parsed.GetValue(_json))
-        {
-            WriteJson(rows);
-        }
-        else
-        {
-            Write(rows, parsed.GetValue(_markdown));
-        }
-
-        return ExitCode.Done;
-    }
-
-    void Write(List<QualityRow> rows, bool markdown)
-    {
-        TextTable table = new("format", "decoder", "numbers from", "multiply-adds a cell>", "ms a core>", "memory KB>", "side>", "PSNR dB>", "SSIM>", "CIEDE2000 mean>", "95 %>");
+        TextTable table = new("format", "decoder", "numbers from", "multiply-adds a cell>", "ms a core>", "memory KB>", "side", "PSNR dB>", "SSIM>", "CIEDE2000>", "95 %>");
         foreach (QualityRow row in rows)
         {
             table.Add(
                 row.Format, row.Decoder, row.Source, row.MultiplyAddsPerCell.ToString("N0", CultureInfo.InvariantCulture),
-                Number(row.Cost.Milliseconds, row.Cost.Milliseconds < 0.1 ? "0.000" : row.Cost.Milliseconds < 10 ? "0.00" : "0"), Number(row.Cost.Bytes / 1024.0, "N0"), $"1/{row.Divisor}",
+                row.Cost is { } cost ? Number(cost.Milliseconds, cost.Milliseconds < 0.1 ? "0.000" : cost.Milliseconds < 10 ? "0.00" : "0") : "",
+                row.Cost is { } memory ? Number(memory.Bytes / 1024.0, "N0") : "", $"1/{row.Divisor}",
                 double.IsFinite(row.Psnr) ? Number(row.Psnr, "0.00") : "reference", Number(row.Ssim, "0.0000"), Number(row.Difference, "0.00"), Number(row.Difference95, "0.00"));
         }
 
-        if (markdown)
-        {
-            foreach (string line in table.ToMarkdown())
-            {
-                _terminal.Say(line);
-            }
-
-            return;
-        }
-
-        _terminal.Write(table);
-        _terminal.Say($"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format reduced by area to the same side. Milliseconds and memory are those of 128 x 128 cells on one thread.");
+        _photographs.Write(
+            parsed, _terminal, table,
+            $"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format reduced by area to the same side. Milliseconds and memory are those of 128 x 128 cells on one thread.",
+            json => WriteJson(json, rows));
+        return ExitCode.Done;
     }
 
-    void WriteJson(List<QualityRow> rows) => _terminal.WriteJson(writer =>
+    static void WriteJson(JsonTextWriter writer, List<QualityRow> rows)
     {
         writer.WriteStartArray();
         foreach (QualityRow row in rows)
@@ -135,7 +107,7 @@ sealed class QualityCommand
             foreach ((string name, object? value) in ((string, object?)[])
             [
                 ("format", row.Format), ("decoder", row.Decoder), ("source", row.Source), ("multiplyAddsPerCell", row.MultiplyAddsPerCell),
-                ("milliseconds", Math.Round(row.Cost.Milliseconds, 4)), ("memoryBytes", row.Cost.Bytes), ("divisor", row.Divisor), ("pictures", row.Pictures),
+                ("milliseconds", row.Cost is { } cost ? Math.Round(cost.Milliseconds, 4) : null), ("memoryBytes", row.Cost?.Bytes), ("divisor", row.Divisor), ("pictures", row.Pictures),
                 ("psnr", double.IsFinite(row.Psnr) ? Math.Round(row.Psnr, 3) : null), ("ssim", Math.Round(row.Ssim, 5)),
                 ("ciede2000", Math.Round(row.Difference, 3)), ("ciede2000Percentile95", Math.Round(row.Difference95, 3)),
             ])
@@ -148,7 +120,7 @@ sealed class QualityCommand
         }
 
         writer.WriteEndArray();
-    });
+    }
 
     static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

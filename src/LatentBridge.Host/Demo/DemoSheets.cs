@@ -40,9 +40,6 @@ static class DemoSheets
     static Picture Scale(Picture picture, int side)
     {
         int longest = Math.Max(picture.Width, picture.Height);
-        (int width, int height) = (Math.Max(1, picture.Width * side / longest), Math.Max(1, picture.Height * side / longest));
-        byte[] pixels = new byte[3 * width * height];
-        new ImageScaler().Scale(picture.Pixels, picture.Width, picture.Height, pixels, width, height, ImageScaling.Smooth);
-        return new(pixels, width, height);
+        return picture.Scale(Math.Max(1, picture.Width * side / longest), Math.Max(1, picture.Height * side / longest));
     }
 }

@@ -1,7 +1,7 @@
-using LatentBridge.Decoders;
-using LatentBridge.Decoders.Taesd;
 using LatentBridge.Formats;
 using LatentBridge.Host.Commands;
+using LatentBridge.Host.Photographs;
+using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
@@ -16,10 +16,8 @@ namespace LatentBridge.Host.Fit;
 /// <param name="threads">Threads of the networks.</param>
 sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded, int threads) : IDisposable
 {
-    readonly ImageScaler _scaler = new();
     readonly PreviewRenderer _renderer = new(format);
-    TaesdEncoder? _encoder;
-    ILatentDecoder? _decoder;
+    readonly TaesdPair _taesd = new(format, weights, threads);
 
     /// <summary>Reads a pair.</summary>
     /// <param name="pair">The pair.</param>
@@ -27,46 +25,29 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
     /// <exception cref="InputException">Picture and latent do not belong together, or the latent has values that are no numbers.</exception>
     internal (float[] Planes, int Width, byte[] Rgb) Read(TrainingPair pair, int divisor)
     {
-        PngImage image = PngReader.Read(File.ReadAllBytes(pair.Picture));
-        (byte[] pixels, int width, int height) = (image.ToRgb(), image.Width, image.Height);
-        if (divisor > 1)
+        Picture picture = PictureFiles.Read(pair.Picture, smallestSide: 1);
+        if (divisor > 1 && pair.Latent is not null)
         {
-            Reduce(ref pixels, ref width, ref height, pair.Latent is null ? divisor : throw new InputException($"--scales is for pictures without latents; \"{pair.Picture}\" has one."));
+            throw new InputException($"--scales is for pictures without latents; \"{pair.Picture}\" has one.");
         }
 
-        (float[] planes, int across, int down) = pair.Latent is null ? Encode(ref pixels, ref width, ref height) : Load(pair.Latent);
-        if (decoded)
-        {
-            (pixels, width, height) = Decode(planes, across, down);
-        }
-
-        if (width % across != 0 || height % down != 0 || width / across != height / down)
-        {
-            throw new InputException(
-                $"\"{pair.Picture}\" is {width} x {height} pixels, its latent \"{pair.Latent}\" {across} x {down} cells: the picture's sides must be the same whole multiple of the latent's. They are not of one run; leave the pair out.");
-        }
-
-        byte[] rgb = new byte[3 * across * down];
-        _scaler.Scale(pixels, width, height, rgb, across, down, ImageScaling.Smooth);
-        return (planes, across, rgb);
-    }
-
-    void Reduce(ref byte[] pixels, ref int width, ref int height, int divisor)
-    {
-        (int across, int down) = (Math.Max(1, width / divisor), Math.Max(1, height / divisor));
-        byte[] reduced = new byte[3 * across * down];
-        _scaler.Scale(pixels, width, height, reduced, across, down, ImageScaling.Smooth);
-        (pixels, width, height) = (reduced, across, down);
+        PhotographLatent latent = pair.Latent is { } file
+            ? Load(file, picture)
+            : _taesd.Encode(picture.Scale(Math.Max(1, picture.Width / divisor), Math.Max(1, picture.Height / divisor)));
+        picture = decoded ? _taesd.Decode(latent.Planes) : latent.Photograph;
+        return picture.Width % latent.Width == 0 && picture.Height % latent.Height == 0 && picture.Width / latent.Width == picture.Height / latent.Height
+            ? (latent.Values, latent.Width, picture.Scale(latent.Width, latent.Height).Pixels)
+            : throw new InputException(
+                $"\"{pair.Picture}\" is {picture.Width} x {picture.Height} pixels, its latent \"{pair.Latent}\" {latent.Width} x {latent.Height} cells: the picture's sides must be the same whole multiple of the latent's. They are not of one run; leave the pair out.");
     }
 
     public void Dispose()
     {
         _renderer.Dispose();
-        _encoder?.Dispose();
-        _decoder?.Dispose();
+        _taesd.Dispose();
     }
 
-    (float[] Planes, int Across, int Down) Load(string file)
+    PhotographLatent Load(string file, Picture picture)
     {
         LatentInput input = LatentInput.Open(file, null, null, format.Id);
         if (input.Shape.Batch != 1)
@@ -75,54 +56,8 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
         }
 
         _renderer.Stage(input.View, new PreviewOptions());
-        return _renderer.NonFiniteCount == 0
-            ? (_renderer.Planes(0).Values.ToArray(), _renderer.PlaneWidth, _renderer.PlaneHeight)
+        LatentPlanes planes = _renderer.NonFiniteCount == 0 ? _renderer.Planes(0)
             : throw new InputException($"\"{file}\" has {_renderer.NonFiniteCount} values that are NaN or infinite. The run that made it failed; leave the pair out.");
+        return new(picture, planes.Values.ToArray(), planes.Channels, planes.Height, planes.Width);
     }
-
-    /// <summary>The latent that TAESD's encoder makes of whole cells of the picture, as F16 like one that travelled.</summary>
-    (float[] Planes, int Across, int Down) Encode(ref byte[] pixels, ref int width, ref int height)
-    {
-        _encoder ??= OpenEncoder();
-        (int across, int down) = (width / 16 * 2, height / 16 * 2);
-        if (across == 0 || down == 0)
-        {
-            throw new InputException($"A picture is {width} x {height} pixels; at least 16 x 16 are needed.");
-        }
-
-        byte[] whole = new byte[3 * 64 * across * down];
-        for (int y = 0; y < 8 * down; y++)
-        {
-            pixels.AsSpan(3 * y * width, 24 * across).CopyTo(whole.AsSpan(24 * y * across));
-        }
-
-        (pixels, width, height) = (whole, 8 * across, 8 * down);
-        float[] planes = new float[_encoder.Channels * across * down];
-        _encoder.Encode(pixels, width, height, planes, threads, CancellationToken.None);
-        for (int i = 0; i < planes.Length; i++)
-        {
-            planes[i] = (float)(Half)planes[i];
-        }
-
-        return (planes, across, down);
-    }
-
-    (byte[] Pixels, int Width, int Height) Decode(float[] planes, int across, int down)
-    {
-        _decoder ??= (LatentDecoders.For(format, weights).FirstOrDefault(e => e.Description.Id == TaesdDecoder.Id) ?? throw Missing("decoder")).Load();
-        (int width, int height) = _decoder.Description.OutputSize(down, across);
-        byte[] pixels = new byte[3 * width * height];
-        _decoder.Decode(new LatentPlanes(planes, _decoder.Description.Channels, down, across), pixels, threads, CancellationToken.None);
-        return (pixels, width, height);
-    }
-
-    TaesdEncoder OpenEncoder()
-    {
-        FoundWeights found = weights.Found.FirstOrDefault(f => f.Architecture == TaesdEncoder.Architecture && f.Formats.Contains(format.Id) && f.Problem is null) ?? throw Missing("encoder");
-        using NetworkTensors tensors = found.Open();
-        return new(tensors);
-    }
-
-    InputException Missing(string part) => new(
-        $"No TAESD {part} for {format.Id} is among the weights found. Put it into a folder and name that by --models or {WeightLibrary.FoldersVariable}, or give latents beside the pictures.");
 }

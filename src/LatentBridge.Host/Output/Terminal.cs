@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Newtonsoft.Json;
 using Spectre.Console;
 
@@ -9,6 +10,8 @@ namespace LatentBridge.Host.Output;
 /// </summary>
 sealed class Terminal
 {
+    static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(10);
+
     readonly TextWriter _output;
     readonly TextWriter _error;
     readonly IAnsiConsole? _console;
@@ -83,14 +86,21 @@ sealed class Terminal
         _output.WriteLine();
     }
 
-    /// <summary>Does the work item by item; on a terminal a bar shows how far it is.</summary>
+    /// <summary>Does the work item by item; on a terminal a bar shows how far it is, elsewhere a line on stderr every ten seconds.</summary>
     internal void ForEach<T>(IReadOnlyList<T> items, Func<T, string> name, Action<T> work)
     {
         if (_progress is null || items.Count < 2)
         {
-            foreach (T item in items)
+            long told = Stopwatch.GetTimestamp();
+            for (int done = 0; done < items.Count; done++)
             {
-                work(item);
+                if (Stopwatch.GetElapsedTime(told) > BetweenLines)
+                {
+                    Note($"{done} of {items.Count}, next {name(items[done])}");
+                    told = Stopwatch.GetTimestamp();
+                }
+
+                work(items[done]);
             }
 
             return;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
 
 namespace LatentBridge.Host.Quality;
 
@@ -9,7 +8,6 @@ namespace LatentBridge.Host.Quality;
 /// <param name="shown">Ids of the decoders, the columns.</param>
 sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
 {
-    readonly ImageScaler _scaler = new();
     readonly List<(Picture Picture, string Caption)> _panels = [];
     readonly Dictionary<string, (Picture Picture, string Caption)> _row = [];
     readonly SortedSet<string> _formats = [];
@@ -25,20 +23,17 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
 
     /// <summary>Takes a decoder's picture into the row, if it is one of those shown.</summary>
     /// <param name="id">The decoder's id.</param>
-    /// <param name="pixels">RGB24.</param>
-    /// <param name="width">Of it.</param>
-    /// <param name="height">Of it.</param>
-    /// <param name="factor">How many times smaller than the full picture it is.</param>
+    /// <param name="picture">What it made.</param>
+    /// <param name="width">Of the full picture.</param>
+    /// <param name="height">Of the full picture.</param>
     /// <param name="psnr">How near it is to the reference, in dB.</param>
-    internal void Add(string id, byte[] pixels, int width, int height, int factor, double psnr)
+    internal void Add(string id, Picture picture, int width, int height, double psnr)
     {
         if (shown.Contains(id))
         {
-            byte[] large = new byte[3 * width * height * factor * factor];
-            _scaler.Scale(pixels, width, height, large, width * factor, height * factor, ImageScaling.Smooth);
             string name = id.StartsWith("latent2rgb:", StringComparison.Ordinal) ? id["latent2rgb:".Length..] : id;
             string caption = double.IsFinite(psnr) ? string.Create(CultureInfo.InvariantCulture, $"{name} {psnr:0.0}") : $"{name}, reference";
-            _row[id] = (new Picture(large, width * factor, height * factor).Middle(crop, crop), caption);
+            _row[id] = (picture.Scale(width, height).Middle(crop, crop), caption);
         }
     }
 

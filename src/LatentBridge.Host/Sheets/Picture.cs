@@ -1,3 +1,5 @@
+using LatentBridge.Imaging;
+
 namespace LatentBridge.Host.Sheets;
 
 /// <summary>RGB24 pixels, rows from top to bottom without padding.</summary>
@@ -10,13 +12,36 @@ sealed record Picture(byte[] Pixels, int Width, int Height)
     internal Picture Middle(int width, int height)
     {
         (width, height) = (Math.Min(width, Width), Math.Min(height, Height));
-        (int left, int top) = ((Width - width) / 2, (Height - height) / 2);
-        byte[] middle = new byte[3 * width * height];
-        for (int y = 0; y < height; y++)
+        return Crop((Width - width) / 2, (Height - height) / 2, width, height);
+    }
+
+    /// <summary>A part of it, which must lie within; all of it is this picture itself.</summary>
+    internal Picture Crop(int left, int top, int width, int height)
+    {
+        if ((width, height) == (Width, Height))
         {
-            Pixels.AsSpan(3 * (((top + y) * Width) + left), 3 * width).CopyTo(middle.AsSpan(3 * y * width));
+            return this;
         }
 
-        return new(middle, width, height);
+        byte[] part = new byte[3 * width * height];
+        for (int y = 0; y < height; y++)
+        {
+            Pixels.AsSpan(3 * (((top + y) * Width) + left), 3 * width).CopyTo(part.AsSpan(3 * y * width));
+        }
+
+        return new(part, width, height);
+    }
+
+    /// <summary>All of it, brought to another size as <see cref="ImageScaling.Smooth"/> does; itself where it has that size.</summary>
+    internal Picture Scale(int width, int height)
+    {
+        if ((width, height) == (Width, Height))
+        {
+            return this;
+        }
+
+        byte[] scaled = new byte[3 * width * height];
+        new ImageScaler().Scale(Pixels, Width, Height, scaled, width, height, ImageScaling.Smooth);
+        return new(scaled, width, height);
     }
 }

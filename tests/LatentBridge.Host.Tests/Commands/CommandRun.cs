@@ -1,4 +1,6 @@
 using LatentBridge.Host.Output;
+using LatentBridge.Host.Sheets;
+using LatentBridge.Imaging;
 
 namespace LatentBridge.Host.Tests.Commands;
 
@@ -19,6 +21,27 @@ sealed class CommandRun : IDisposable
 
     /// <summary>An example latent that comes with the repository.</summary>
     internal static string Example(string name) => Path.Combine(Root, "examples", "latents", name + ".safetensors");
+
+    /// <summary>A file or folder beside the repository that not every machine has; without it the test is skipped.</summary>
+    internal static string TestData(params string[] path)
+    {
+        string file = Path.Combine([Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") ?? Path.Combine(Root, "..", "shared"), .. path]);
+        if (!Path.Exists(file))
+        {
+            Assert.Skip($"No test data: {file} is not there.");
+        }
+
+        return file;
+    }
+
+    /// <summary>The middle of one of the photographs among the test data, as a PNG file.</summary>
+    internal string Photograph(string name, int width, int height)
+    {
+        PngImage image = PngReader.Read(File.ReadAllBytes(TestData("images", name + ".png")));
+        string path = Path.Combine(Folder, name + ".png");
+        File.WriteAllBytes(path, Canvas.ToPng(new Picture(image.ToRgb(), image.Width, image.Height).Middle(width, height)));
+        return path;
+    }
 
     /// <summary>Runs a command; returns its exit code.</summary>
     internal int Run(params string[] arguments) => Run(false, arguments);

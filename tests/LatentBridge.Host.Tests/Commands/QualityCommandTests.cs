@@ -8,23 +8,12 @@ public sealed class QualityCommandTests : IDisposable
 
     public void Dispose() => _run.Dispose();
 
-    static string TestData(params string[] path)
-    {
-        string file = Path.Combine([Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") ?? Path.Combine(CommandRun.Root, "..", "shared"), .. path]);
-        if (!Path.Exists(file))
-        {
-            Assert.Skip($"No test data: {file} is not there.");
-        }
-
-        return file;
-    }
-
     [Theory]
     [InlineData("SD15")]
     [InlineData("Flux")]
     public void The_default_decoder_is_well_above_the_linear_map_of_uis(string format)
     {
-        int exitCode = _run.Run("quality", TestData("images", "kodim04.png"), "--format", format, "--models", TestData("models"), "--json");
+        int exitCode = _run.Run("quality", _run.Photograph("kodim04", 256, 256), "--format", format, "--models", CommandRun.TestData("models"), "--json", "--without-cost");
 
         Assert.Equal((ExitCode.Done, ""), (exitCode, _run.Error));
         using JsonDocument rows = JsonDocument.Parse(_run.Output);
@@ -41,7 +30,7 @@ public sealed class QualityCommandTests : IDisposable
     public void A_sheet_shows_the_decoders_asked_for_and_the_table_can_be_markdown()
     {
         string sheet = Path.Combine(_run.Folder, "sheet.png");
-        string[] command = ["quality", TestData("images", "kodim23.png"), "-f", "SDXL", "-d", "latent2rgb:comfyui", "mlp", "--models", TestData("models"), "--sheet", sheet, "--crop", "64", "--markdown"];
+        string[] command = ["quality", _run.Photograph("kodim23", 192, 128), "-f", "SDXL", "-d", "latent2rgb:comfyui", "mlp", "--models", CommandRun.TestData("models"), "--sheet", sheet, "--crop", "64", "--markdown", "--without-cost"];
         Assert.Equal((ExitCode.Done, ""), (_run.Run([.. command, "--show", "latent2rgb:comfyui", "mlp", "taesd"]), _run.Error));
         Assert.True(CommandRun.PngSize(sheet).Width >= (3 * 64) + (2 * 12) + 40);
         string[] lines = _run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -126,6 +126,17 @@ public sealed class ImageQualityTests
     }
 
     [Fact]
+    public void A_rank_is_what_sorting_brings_there()
+    {
+        var numbers = Gen.OneOf(Gen.Choose(0, 1_000_000).Select(v => v / 1e4f), Gen.Constant(0f), Gen.Constant(7.25f)).NonEmptyListOf().Select(list => list.ToArray());
+        Prop.ForAll(numbers.ToArbitrary(), values =>
+        {
+            float[] sorted = [.. values.Order()];
+            return Enumerable.Range(0, values.Length).All(rank => ImageQuality.Ranked(values, rank) == sorted[rank]);
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
     public void Pictures_that_cannot_be_compared_are_refused()
     {
         Assert.Throws<ArgumentException>(() => ImageQuality.Psnr(new byte[3], new byte[6]));
