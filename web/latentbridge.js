@@ -86,8 +86,8 @@ function show({ detail }) {
     let line = element.querySelector(".latentbridge-caption");
     if (!line) {
       line = Object.assign(document.createElement("div"), { className: "latentbridge-caption" });
-      line.style.cssText = "font-size: 10px; color: #999; padding: 0 10px 4px; text-align: center; pointer-events: none";
-      element.append(line);
+      line.style.cssText = "font-size: 10px; color: #999; padding: 0 10px; text-align: center; pointer-events: none";
+      (element.querySelector('[data-testid^="node-body"]') ?? element).append(line);
     }
     line.textContent = caption.join("  ·  ");
   } else {

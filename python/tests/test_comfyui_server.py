@@ -153,6 +153,17 @@ class SettingsTests(ServerTestCase):
         self.assertEqual(run.pictures[-1][2][:3], JPEG)
         self.assertEqual(self.status()["latest"]["size"], [64, 64])
 
+    def test_that_node_offers_the_decoders_of_the_page_and_takes_old_workflows_with_others(self):
+        self.warm_up()
+        controls = {control["id"]: control for control in call(f"{URL}/latentbridge/settings")["controls"]}  # a page asks for these first
+        offered = call(f"{URL}/object_info/LatentBridgePreviewSettings")["LatentBridgePreviewSettings"]["input"]["optional"]["decoder"][0]
+        self.assertEqual(offered, controls["LatentBridge.decoder"]["options"])
+        graph = probe("SD15", SHAPE, 3, 200)
+        graph["2"] = {"class_type": "LatentBridgePreviewSettings", "inputs": {"decoder": "of-another-machine", "size": 64}}
+        run = self.page.run(graph, preview_method="auto")
+        self.assertEqual(run.error, None)
+        self.assertEqual(self.status()["latest"]["size"], [64, 64])
+
 
 class NodeTests(ServerTestCase):
     def test_decode_gives_pictures_of_a_batch_and_of_a_video(self):

@@ -41,7 +41,10 @@ class SettingTests(unittest.TestCase):
 class DecoderListTests(unittest.TestCase):
     def test_the_host_says_what_there_is(self):
         real_host()
-        choices = DecoderList().choices()
+        decoders = DecoderList()
+        self.assertEqual(decoders.known(), list(COMMON["decoder"].choices))
+        choices = decoders.choices()
+        self.assertEqual(decoders.known(), choices)
         self.assertEqual(choices[0], "auto")
         self.assertLessEqual({"tiny", "latent2rgb", "estimated"}, set(choices))
         self.assertEqual(len(choices), len(set(choices)))

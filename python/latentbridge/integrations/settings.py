@@ -77,6 +77,10 @@ class DecoderList:
         if self._thread is None:
             self.look()
         self._thread.join(2.0)
+        return self.known()
+
+    def known(self) -> list[str]:
+        """The same, without asking or waiting: as of the last time somebody asked."""
         return ["auto", *self._found] if self._found else list(COMMON["decoder"].choices)
 
     def _ask(self) -> None:

@@ -9,8 +9,9 @@ import comfy.utils
 import torch
 
 from ... import host_locator
+from ..settings import Setting
 from .correction import LatentBridgeCorrection
-from .settings import SETTINGS_NODE, TABLE, Settings
+from .settings import TABLE
 
 CATEGORY = "latent/LatentBridge"
 PATIENCE_SECONDS = 300.0
@@ -24,8 +25,9 @@ def formats() -> list[str]:
 
 def mappings(pack: Any) -> dict[str, type]:
     """The node classes over this pack's bridge, by id."""
-    return {kind.__name__: type(kind.__name__, (kind,), {"pack": pack}) for kind in (LatentBridgeDecode, LatentBridgeCompare)} | {
-        SETTINGS_NODE: LatentBridgePreviewSettings, LatentBridgeCorrection.__name__: LatentBridgeCorrection}
+    kinds = (LatentBridgeDecode, LatentBridgeCompare, LatentBridgePreviewSettings)
+    return {kind.__name__: type(kind.__name__, (kind,), {"pack": pack}) for kind in kinds} | {
+        LatentBridgeCorrection.__name__: LatentBridgeCorrection}
 
 
 class LatentBridgeDecode:
@@ -42,8 +44,12 @@ class LatentBridgeDecode:
         return {"required": {
             "samples": ("LATENT",),
             "latent_format": (formats(), {"tooltip": "Of the model that made the latent; auto guesses from the channels"}),
-            "decoder": (cls.pack.decoders.choices(), {"tooltip": "auto: the best within a second a picture"}),
+            "decoder": (cls.pack.decoders.known(), {"tooltip": "auto: the best within a second a picture"}),
         }}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, decoder: str) -> bool:
+        return True  # a workflow from elsewhere may name a decoder that is not here: the host says so
 
     def decode(self, samples: dict[str, Any], latent_format: str, decoder: str) -> tuple[torch.Tensor]:
         latent = _plain(samples["samples"])
@@ -89,6 +95,7 @@ class LatentBridgeCompare:
 class LatentBridgePreviewSettings:
     """Put it anywhere into a workflow, unconnected: its values go before the settings page's in that workflow."""
 
+    pack: Any = None
     DESCRIPTION = __doc__
     CATEGORY = CATEGORY
     FUNCTION = "nothing"
@@ -97,17 +104,22 @@ class LatentBridgePreviewSettings:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        defaults = Settings()
-        return {"required": {name: _control(TABLE[name], getattr(defaults, name)) for name in TABLE if name not in OF_THE_PAGE_ALONE}}
+        decoders = cls.pack.decoders.known()
+        return {"optional": {  # so that workflows of before a setting came still run
+            name: _control(setting, decoders) for name, setting in TABLE.items() if name not in OF_THE_PAGE_ALONE}}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, decoder: str = "auto") -> bool:
+        return True  # of one that is not here another takes the place
 
     def nothing(self, **values: Any) -> tuple[()]:
         return ()
 
 
-def _control(setting: Any, default: Any) -> tuple[Any, dict[str, Any]]:
-    options = {"default": default, "tooltip": setting.tooltip}
+def _control(setting: Setting, decoders: list[str]) -> tuple[Any, dict[str, Any]]:
+    options = {"default": setting.default, "tooltip": setting.tooltip}
     if setting.choices:
-        return list(setting.choices), options
+        return decoders if setting.is_open else list(setting.choices), options
     if setting.range:
         return "INT", options | dict(zip(("min", "max", "step"), setting.range, strict=True))
     return "BOOLEAN", options
