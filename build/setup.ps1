@@ -12,15 +12,19 @@ function Assert-Dotnet {
     exit 1
 }
 
-# Sets the environment variables LatentBridgeOnnx, LatentBridgeImageSharp and LatentBridgePythonNet to true or false, by a trial restore of each package;
-# MSBuild reads environment variables as properties. One that is set already is left as it is. The answers are kept in artifacts\optional: a yes until
-# Directory.Packages.props changes, a no for a day.
+# Sets an environment variable for each optional package to true or false, by a trial restore of it; MSBuild reads environment variables as properties.
+# One that is set already is left as it is. The answers are kept in artifacts\optional: a yes until Directory.Packages.props changes, a no for a day.
 function Find-OptionalPackages {
     $root = Split-Path $PSScriptRoot
     $folder = Join-Path $root 'artifacts\optional'
     New-Item $folder -ItemType Directory -Force | Out-Null
     $versions = (Get-Item (Join-Path $root 'Directory.Packages.props')).LastWriteTimeUtc
-    $packages = [ordered]@{ LatentBridgeOnnx = 'Microsoft.ML.OnnxRuntime'; LatentBridgeImageSharp = 'SixLabors.ImageSharp'; LatentBridgePythonNet = 'pythonnet' }
+    $packages = [ordered]@{
+        LatentBridgeOnnx = 'Microsoft.ML.OnnxRuntime'
+        LatentBridgeImageSharp = 'SixLabors.ImageSharp'
+        LatentBridgePythonNet = 'pythonnet'
+        LatentBridgePythonIncluded = 'Python.Included'
+    }
     foreach ($name in $packages.Keys) {
         if (Test-Path "env:$name") { continue }
         $yes = Join-Path $folder "$name.yes"

@@ -30,12 +30,12 @@ require_dotnet() {
 
 optional_packages="LatentBridgeOnnx Microsoft.ML.OnnxRuntime
 LatentBridgeImageSharp SixLabors.ImageSharp
-LatentBridgePythonNet pythonnet"
+LatentBridgePythonNet pythonnet
+LatentBridgePythonIncluded Python.Included"
 
-# find_optional_packages [install]: exports LatentBridgeOnnx, LatentBridgeImageSharp and LatentBridgePythonNet as true or false, by a trial restore of each
-# package; MSBuild reads environment variables as properties. A variable that is set already is left as it is. The answers are kept in artifacts/optional:
-# a yes until Directory.Packages.props changes, a no for a day. Where NuGet has no ONNX Runtime, the two npm packages that together are the same thing
-# serve; `install` (test.sh) fetches them.
+# find_optional_packages [install]: exports each of these names, true or false, by a trial restore of its package; MSBuild reads environment variables as
+# properties. A variable that is set already is left as it is. The answers are kept in artifacts/optional: a yes until Directory.Packages.props changes,
+# a no for a day. Where NuGet has no ONNX Runtime, the two npm packages that together are the same thing serve; `install` (test.sh) fetches them.
 find_optional_packages() {
     local root folder name package onnx=${LatentBridgeOnnx:-}
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
