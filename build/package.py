@@ -23,14 +23,18 @@ LEFT_OUT = ("__pycache__", "tests")
 ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
 
-def files(runtime, program):
-    """(name in the archive, bytes, executable) of every file, sorted."""
+def native_libraries(program):
+    """Those of optional packages: nothing else lies beside a program of one file."""
+    return [file for file in program.parent.glob("*") if file != program and file.suffix in (".so", ".dll", ".dylib")]
+
+
+def files(runtime, program, natives):
+    """(name in the archive, bytes, executable) of every file, sorted; ``natives``: names that the assembly in bin/inprocess finds beside the program."""
     found = {f"bin/{runtime}/{program.name}": (program.read_bytes(), True)}
-    for file in program.parent.glob("*"):
-        if file != program and file.suffix in (".so", ".dll", ".dylib"):  # native libraries of optional packages lie beside the program
-            found[f"bin/{runtime}/{file.name}"] = (file.read_bytes(), False)
+    for file in native_libraries(program):
+        found[f"bin/{runtime}/{file.name}"] = (file.read_bytes(), False)
     for file in IN_PROCESS.glob("*"):
-        if file.suffix in (".dll", ".json"):
+        if file.suffix in (".dll", ".json") and file.name not in natives:
             found[f"bin/inprocess/{file.name}"] = (file.read_bytes(), False)
     for entry in CONTENT:
         path = ROOT / entry
@@ -62,9 +66,10 @@ def main(version, dist, *programs):
     dist = pathlib.Path(dist)
     dist.mkdir(parents=True, exist_ok=True)
     sums = []
-    for pair in programs:
-        runtime, _, path = pair.partition("=")
-        content = files(runtime, pathlib.Path(path))
+    named = [(runtime, pathlib.Path(path)) for runtime, _, path in (pair.partition("=") for pair in programs)]
+    natives = {file.name for _, program in named for file in native_libraries(program)}
+    for runtime, program in named:
+        content = files(runtime, program, natives)
         target = dist / f"latentbridge-{version}-{runtime}{'.zip' if runtime.startswith('win') else '.tar.gz'}"
         (write_zip if target.suffix == ".zip" else write_tar)(target, content)
         sums.append(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target.name}\n")

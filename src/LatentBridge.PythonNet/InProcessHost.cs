@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
 using System.Text;
 using LatentBridge.ImageSharp;
 using LatentBridge.Onnx;
@@ -29,6 +31,9 @@ public sealed class InProcessHost : IDisposable
             AppContext.SetData("APP_CONTEXT_BASE_DIRECTORY", Path.GetDirectoryName(typeof(InProcessHost).Assembly.Location) + Path.DirectorySeparatorChar);
         }
 
+        // A release has native libraries once, beside the program of each system.
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += static (_, name) =>
+            NativeLibrary.TryLoad(Path.Combine(Path.GetDirectoryName(typeof(InProcessHost).Assembly.Location)!, "..", BesideTheProgram(name)), out nint library) ? library : 0;
         OnnxModels.Register();
     }
 
@@ -77,6 +82,12 @@ public sealed class InProcessHost : IDisposable
         }
 
         _lines.CompleteAdding();
+    }
+
+    static string BesideTheProgram(string library)
+    {
+        string processor = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+        return OperatingSystem.IsWindows() ? Path.Combine($"win-{processor}", $"{library}.dll") : Path.Combine($"linux-{processor}", $"lib{library}.so");
     }
 
     static PreviewSession Begin(Greeting greeting, IPreviewSink sink) =>
