@@ -6,7 +6,8 @@ neither side waits for the other's work.
 
 A CLR cannot be unloaded, does not survive a fork and takes SIGINT, SIGTERM and others for itself. So it is started
 explicitly (``coreclr``, with our runtimeconfig: pythonnet's default is another runtime), the signals' handlers are put back
-as they were, a forked child is refused, and at exit the sessions end before pythonnet does.
+as they were, a forked child is refused, and at exit the sessions end before pythonnet does: a call into .NET after that
+brings the process down, so a host that has ended is not called again, and no other is started.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _guard = threading.Lock()
 _hosts: weakref.WeakSet[InProcessHost] = weakref.WeakSet()
 _type: Any = None
 _owner = 0
+_exiting = False
 
 
 class InProcessError(OSError):
@@ -53,6 +55,8 @@ def find() -> Path | None:
 
 def problem() -> str | None:
     """Why this process cannot be the host, as a sentence with what helps; None when nothing is known to be in the way."""
+    if _exiting:
+        return "this process is ending"
     if _owner and _owner != os.getpid():
         return "the CLR was started before this process was forked and does not work here; use host='process', or start with 'spawn'"
     if sys.version_info < OLDEST_PYTHON:
@@ -76,31 +80,37 @@ class InProcessHost:
     ) -> None:
         self.pid = os.getpid()
         self.last_words: deque[str] = deque(maxlen=20)
-        self._host = _load()()
         self._on_line, self._on_end = on_line, on_end
-        self._reader = threading.Thread(target=self._read, name="latentbridge-reader", daemon=True)
-        self._reader.start()
-        _hosts.add(self)
+        self._calls, self._ended = threading.Lock(), False
+        with _guard:
+            self._host = _load()()
+            self._reader = threading.Thread(target=self._read, name="latentbridge-reader", daemon=True)
+            self._reader.start()
+            _hosts.add(self)
 
     def write(self, line: bytes) -> None:
         """Hands a line over; ``OSError`` when the host has ended."""
-        try:
-            is_open = self._host.Receive(line.decode("utf-8"))
-        except Exception as error:  # whatever .NET throws is a fault of the host's, and a host that fails is started anew
-            raise OSError(f"the host in this process failed: {error}") from error
+        with self._calls:
+            try:
+                is_open = not self._ended and self._host.Receive(line.decode("utf-8"))
+            except Exception as error:  # whatever .NET throws is a fault of the host's, and a host that fails is started anew
+                raise OSError(f"the host in this process failed: {error}") from error
         if not is_open:
             raise OSError("the host has ended")
 
     def end(self, seconds: float) -> int:
         """Stops the session; 0, as a host that ended when asked."""
-        self._host.Dispose()
+        self.kill()
         if self._reader is not threading.current_thread():
             self._reader.join(max(seconds, 1.0))
         return 0
 
     def kill(self) -> None:
-        """The same: a session in this process can only be asked."""
-        self._host.Dispose()
+        """The same, without waiting for its last line: a session in this process can only be asked."""
+        with self._calls:
+            if not self._ended:
+                self._ended = True
+                self._host.Dispose()
 
     def forget(self) -> None:
         """In a forked child nothing of .NET may be touched any more."""
@@ -114,32 +124,31 @@ class InProcessHost:
 
 
 def _load() -> Any:
-    """The C# class; starts the CLR where none runs. ``InProcessError`` says why there is none."""
+    """The C# class; starts the CLR where none runs. Called under the guard. ``InProcessError`` says why there is none."""
     global _type, _owner
-    with _guard:
-        if (reason := problem()) is not None:
-            raise InProcessError(reason)
-        if _type is not None:
-            return _type
-        assembly = find()
-        handlers = _handlers()
-        try:
-            _start(assembly)
-            _owner = os.getpid()
-            import clr
-
-            clr.AddReference(str(assembly))
-            _type = getattr(__import__(ASSEMBLY, fromlist=["InProcessHost"]), "InProcessHost")
-        except InProcessError:
-            raise
-        except Exception as error:
-            raise InProcessError(f"{ASSEMBLY} did not load: {error}") from error
-        finally:
-            _put_back(handlers)
-        atexit.register(_end_all)  # before pythonnet's own, which was registered earlier
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_after_fork)
+    if (reason := problem()) is not None:
+        raise InProcessError(reason)
+    if _type is not None:
         return _type
+    assembly = find()
+    handlers = _handlers()
+    try:
+        _start(assembly)
+        _owner = os.getpid()
+        import clr
+
+        clr.AddReference(str(assembly))
+        _type = getattr(__import__(ASSEMBLY, fromlist=["InProcessHost"]), "InProcessHost")
+    except InProcessError:
+        raise
+    except Exception as error:
+        raise InProcessError(f"{ASSEMBLY} did not load: {error}") from error
+    finally:
+        _put_back(handlers)
+    atexit.register(_end_all)  # before pythonnet's own, which was registered earlier
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+    return _type
 
 
 def _start(assembly: Path) -> None:
@@ -156,8 +165,9 @@ def _start(assembly: Path) -> None:
     try:
         pythonnet.load("coreclr", runtime_config=str(assembly.with_suffix(".runtimeconfig.json")))
     except Exception as error:
+        reason = str(error.__cause__ or error).split("\n")[0].split(". ")[0]  # what follows lists every path that was tried
         raise InProcessError(
-            f"the .NET 10 runtime did not start ({error.__cause__ or error}); install it (Debian, Ubuntu: sudo apt install dotnet-runtime-10.0; "
+            f"the .NET 10 runtime did not start ({reason}); install it (Debian, Ubuntu: sudo apt install dotnet-runtime-10.0; "
             "else https://dotnet.microsoft.com/download/dotnet/10.0) or name its folder in DOTNET_ROOT") from error
     finally:
         if before is None:
@@ -182,6 +192,9 @@ def _put_back(handlers: list[tuple[int, Any]]) -> None:
 
 
 def _end_all() -> None:
+    global _exiting
+    with _guard:
+        _exiting = True
     for host in tuple(_hosts):
         host.end(1.0)
 

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
+from types import SimpleNamespace
 
 from latentbridge import inprocess
 from latentbridge.host_locator import ROOT
@@ -53,8 +55,8 @@ class InProcess(unittest.TestCase):
                 return
         raise unittest.SkipTest(f"no virtual environment with pythonnet could be made: {(made.stderr or made.stdout).strip()[-300:]}")
 
-    def start(self, code, **environment):
-        child = subprocess.Popen([self.python, "-c", OPEN + code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    def start(self, code, before="", **environment):
+        child = subprocess.Popen([self.python, "-c", "import os\n" + before + OPEN + code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                  env={**os.environ, "PYTHONPATH": str(ROOT / "python"), **environment})
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
@@ -103,6 +105,36 @@ assert bridge.submit(latent, run=1, step=1) and bridge.wait(run=1, step=1, timeo
 """))
         self.assertEqual((code, output, errors), (0, "True True\n5", ""))
 
+    def test_at_exit_a_host_that_has_ended_is_not_called_again_and_none_is_started(self):
+        code, output, errors = self.finish(self.start("""
+from latentbridge import inprocess
+host, = inprocess._hosts
+inprocess._end_all()
+host._host = None
+print(host.end(1), host.kill(), inprocess.problem())
+try:
+    host.write(b"{}")
+except OSError as error:
+    print(error)
+"""))
+        self.assertEqual((code, output, errors), (0, "0 None this process is ending\nthe host has ended", ""))
+
+    def test_a_CLR_that_somebody_else_has_started_serves(self):
+        before = 'import pythonnet\npythonnet.load("coreclr", runtime_config=r"' + str(inprocess.find().with_suffix(".runtimeconfig.json")) + '")\nimport clr\n'
+        self.assertEqual(self.finish(self.start("print(bridge.status()['hosts'])", before=before)), (0, "1", ""))
+
+    def test_a_missing_runtime_is_named_with_what_helps(self):
+        code, output, errors = self.finish(self.start("", before="""
+from latentbridge import inprocess
+try:
+    inprocess._load()
+except inprocess.InProcessError as error:
+    print(error)
+os._exit(3)
+""", DOTNET_ROOT=str(self.folder)))
+        self.assertEqual((code, errors), (3, ""))
+        self.assertRegex(output, r"^the \.NET 10 runtime did not start \(.*\); install it .*DOTNET_ROOT$")
+
     def test_no_thread_of_ours_holds_the_interpreter(self):
         code, output, errors = self.finish(self.start("""
 bridge.configure(decoder="tiny")
@@ -125,3 +157,12 @@ class Missing(unittest.TestCase):
             self.assertRegex(inprocess.problem(), "pip install pythonnet|too old for pythonnet")
         else:
             self.skipTest("pythonnet is installed here")
+
+    def test_a_pythonnet_of_an_unsupported_version_is_named(self):
+        with unittest.mock.patch("importlib.metadata.version", return_value="2.5.2"):
+            self.assertRegex(inprocess.problem(), "pythonnet 2.5.2 is too old, 3 is needed; .*pip install --upgrade pythonnet|too old for pythonnet")
+
+    def test_a_second_kind_of_CLR_is_refused_with_that_of_the_first(self):
+        loaded = SimpleNamespace(get_runtime_info=lambda: SimpleNamespace(kind="Mono", initialized=True))
+        with unittest.mock.patch.dict(sys.modules, pythonnet=loaded), self.assertRaisesRegex(inprocess.InProcessError, "runs Mono .* one CLR; use host='process'"):
+            inprocess._start(Path("LatentBridge.PythonNet.dll"))
