@@ -314,7 +314,7 @@ class BridgeThread:
                           "`python -m latentbridge doctor` shows more")
             return
         self._not_before = time.monotonic() + min(self.settings.back_off * 2 ** (self.failures - 1), BACK_OFF_LIMIT)
-        self._wanted = any(state.waiting for state in self.streams.values()) or bool(self._decodes)
+        self._wanted = any(state.waiting or state.held for state in self.streams.values()) or bool(self._decodes)
         log.info("LatentBridge: the host failed (%s); starting another", detail)
 
     def _give_up(self, reason: str) -> None:

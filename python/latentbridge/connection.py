@@ -6,9 +6,9 @@ images in the order of the lines and hand the rest over through ``post``. Nothin
 
 The bridge thread must not block in a write when the host has stopped reading (SIGSTOP, a debugger). So it never has more
 than ``CREDIT`` bytes in the pipe since the host was last heard: that fits the smallest pipe there is (4096 bytes), on
-every system, without non-blocking modes. When the credit is used up, or the host has been silent for a while with
-something sent, a ``status`` request asks whether it lives; silence for ``patience`` seconds ends it. Pauses of our own
-process (sleep, debugger) count half a second at most.
+every system, without non-blocking modes. When the credit is used up, or the host has been silent for a while and owes
+something (a word since the last line, a slot, an answer), a ``status`` request asks whether it lives; silence for
+``patience`` seconds ends it. Pauses of our own process (sleep, debugger) count half a second at most.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Connection:
         if self.mapping is None and self._image_mapping is not None and not self._attach_request:
             self._grow_when_drained()
         self._flush()
-        if not self._unheard_bytes or self._delivering:
+        if self._delivering or not (self._unheard_bytes or self._at_host or self._requests):
             return TICK if self._delivering else None
         self._silence += min(elapsed, TICK)
         attached = self._image_mapping is not None

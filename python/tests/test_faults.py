@@ -105,6 +105,22 @@ class HostsThatFail(BridgeTestCase):
         until(lambda: not alive(first))
         until(lambda: bridge.submit(latent(1, 4, 8, 8), run=2, step=0) and bridge.wait(run=2, step=0, timeout=0.5))
 
+    def test_a_host_that_hangs_with_a_latent_is_replaced_whatever_else_it_said_meanwhile(self):
+        bridge = self.bridge("hang-on-submit=2", "mumble")
+        self.show(bridge, run=1, step=0)
+        pid = bridge.host_pid
+        bridge.submit(latent(1, 4, 8, 8), run=1, step=1)
+        until(lambda: not alive(pid))
+
+    def test_a_latent_that_waits_for_a_slot_is_shown_by_the_next_host(self):
+        bridge = self.bridge("keep-slots")
+        for step in range(4):
+            self.show(bridge, run=1, step=step)
+        bridge.submit(latent(1, 4, 8, 8), run=1, step=4)  # there are four slots, and none came back
+        until(lambda: bridge._streams[0].held)
+        bridge._thread.connection.kill()
+        self.assertIsNotNone(bridge.wait(run=1, step=4, timeout=20))
+
     def test_a_slow_callback_is_not_taken_for_a_hung_host(self):
         bridge = self.bridge(on_preview=lambda preview: time.sleep(0.8), patience=0.3)
         self.show(bridge, run=1)
