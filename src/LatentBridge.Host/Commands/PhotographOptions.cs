@@ -16,7 +16,7 @@ sealed class PhotographOptions
         new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string[]> _formats;
     readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-    readonly Option<int> _threads = new Option<int>("--threads") { Description = "Threads it may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    readonly Option<int> _threads = OptionExtensions.Threads("it");
     readonly Option<bool> _markdown = new("--markdown") { Description = "The table as Markdown." };
     readonly Option<bool> _json;
 
@@ -29,11 +29,7 @@ sealed class PhotographOptions
         _smallestSide = smallestSide;
         _formats = new Option<string[]>("--format", "-f") { Description = "Latent formats.", HelpName = "ID", DefaultValueFactory = _ => formats, AllowMultipleArgumentsPerToken = true }.OfLatentFormats();
         command.Add(_pictures);
-        foreach (Option option in new Option[] { _formats, _models, _threads, _markdown })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_formats, _models, _threads, _markdown);
         _json = command.Json();
     }
 
@@ -48,7 +44,7 @@ sealed class PhotographOptions
         return [.. parsed.GetValue(_formats)!.Select(id => new TaesdPair(LatentFormats.Get(id), weights, Threads(parsed)))];
     }
 
-    internal int Threads(ParseResult parsed) => parsed.GetValue(_threads) is > 0 and var given ? given : Environment.ProcessorCount;
+    internal int Threads(ParseResult parsed) => parsed.ThreadCount(_threads);
 
     /// <summary>Shows the table, with a note below it, as Markdown without, or another thing as JSON.</summary>
     internal void Write(ParseResult parsed, Terminal terminal, TextTable table, string note, Action<JsonTextWriter> json)

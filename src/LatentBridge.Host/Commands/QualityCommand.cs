@@ -38,11 +38,7 @@ sealed class QualityCommand
     {
         _terminal = terminal;
         _photographs = new(command, Families, SmallestSide);
-        foreach (Option option in new Option[] { _decoders, _sheet, _show, _crop, _withoutCost })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_decoders, _sheet, _show, _crop, _withoutCost);
         command.SetAction(Run);
     }
 

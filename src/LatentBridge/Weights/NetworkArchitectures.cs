@@ -66,7 +66,7 @@ static class NetworkArchitectures
         NotSupported = "it turns pictures into latents; previews go the other way",
     };
 
-    /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, or of degree 1 in those of 3 x 3 cells, as <c>fit</c> writes it.</summary>
+    /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, or of degree 1 in those of 3 x 3 cells, as <c>fit</c> writes it; or of degree 2 with a full matrix of products.</summary>
     public static readonly NetworkArchitecture Polynomial = new("polynomial", "polynomial map", "polynomial.linear", "polynomial.linear", t =>
         t["polynomial.linear"] is [3, (> 0 and <= 1024) and var neighbours, 3, 3]
         ? new((int)neighbours, [new("polynomial.bias", [3]), new("polynomial.linear", [3, neighbours, 3, 3])])
@@ -74,7 +74,12 @@ static class NetworkArchitectures
         [
             new("polynomial.bias", [3]),
             new("polynomial.linear", [3, c]),
-            .. t["polynomial.quadratic"] is null && t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.quadratic", [3, c * (c + 1) / 2])],
+            .. (t["polynomial.quadratic"], t["polynomial.cubic"]) switch
+            {
+                (null, null) => Array.Empty<ExpectedTensor>(),
+                ([_, _, _], null) => [new("polynomial.quadratic", [3, c, c])],
+                _ => [new("polynomial.quadratic", [3, c * (c + 1) / 2])],
+            },
             .. t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.cubic", [3, c * (c + 1) * (c + 2) / 6])],
         ]));
 

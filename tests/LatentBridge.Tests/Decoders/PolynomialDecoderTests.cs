@@ -86,6 +86,39 @@ public sealed class PolynomialDecoderTests : IDisposable
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    // Elsewhere written as 1 + 4 + 16 numbers a colour, 63 in all: a bias, a factor of each channel and a full matrix of their products.
+    [Theory]
+    [MemberData(nameof(Widths))]
+    [Trait("Category", "Kernels")]
+    public void A_quadratic_map_of_63_numbers_gives_its_formulas_bytes(KernelWidth width)
+    {
+        var tensors = TestWeights.Random(NetworkArchitectures.Polynomial, 5, ("polynomial.linear", [3, 4]), ("polynomial.quadratic", [3, 4, 4]));
+        Assert.Equal(63, tensors.Sum(t => t.Values.Length));
+        float[] bias = tensors[0].Values, linear = tensors[1].Values, matrix = tensors[2].Values;
+        using PolynomialDecoder decoder = Decoder(tensors, width);
+        Assert.Equal(("quadratic", 3 * 14L), (decoder.Description.Id, decoder.Description.MultiplyAddsPerCell));
+        const int Cells = 67;
+        uint state = 3;
+        float[] latent = [.. Enumerable.Range(0, 4 * Cells).Select(_ => 1.5f * TestWeights.Next(ref state))];
+        byte[] picture = new byte[3 * Cells];
+        decoder.Decode(new(latent, 4, 1, Cells), picture, 1, CancellationToken.None);
+        for (int at = 0; at < picture.Length; at++)
+        {
+            (int cell, int colour) = (at / 3, at % 3);
+            double sum = bias[colour];
+            for (int i = 0; i < 4; i++)
+            {
+                sum += linear[(4 * colour) + i] * (double)latent[(i * Cells) + cell];
+                for (int j = 0; j < 4; j++)
+                {
+                    sum += matrix[(16 * colour) + (4 * i) + j] * (double)latent[(i * Cells) + cell] * latent[(j * Cells) + cell];
+                }
+            }
+
+            Golden.AssertByte(sum, picture[at], 2e-3);
+        }
+    }
+
     [Fact]
     public void Coefficients_of_the_wrong_number_are_named()
     {

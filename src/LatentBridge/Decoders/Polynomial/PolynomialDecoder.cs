@@ -10,8 +10,9 @@ namespace LatentBridge.Decoders.Polynomial;
 /// <remarks>
 /// Its file is a safetensors of C channels: <c>polynomial.bias</c> [3], <c>polynomial.linear</c> [3, C], for degree 2 and 3 <c>polynomial.quadratic</c>
 /// [3, C(C+1)/2] and, for degree 3, <c>polynomial.cubic</c> [3, C(C+1)(C+2)/6]; rows red, green, blue in -1..1. The columns are the
-/// products in the order of the loops i, j from i, k from j: z0z0, z0z1, ..., z1z1, ... With <c>polynomial.linear</c> as [3, C, 3, 3] and no
-/// other product it looks at the 3 x 3 cells around each: <c>linear3x3</c>.
+/// products in the order of the loops i, j from i, k from j: z0z0, z0z1, ..., z1z1, ... Of degree 2 <c>polynomial.quadratic</c> may be the full matrix
+/// [3, C, C] too, z0z0, z0z1, ..., z1z0, z1z1, ... With <c>polynomial.linear</c> as [3, C, 3, 3] and no other product it looks at the 3 x 3 cells around each:
+/// <c>linear3x3</c>.
 /// </remarks>
 public sealed class PolynomialDecoder : ILatentDecoder
 {
@@ -51,8 +52,11 @@ public sealed class PolynomialDecoder : ILatentDecoder
             _ when Neighbourhood.IsIn(weights, "polynomial.linear") => ("linear3x3", 38),
             _ => ("linear", 25),
         };
-        return new(id, weights.FileName, weights.Channels, 1, weights.WeightCount, quality);
+        long folded = HasMatrix(weights) ? 3 * weights.Channels * (weights.Channels - 1) / 2 : 0;
+        return new(id, weights.FileName, weights.Channels, 1, weights.WeightCount - folded, quality);
     }
+
+    static bool HasMatrix(FoundWeights weights) => weights.Tensors.Any(tensor => tensor is { Name: "polynomial.quadratic", Dimensions.Length: 3 });
 
     static int Degree(FoundWeights weights) => weights.Has("polynomial.cubic") ? 3 : weights.Has("polynomial.quadratic") ? 2 : 1;
 
@@ -85,6 +89,11 @@ public sealed class PolynomialDecoder : ILatentDecoder
         float[] linear = weights.Take("polynomial.linear");
         int channels = linear.Length / 3;
         float[] quadratic = degree > 1 ? weights.Take("polynomial.quadratic") : [];
+        if (HasMatrix(weights.Found))
+        {
+            quadratic = Fold(quadratic, channels);
+        }
+
         float[] cubics = degree > 2 ? weights.Take("polynomial.cubic") : [];
         var ordered = new float[bias.Length + linear.Length + quadratic.Length + cubics.Length];
         int at = 0, pair = 0, triple = 0;
@@ -108,6 +117,16 @@ public sealed class PolynomialDecoder : ILatentDecoder
         }
 
         return ordered;
+
+        // z_i z_j is z_j z_i: the two numbers of a pair are one.
+        static float[] Fold(float[] matrix, int channels) =>
+        [
+            .. from colour in Enumerable.Range(0, 3)
+               from i in Enumerable.Range(0, channels)
+               from j in Enumerable.Range(i, channels - i)
+               let first = ((colour * channels) + i) * channels
+               select i == j ? matrix[first + i] : matrix[first + j] + matrix[(((colour * channels) + j) * channels) + i],
+        ];
 
         void Put(float[] rows, int column)
         {
