@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,16 @@ PICTURE_CHANNELS = 12
 
 class PairError(ValueError):
     """A latent and a picture that do not belong together; the message says what was found."""
+
+
+def identity(name: str, path: str | None) -> str:
+    """What a model is learned under: its file's name, length and time, so that another file under that name is another model. Its hash would take
+    seconds to compute. Without the file the name alone."""
+    try:
+        state = os.stat(path or "")
+    except OSError:
+        return name
+    return f"{name} [{state.st_size} bytes, {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(state.st_mtime))}]"
 
 
 def pair(latent: Any, picture: Any) -> Any:

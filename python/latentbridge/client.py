@@ -142,7 +142,7 @@ class Bridge:
     ) -> None:
         """Begins a run on a stream and starts the host if need be. Options hold for this run, over those of ``configure``.
 
-        ``model`` is whatever names the model (a hash, a file's name): with it, what ``teach`` taught of it is used.
+        ``model`` is whatever names the model (``calibration.identity``, a hash): with it, what ``teach`` taught of it is used.
         """
         protocol.check_options(options)
         try:

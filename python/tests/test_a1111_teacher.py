@@ -40,6 +40,18 @@ class TeacherTests(UiTestCase):
         self.assertEqual((tuple(pair.shape), more), ((1, 16, 8, 8), {"model": "sub/mine.safetensors", "latent_format": "SD15"}))
         self.assertTrue(self.torch.allclose(pair[0, 4, :, :].float(), pair[0, 0].float(), atol=2e-3))
 
+    def test_a_checkpoint_goes_by_its_hash_and_without_one_by_its_files_length_and_time(self):
+        extension = self.start()
+        checkpoint = self.ui.modules["shared"].sd_model.sd_checkpoint_info
+        self.assertEqual(extension._ui.model_name(), "sub/mine.safetensors")
+        checkpoint.filename = __file__
+        self.assertRegex(extension._ui.model_name(), r"^sub/mine\.safetensors \[\d+ bytes, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]$")
+        checkpoint.sha256 = "0123456789abcdef"
+        self.assertEqual(extension._ui.model_name(), "sub/mine.safetensors [0123456789]")
+        self.decode()
+        until(lambda: self.taught)
+        self.assertEqual(self.taught[0][1]["model"], "sub/mine.safetensors [0123456789]")
+
     def test_switched_off_with_another_method_or_from_an_approximation_nothing_is_learned(self):
         extension = self.start(calibrate=False)
         self.decode()

@@ -1,6 +1,8 @@
 """ComfyUI: what is learned from a decoded picture, and what is not."""
 
 import importlib.util
+import os
+import tempfile
 import unittest
 
 from tests.bridges import until
@@ -106,6 +108,21 @@ class ModelTests(ComfyUITestCase):
         graph = self.progress.Graph()
         self.assertEqual([model_of(graph, node) for node in ("7", "21", "31", "40")],
                          ["mine.safetensors", "mine.safetensors", "PictureModel SDXL", None])
+
+    def test_another_file_under_the_same_name_is_another_model(self):
+        model_of = self.module("latentbridge.integrations.comfyui.teacher").model_of
+        self.progress.Graph.nodes = GRAPH
+        graph = self.progress.Graph()
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "mine.safetensors")
+            with open(file, "wb") as first:
+                first.write(b"123")
+            os.utime(file, (1_700_000_000, 1_700_000_000))
+            self.module("folder_paths").models = {("checkpoints", "mine.safetensors"): file}
+            self.assertEqual(model_of(graph, "7"), "mine.safetensors [3 bytes, 2023-11-14 22:13:20]")
+            with open(file, "ab") as second:
+                second.write(b"4")
+            self.assertIn("[4 bytes, ", model_of(graph, "7"))
 
 
 if __name__ == "__main__":

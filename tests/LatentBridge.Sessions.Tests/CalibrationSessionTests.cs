@@ -13,14 +13,17 @@ public sealed class CalibrationSessionTests : IDisposable
     const int Side = 16;
     const int Capacity = (128 + CalibrationPair.PictureChannels) * Side * Side * 4;
 
-    readonly string _folder = Path.Combine(Path.GetTempPath(), $"calibrations-{Guid.NewGuid():N}");
+    readonly string _data = Path.Combine(Path.GetTempPath(), $"calibrations-{Guid.NewGuid():N}");
+    readonly string _folder;
     ulong _sequence = 1000;
+
+    public CalibrationSessionTests() => _folder = Path.Combine(_data, "calibration");
 
     public void Dispose()
     {
-        if (Directory.Exists(_folder))
+        if (Directory.Exists(_data))
         {
-            Directory.Delete(_folder, recursive: true);
+            Directory.Delete(_data, recursive: true);
         }
     }
 
@@ -109,21 +112,32 @@ public sealed class CalibrationSessionTests : IDisposable
     [Fact]
     public void A_folder_that_cannot_be_written_to_costs_a_line_not_the_map()
     {
-        File.WriteAllText(_folder + ".file", "");
-        try
-        {
-            using SessionBench bench = Open(_folder + ".file");
-            Teach(bench, "model");
-            Assert.Equal("calibrated", Show(bench, 1, "model"));
-            Assert.Contains("forgotten at the end", Assert.Single(bench.Sink.Events.OfType<string>()), StringComparison.Ordinal);
-        }
-        finally
-        {
-            File.Delete(_folder + ".file");
-        }
+        Directory.CreateDirectory(_data);
+        File.WriteAllText(_folder, "");
+        using SessionBench bench = Open();
+        Teach(bench, "model");
+        Assert.Equal("calibrated", Show(bench, 1, "model"));
+        Assert.Contains("forgotten at the end", Assert.Single(bench.Sink.Events.OfType<string>()), StringComparison.Ordinal);
     }
 
-    SessionBench Open(string? folder = null) => new(4, 4, Catalogue, null, Capacity, folder ?? _folder);
+    [Fact]
+    public void What_was_learned_can_be_listed()
+    {
+        Assert.Empty(LearnedModel.All(_data));
+        using (SessionBench bench = Open())
+        {
+            Teach(bench, "sub/mine \"\u00e9\".safetensors [0123456789]");
+            Teach(bench, "another");
+            Teach(bench, "another");
+        }
+
+        File.WriteAllBytes(Path.Combine(_folder, "damaged.safetensors"), [1, 2, 3]);
+        LearnedModel[] learned = [.. LearnedModel.All(_data).OrderBy(model => model.Map.PictureCount)];
+        Assert.Equal([("sub/mine \"\u00e9\".safetensors [0123456789]", 1), ("another", 2)], learned.Select(model => (model.Model, model.Map.PictureCount)));
+        Assert.All(learned, model => Assert.Equal(("unknown", 6), (model.Format.Id, model.Format.PlaneChannels)));
+    }
+
+    SessionBench Open() => new(4, 4, Catalogue, null, Capacity, _folder);
 
     static IReadOnlyList<DecoderEntry> Catalogue(LatentFormat format) => LatentDecoders.For(format, new([]));
 

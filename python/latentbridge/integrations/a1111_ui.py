@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from ..calibration import identity
+
 HOOK_POINTS = (
     ("sd_samplers_common", "store_latent"),
     ("shared_state.State", "set_current_image"),
@@ -81,8 +83,10 @@ class Ui:
         return None if latent_format is None else getattr(latent_format, "__name__", type(latent_format).__name__)
 
     def model_name(self) -> str | None:
-        """What the loaded checkpoint is called, None where the UI does not say."""
-        return getattr(getattr(self.shared.sd_model, "sd_checkpoint_info", None), "name", None)
+        """The loaded checkpoint's name and hash, as the UI shows them, or what ``identity`` says where the UI does not hash; None where it has no name."""
+        checkpoint = getattr(self.shared.sd_model, "sd_checkpoint_info", None)
+        name, sha256 = getattr(checkpoint, "name", None), getattr(checkpoint, "sha256", None)
+        return f"{name} [{sha256[:10]}]" if name and sha256 else identity(name, getattr(checkpoint, "filename", None)) if name else None
 
     def weight_folders(self) -> list[str]:
         """Where this UI keeps the files of TAESD and Approx NN."""

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using System.Security.Cryptography;
 using LatentBridge.Decoders;
+using LatentBridge.Decoders.Linear;
 using LatentBridge.Formats;
 using LatentBridge.Host.Output;
 using LatentBridge.Onnx.Export;
+using LatentBridge.Sessions;
 using LatentBridge.Weights;
 using Newtonsoft.Json;
 
@@ -72,6 +74,7 @@ static class ModelsCommand
             .ThenBy(group => group.Key.Source, StringComparer.Ordinal)
             .ToList();
         FoundWeights[] useless = [.. weights.Found.Where(found => found.Problem is not null)];
+        LearnedModel[] learned = [.. LearnedModel.All().Where(model => formatId is null || model.Format.Id == formats[0].Id)];
 
         if (json)
         {
@@ -98,6 +101,18 @@ static class ModelsCommand
                     WriteMember(writer, "problem", found.Problem!);
                     writer.WriteEndObject();
                 });
+                WriteArray(writer, "calibrated", learned, model =>
+                {
+                    writer.WriteStartObject();
+                    WriteMember(writer, "model", model.Model);
+                    WriteMember(writer, "format", model.Format.Id);
+                    WriteMember(writer, "pictures", model.Map.PictureCount);
+                    WriteMember(writer, "decibels", Math.Round(model.Map.Psnr, 2));
+                    WriteMember(writer, "shippedMap", ShippedMap(model) is { } shipped ? Math.Round(shipped, 2) : null);
+                    WriteMember(writer, "used", IsUsed(model, weights));
+                    WriteMember(writer, "when", model.When.ToUniversalTime());
+                    writer.WriteEndObject();
+                });
                 writer.WriteEndObject();
             });
             return ExitCode.Done;
@@ -119,9 +134,28 @@ static class ModelsCommand
             terminal.Say($"not usable: {found.Path} ({found.Title}): {found.Problem}");
         }
 
+        if (learned.Length > 0)
+        {
+            TextTable calibrated = new("calibrated: model", "latent format", "pictures>", "dB>", "over the shipped map>", "used", "learned");
+            foreach (LearnedModel model in learned)
+            {
+                calibrated.Add(
+                    model.Model, model.Format.Id, Number(model.Map.PictureCount), model.Map.Psnr.ToString("0.0", CultureInfo.InvariantCulture),
+                    ShippedMap(model) is { } shipped ? (model.Map.Psnr - shipped).ToString("+0.0;-0.0", CultureInfo.InvariantCulture) : "there is none",
+                    IsUsed(model, weights) ? "yes" : "no", model.When.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture));
+            }
+
+            terminal.Write(calibrated);
+        }
+
         terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names further ones.");
         return ExitCode.Done;
     }
+
+    /// <summary>What the table that comes with LatentBridge reached over the same pictures, in dB; null where there is none.</summary>
+    static double? ShippedMap(LearnedModel model) => model.Map.Measured.TryGetValue(LinearDecoder.Id, out double decibels) ? decibels : null;
+
+    static bool IsUsed(LearnedModel model, WeightLibrary weights) => model.Map.Rank(LatentDecoders.For(model.Format, weights).Select(entry => entry.Description)) is not null;
 
     static int Formats(Terminal terminal, bool json)
     {

@@ -6,13 +6,13 @@ using LatentBridge.Formats;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>What was learned of each model, as files in a folder: at most 64 and 32 MiB together, the oldest go first. Named by a hash, so that no model's name is kept.</summary>
+/// <summary>What was learned of each model, as files in a folder: at most 64 and 32 MiB together, the oldest go first.</summary>
 /// <param name="folder">Made when something is written; null: nothing is kept.</param>
 sealed class CalibrationStore(string? folder)
 {
     const int MaximumFiles = 64;
     const long MaximumBytes = 32 << 20;
-    const string Ending = ".safetensors";
+    internal const string Ending = ".safetensors";
 
     /// <summary>The folder within that for what is kept, which is by default this user's: <c>~/.local/share/latentbridge</c>, on Windows <c>%LOCALAPPDATA%\latentbridge</c>; null where there is none.</summary>
     public static string? FolderIn(string? data)
@@ -38,7 +38,7 @@ sealed class CalibrationStore(string? folder)
         try
         {
             Directory.CreateDirectory(folder);
-            calibration.Write(PathOf(format, model));
+            calibration.Write(PathOf(format, model), format.Id, model);
             Trim(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -134,11 +134,21 @@ public sealed class Calibration
     }
 
     /// <summary>Writes what was learned; a file that is there is replaced only when the new one is complete.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="format">Id of the latents' format, for people.</param>
+    /// <param name="model">What the model is called, for people.</param>
     /// <exception cref="LatentBridgeException">The file cannot be written.</exception>
-    public void Write(string path) => SafetensorsWriter.Write(
+    public void Write(string path, string format, string model) => SafetensorsWriter.Write(
         path,
         [Stored("training", _training.Packed()), .. _measured.Select(measured => Stored("measured." + measured.Key, [measured.Value.SquaredError, measured.Value.Cells]))],
-        new Dictionary<string, string> { ["latentbridge_calibration"] = Version, ["pictures"] = PictureCount.ToString(CultureInfo.InvariantCulture) });
+        new Dictionary<string, string>
+        {
+            ["latentbridge_calibration"] = Version,
+            ["pictures"] = PictureCount.ToString(CultureInfo.InvariantCulture),
+            ["latent_format"] = format,
+            ["channels"] = _channels.ToString(CultureInfo.InvariantCulture),
+            ["model"] = model,
+        });
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <exception cref="LatentBridgeException">The file is not there, damaged, or of other channels.</exception>

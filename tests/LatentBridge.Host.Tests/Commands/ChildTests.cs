@@ -1,4 +1,8 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using LatentBridge.Fitting;
+using LatentBridge.Formats;
+using LatentBridge.Latents;
 using Newtonsoft.Json.Linq;
 
 namespace LatentBridge.Host.Tests.Commands;
@@ -45,6 +49,30 @@ public sealed class ChildTests : IDisposable
         host.StandardInput.Close();
         Assert.True(host.WaitForExit(TimeSpan.FromSeconds(20)), "the host does not end with its stdin");
         Assert.Equal(0, host.ExitCode);
+    }
+
+    [Fact]
+    public void Models_list_shows_what_was_learned_of_models()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Where a user's data lies is set by XDG_DATA_HOME.");
+        string folder = Directory.CreateDirectory(Path.Combine(_run.Folder, "latentbridge", "calibration")).FullName;
+        Random random = new(1);
+        float[] pair = [.. Enumerable.Range(0, 16 * 256).Select(_ => (2 * random.NextSingle()) - 1)];
+        Calibration calibration = new(4);
+        calibration.Add(CalibrationPair.Read(MemoryMarshal.AsBytes(pair.AsSpan()), LatentElementType.F32, [1, 16, 16, 16], LatentFormats.Get("SDXL")), [], TestContext.Current.CancellationToken);
+        calibration.Write(Path.Combine(folder, "a.safetensors"), "SDXL", "mine.safetensors [0123456789]");
+
+        JToken learned = Assert.Single(JObject.Parse(List("--json").Output)["calibrated"]!);
+        Assert.Equal(("mine.safetensors [0123456789]", "SDXL", 1, false), ((string)learned["model"]!, (string)learned["format"]!, (int)learned["pictures"]!, (bool)learned["used"]!));
+        Assert.Contains(List().Output.Split('\n'), line => line.StartsWith("mine.safetensors [0123456789]  SDXL", StringComparison.Ordinal));
+        Assert.Empty(JObject.Parse(List("--json", "-f", "SD15").Output)["calibrated"]!);
+
+        (int ExitCode, string Output, string Error) List(params string[] options)
+        {
+            ProcessStartInfo start = StartInfo(["models", "list", .. options]);
+            start.Environment["XDG_DATA_HOME"] = _run.Folder;
+            return Finish(Process.Start(start)!);
+        }
     }
 
     [Fact]

@@ -139,7 +139,7 @@ public sealed class CalibrationTests(ITestOutputHelper output)
             Truth bad = new("bad", 1, 20, (_, _) => 0.1f);
             Calibration calibration = new(6);
             calibration.Add(Read(Pair(6, 64, 64, 1), 6, 64, 64), [bad], Token);
-            calibration.Write(path);
+            calibration.Write(path, "unknown", "mine.safetensors");
             Calibration kept = Calibration.Read(path, 6);
             Assert.Equal((1, calibration.CellCount), (kept.PictureCount, kept.CellCount));
             CalibratedMap before = calibration.Solve()!, after = kept.Solve()!;

@@ -12,8 +12,11 @@ from collections import deque
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...calibration import Lessons, pair
+import folder_paths
 
+from ...calibration import Lessons, identity, pair
+
+FOLDERS = ("checkpoints", "diffusion_models", "unet_gguf")
 FILES = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".gguf", ".bin")
 LARGEST_DIFFERENCE = 0.05
 """The share of the latent's variance that it may differ by: rounding in half precision, not another latent."""
@@ -97,7 +100,8 @@ class Teacher:
 
 
 def model_of(graph: Any, node_id: str) -> str | None:
-    """The file that a sampler's model was loaded from, as its loader names it: the last node upstream along inputs called model or guider."""
+    """The file that a sampler's model was loaded from, as its loader names it, with its length and time: of the last node upstream along inputs called
+    model or guider."""
     seen: set[str] = set()
     waiting = deque([node_id])
     while waiting:
@@ -112,6 +116,11 @@ def model_of(graph: Any, node_id: str) -> str | None:
         if not links and current != node_id:
             words = [value for value in inputs.values() if isinstance(value, str)]
             files = [word for word in words if word.lower().endswith(FILES)]
-            return " ".join(files or [node.get("class_type", ""), *words])[:500]
+            return " ".join(map(_identity, files) if files else [node.get("class_type", ""), *words])[:500]
         waiting.extend(links)
     return None
+
+
+def _identity(file: str) -> str:
+    paths = (folder_paths.get_full_path(folder, file) for folder in FOLDERS)
+    return identity(file, next(filter(None, paths), None))
