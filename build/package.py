@@ -16,8 +16,8 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 IN_PROCESS = ROOT / "artifacts" / "package" / "inprocess"  # the same for every runtime: it is not compiled ahead
 CONTENT = [
-    "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "examples/latents", "benchmarks/peers",
-    "__init__.py", "pyproject.toml", "metadata.ini", "install.py", "scripts", "web",
+    "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "examples/comfyui", "examples/latents",
+    "benchmarks/peers", "__init__.py", "pyproject.toml", "metadata.ini", "install.py", "scripts", "web",
 ]
 LEFT_OUT = ("__pycache__", "tests")
 ZIP_TIME = (2020, 1, 1, 0, 0, 0)

@@ -10,24 +10,29 @@ import struct
 import time
 import urllib.request
 import uuid
+import zlib
 from urllib.parse import urlsplit
 
 
 class Page:
-    """One websocket client. ``flags`` False is an old page, which gets event 1 in place of event 4."""
+    """One websocket client. ``flags`` False is an old page, which gets event 1 in place of event 4; ``deflate`` asks for compressed
+    messages, as browsers do."""
 
-    def __init__(self, url: str, flags: bool = True, timeout: float = 120.0) -> None:
+    def __init__(self, url: str, flags: bool = True, timeout: float = 120.0, deflate: bool = False) -> None:
         self.url, self.client = url.rstrip("/"), uuid.uuid4().hex
         parts = urlsplit(self.url)
         self._socket = socket.create_connection((parts.hostname, parts.port), timeout=timeout)
         key = base64.b64encode(os.urandom(16)).decode()
+        extension = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" if deflate else ""
+        self._inflate = zlib.decompressobj(-15)
         self._socket.sendall((f"GET /ws?clientId={self.client} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-                              f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+                              f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{extension}\r\n").encode())
         self._file = self._socket.makefile("rb")
         if b" 101 " not in (status := self._file.readline()):
             raise ConnectionError(f"no websocket at {url}: {status!r}")
-        while self._file.readline().strip():
-            pass
+        self.deflated = False
+        while header := self._file.readline().strip():
+            self.deflated |= b"permessage-deflate" in header
         self._send(1, json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": flags}}).encode())
         while "feature_flags" not in self._receive()[1].decode("utf-8", "replace"):
             pass
@@ -67,7 +72,7 @@ class Page:
         self._socket.sendall(head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)))
 
     def _receive(self) -> tuple[int, bytes]:
-        message, kind = b"", 0
+        message, kind, deflated = b"", 0, False
         while True:
             head = self._file.read(2)
             if len(head) < 2:
@@ -81,9 +86,9 @@ class Page:
             elif opcode == 8:
                 return 8, data
             else:
-                message, kind = message + data, opcode or kind
+                message, kind, deflated = message + data, opcode or kind, deflated or bool(head[0] & 0x40)
                 if head[0] & 0x80:
-                    return kind, message
+                    return kind, self._inflate.decompress(message + b"\0\0\xff\xff") if deflated else message
 
 
 class Run:

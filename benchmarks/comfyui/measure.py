@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What a preview costs in a real ComfyUI: previews off, its own and LatentBridge's, prompt after prompt in turn.
 
-    python3 benchmarks/comfyui/measure.py http://127.0.0.1:8188 [--rounds 12] [--steps 20] [--json FILE]
+    python3 benchmarks/comfyui/measure.py http://127.0.0.1:8188 [--rounds 12] [--steps 20] [--deflate] [--json FILE]
 
 The ComfyUI runs on this machine with two node packs: LatentBridge, and latentbridge_probe beside this file. Times are medians in
 milliseconds. Callback: all of the sampler's thread in the preview callback of a step (the last step's wait apart). Loop: all of the
-server's event loop in sending a preview.
+server's event loop in sending a preview. Loop whole, process: processor time of the loop's thread and of the whole ComfyUI process,
+above that of prompts with previews off, divided by the previews.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=20)
     arguments.add_argument("--step-milliseconds", type=int, default=20)
     arguments.add_argument("--case", action="append", choices=list(CASES))
-    arguments.add_argument("--taesd", type=int, default=0, metavar="STEPS", help="also ComfyUI's TAESD, one prompt of so many steps a case")
+    arguments.add_argument("--taesd", type=int, default=0, metavar="STEPS", help="also ComfyUI's TAESD, one prompt of so many steps (3 or more) a case")
+    arguments.add_argument("--deflate", action="store_true", help="ask for compressed messages, as browsers do")
     arguments.add_argument("--json")
     options = arguments.parse_args()
     rows = []
-    with Page(options.url) as page:
+    with Page(options.url, deflate=options.deflate) as page:
         warm = call(options.url + "/latentbridge/probe")["imports"]
         for case in options.case or CASES:
             ways = {name: empty() for name in WAYS}
@@ -59,10 +61,10 @@ def main() -> None:
                     encoding = name.split()[-1].lower() if way[0] else "auto"
                     one(page, case, found, way, options.steps, options.step_milliseconds, encoding, length if "alone" in name else 0)
                     length = int(statistics.median(found["bytes"] or [0]))
-            rows += [row(case, name, found) for name, found in ways.items()]
+            rows += [row(case, name, found, ways["off"]) for name, found in ways.items()]
     call(options.url + "/latentbridge/settings", DEFAULTS)
-    print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | previews shown | bytes |")
-    print("|" + " --- |" * 10)
+    print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | loop whole | process | previews shown | bytes |")
+    print("|" + " --- |" * 12)
     for found in rows:
         print("| " + " | ".join(str(value) if value is not None else "-" for value in found.values()) + " |")
     for path, milliseconds in warm.items():
@@ -74,14 +76,14 @@ def main() -> None:
 
 
 def empty() -> dict:
-    return {"callback": [], "last": [], "loop": [], "loopCpu": [], "pictures": 0, "bytes": []}
+    return {"callback": [], "last": [], "loop": [], "loopCpu": [], "thread": [], "process": [], "pictures": 0, "bytes": []}
 
 
 def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str, ready_bytes: int = 0) -> None:
     """Runs one prompt and adds its times."""
     ours, method = way
     call(page.url + "/latentbridge/settings", {**DEFAULTS, "enabled": ours, "format": encoding})
-    call(page.url + "/latentbridge/probe")
+    before = call(page.url + "/latentbridge/probe")
     run = page.run(probe(*CASES[case], steps, step_milliseconds, ready_bytes), preview_method=method)
     if run.ended != "execution_success":
         raise SystemExit(f"{case}: {run.ended}: {run.error}")
@@ -91,19 +93,26 @@ def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, s
     found["last"].append(times[-1])
     found["loop"] += loop["loop"]
     found["loopCpu"] += loop["loopCpu"]
+    found["thread"].append(loop["thread"] - before["thread"])
+    found["process"].append(loop["process"] - before["process"])
     found["pictures"] += len(run.pictures)
     found["bytes"] += [len(data) for _, _, data in run.pictures]
 
 
-def row(case: str, name: str, found: dict) -> dict:
+def row(case: str, name: str, found: dict, off: dict) -> dict:
     def median(values: list[float], digits: int = 3) -> float | None:
         return round(statistics.median(values), digits) if values else None
+
+    def above_off(kind: str) -> float | None:
+        shown = found["pictures"] / max(1, len(found[kind]))
+        return round((statistics.median(found[kind]) - statistics.median(off[kind])) / shown, 2) if shown else None
 
     callback = sorted(found["callback"])
     steps = len(callback) + 2 * len(found["last"])
     return {"case": case, "previews": name, "callback": median(callback), "least": round(callback[0], 3),
             "p99": round(callback[int(len(callback) * 0.99)], 2), "last": median(found["last"]),
-            "loop": median(found["loop"]), "loopCpu": median(found["loopCpu"]), "shown": f"{found['pictures']} of {steps}",
+            "loop": median(found["loop"]), "loopCpu": median(found["loopCpu"]), "loopWhole": above_off("thread"), "process": above_off("process"),
+            "shown": f"{found['pictures']} of {steps}",
             "bytes": median(found["bytes"], 0)}
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from ..._version import VERSION
+
 log = logging.getLogger("latentbridge")
 
 
@@ -27,4 +29,6 @@ def install() -> dict[str, type] | None:
     routes.add(pack, hook)
     if (trouble := pack.trouble()) is not None:
         log.warning("LatentBridge: ComfyUI's own previews go on: %s", trouble)
+    else:
+        log.info("LatentBridge %s makes the previews; Settings > LatentBridge, /latentbridge/status", VERSION)
     return nodes.mappings(pack)

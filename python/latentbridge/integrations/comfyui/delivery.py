@@ -11,7 +11,7 @@ import time
 from typing import Any, NamedTuple
 
 from comfy_api import feature_flags
-from comfy_execution.progress import get_progress_state
+from comfy_execution.progress import NodeState, get_progress_state
 from comfy_execution.utils import get_executing_context
 from protocol import BinaryEventTypes
 from server import PromptServer
@@ -103,7 +103,7 @@ class Destination(NamedTuple):
     def is_running(self) -> bool:
         state = get_progress_state()
         node = state.nodes.get(self.node_id)
-        return state.prompt_id == self.prompt_id and node is not None and node["state"].value == "running"
+        return state.prompt_id == self.prompt_id and node is not None and node["state"] is NodeState.Running
 
     def message(self, frame: Frame) -> tuple[Any, Any, str | None]:
         """What goes into the server's queue."""
