@@ -219,6 +219,25 @@ public sealed class CompareCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_Python_without_NumPy_and_PyTorch_is_named_with_what_to_install()
+    {
+        if (Python is null || OperatingSystem.IsWindows())
+        {
+            Assert.Skip("A Python without its packages is made by a shell script, of a Python that has some.");
+            return;
+        }
+
+        // Neither site-packages nor what is installed for the user.
+        string bare = Path.Combine(_run.Folder, "python");
+        File.WriteAllText(bare, $"#!/bin/sh\nexec {Python} -I -S \"$@\"\n");
+        File.SetUnixFileMode(bare, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Assert.Equal(ExitCode.Failed, _run.Run("compare", CommandRun.Example("SD15_run8"), "--python", bare));
+        Assert.Contains("No Python with numpy or torch was found (Python", _run.Error, StringComparison.Ordinal);
+        Assert.Contains($"no library of the references ({bare})", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("python -m pip install numpy torch", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_has_no_reference_is_said_and_an_unreadable_file_spoils_no_other()
     {
         Require("numpy");
