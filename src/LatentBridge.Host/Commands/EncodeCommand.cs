@@ -3,6 +3,7 @@ using System.Globalization;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Formats;
 using LatentBridge.Host.Output;
+using LatentBridge.Host.Photographs;
 using LatentBridge.Imaging;
 using LatentBridge.Latents;
 using LatentBridge.Weights;
@@ -42,13 +43,9 @@ sealed class EncodeCommand
     int Run(ParseResult parsed)
     {
         LatentFormat format = LatentFormats.Get(parsed.GetValue(_format)!);
-        FoundWeights weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models)).Found
-            .FirstOrDefault(found => found.Architecture == TaesdEncoder.Architecture && found.Formats.Contains(format.Id) && found.Problem is null)
-            ?? throw new LatentBridgeException(
-                $"No TAESD encoder for {format.Id} was found. Put it into a folder and name that by --models or {WeightLibrary.FoldersVariable}; `latentbridge models list` shows what was found.");
-        using NetworkTensors tensors = weights.Open();
-        using TaesdEncoder encoder = new(tensors);
         int threads = parsed.ThreadCount(_threads);
+        using TaesdPair taesd = new(format, WeightLibrary.OfThisMachine(parsed.GetValue(_models)), threads);
+        TaesdEncoder encoder = taesd.Encoder;
         string folder = parsed.GetValue(_folder)!;
         Directory.CreateDirectory(folder);
         int exitCode = ExitCode.Done;

@@ -25,7 +25,7 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
     /// <exception cref="InputException">Picture and latent do not belong together, or the latent has values that are no numbers.</exception>
     internal (float[] Planes, int Width, byte[] Rgb) Read(TrainingPair pair, int divisor)
     {
-        Picture picture = PictureFiles.Read(pair.Picture, smallestSide: 1);
+        Picture picture = PictureFiles.Read(pair.Picture, smallestSide: pair.Latent is null ? 16 * divisor : 1);
         if (divisor > 1 && pair.Latent is not null)
         {
             throw new InputException($"--scales is for pictures without latents; \"{pair.Picture}\" has one.");

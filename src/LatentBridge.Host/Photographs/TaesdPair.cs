@@ -32,6 +32,10 @@ sealed class TaesdPair(LatentFormat format, WeightLibrary weights, int threads) 
         _ => null,
     };
 
+    /// <summary>The encoder.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    internal TaesdEncoder Encoder => _encoder ??= OpenEncoder();
+
     /// <summary>The full decoder.</summary>
     /// <exception cref="InputException">There is none.</exception>
     internal ILatentDecoder Decoder => _decoder ??= (Entry ?? throw IsMissing("decoder")).Load();
@@ -48,16 +52,15 @@ sealed class TaesdPair(LatentFormat format, WeightLibrary weights, int threads) 
             throw new InputException($"A picture is {photograph.Width} x {photograph.Height} pixels; at least 16 x 16 are needed.");
         }
 
-        _encoder ??= OpenEncoder();
         Picture whole = photograph.Crop(0, 0, 8 * width, 8 * height);
-        float[] values = new float[_encoder.Channels * height * width];
-        _encoder.Encode(whole.Pixels, whole.Width, whole.Height, values, threads, CancellationToken.None);
+        float[] values = new float[Encoder.Channels * height * width];
+        Encoder.Encode(whole.Pixels, whole.Width, whole.Height, values, threads, CancellationToken.None);
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = (float)(Half)values[i];
         }
 
-        return new(whole, values, _encoder.Channels, height, width);
+        return new(whole, values, Encoder.Channels, height, width);
     }
 
     /// <summary>The full decode.</summary>

@@ -11,10 +11,9 @@ public sealed class EncodeCommandTests : IDisposable
     [Fact]
     public void What_is_no_picture_is_named_and_the_others_become_latents()
     {
-        string models = Models();
         string text = Path.Combine(_run.Folder, "text.png");
         File.WriteAllText(text, "text");
-        Assert.Equal(ExitCode.Usage, _run.Run("encode", _run.Folder, text, WritePng("picture.png", 24, 13), "--models", models, "-o", _run.Folder));
+        Assert.Equal(ExitCode.Usage, _run.Run("encode", _run.Folder, text, WritePng("picture.png", 24, 13), "--models", CommandRun.TestData("models"), "-o", _run.Folder));
         Assert.Contains($"Access to the path '{_run.Folder}' is denied", _run.Error, StringComparison.Ordinal);
         Assert.Contains($"\"{text}\": Not a PNG file", _run.Error, StringComparison.Ordinal);
         Assert.Contains("[1, 4, 2, 3] of 24 x 13 pixels, its edge repeated up to 24 x 16", _run.Error, StringComparison.Ordinal);
@@ -24,11 +23,10 @@ public sealed class EncodeCommandTests : IDisposable
     [Fact]
     public void Two_pictures_of_one_name_do_not_overwrite_each_others_latent()
     {
-        string models = Models();
         Directory.CreateDirectory(Path.Combine(_run.Folder, "other"));
         Assert.Equal(
             ExitCode.Failed,
-            _run.Run("encode", WritePng("a.png", 16, 16), WritePng(Path.Combine("other", "a.png"), 32, 32), "--models", models, "-o", _run.Folder));
+            _run.Run("encode", WritePng("a.png", 16, 16), WritePng(Path.Combine("other", "a.png"), 32, 32), "--models", CommandRun.TestData("models"), "-o", _run.Folder));
         Assert.Contains("was just written from", _run.Error, StringComparison.Ordinal);
         Assert.Contains("of 16 x 16 pixels", _run.Error, StringComparison.Ordinal);
     }
@@ -36,8 +34,8 @@ public sealed class EncodeCommandTests : IDisposable
     [Fact]
     public void Without_an_encoder_it_says_what_to_do()
     {
-        Assert.Equal(ExitCode.Failed, _run.Run("encode", WritePng("a.png", 16, 16), "-f", "Wan21"));
-        Assert.Contains("No TAESD encoder for Wan21 was found. Put it into a folder and name that by --models", _run.Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, _run.Run("encode", WritePng("a.png", 16, 16), "-f", "Wan21"));
+        Assert.Contains("No TAESD encoder for Wan21 is among the weights found. Put it into a folder and name that by --models", _run.Error, StringComparison.Ordinal);
     }
 
     string WritePng(string name, int width, int height)
@@ -45,12 +43,5 @@ public sealed class EncodeCommandTests : IDisposable
         string path = Path.Combine(_run.Folder, name);
         File.WriteAllBytes(path, Canvas.ToPng(new(new byte[3 * width * height], width, height)));
         return path;
-    }
-
-    static string Models()
-    {
-        string folder = Path.Combine(Environment.GetEnvironmentVariable("LATENTBRIDGE_TEST_DATA") ?? Path.Combine(CommandRun.Root, "..", "shared"), "models");
-        Assert.SkipUnless(Directory.Exists(folder), $"No test data: {folder} is not there.");
-        return folder;
     }
 }

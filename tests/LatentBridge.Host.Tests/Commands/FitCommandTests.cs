@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging;
 using LatentBridge.Weights;
 
@@ -88,6 +89,18 @@ public sealed class FitCommandTests : IDisposable
         Assert.Contains("held out other", TensorFile.Open(Path.Combine(Maps, "linear3x3-SD15.safetensors")).Metadata["source"], StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, Fit("-k", "linear", "--scales", "1", "2"));
         Assert.Contains("--scales is for pictures without latents", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_picture_that_is_none_or_too_small_is_named()
+    {
+        string text = Path.Combine(_run.Folder, "text.png"), small = Path.Combine(_run.Folder, "small.png");
+        File.WriteAllText(text, "text");
+        File.WriteAllBytes(small, Canvas.ToPng(new(new byte[3 * 9 * 7], 9, 7)));
+        Assert.Equal(ExitCode.Usage, _run.Run("fit", "-f", "SDXL", text, text, "--test", text));
+        Assert.Contains($"\"{text}\": Not a PNG file", _run.Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, _run.Run("fit", "-f", "SDXL", small, "--test", small));
+        Assert.Contains($"\"{small}\" is 9 x 7; at least 16 x 16 pixels are needed", _run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
