@@ -45,7 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"No example latents (<Format>_run8.safetensors) lie in {arguments.latents}; name their folder with --latents.",
               file=sys.stderr)
         return 2
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"The folder for the pictures cannot be made ({error}); name another with --out.", file=sys.stderr)
+        return 1
     with Bridge(decoder=arguments.decoder) as bridge:
         if not bridge.start(30):
             print(f"The host did not start: {bridge.off_reason or 'no answer within 30 s'}", file=sys.stderr)

@@ -118,6 +118,12 @@ class Demo(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("--latents", error.getvalue())
 
+    def test_a_folder_that_cannot_be_made_is_named(self):
+        with contextlib.redirect_stderr(io.StringIO()) as error:
+            code, _ = call("demo", "--out", os.path.join(__file__, "below"))
+        self.assertEqual(code, 1)
+        self.assertIn("name another with --out", error.getvalue())
+
     @unittest.skipUnless(LATENTS.is_dir(), "the example latents are missing")
     def test_every_step_of_every_model_is_a_file(self):
         real_host()
