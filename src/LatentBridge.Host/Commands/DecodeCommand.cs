@@ -125,21 +125,24 @@ sealed class DecodeCommand
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
         renderer.Stage(input.View, options with { Item = items[0] });
-        using ILatentDecoder decoder = Load(parsed, renderer);
+        using ILatentDecoder decoder = Load(parsed, renderer, out DecoderDescription description);
         byte[] buffer = [];
         foreach (int index in items)
         {
             renderer.Stage(input.View, options with { Item = index });
             PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
-            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{decoder.Description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
+            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
             File.WriteAllBytes(_written.Add(path, file), buffer.AsSpan(0, result.ByteLength));
-            yield return new(file, path, input, decoder.Description, result);
+            yield return new(file, path, input, description, result);
         }
     }
 
     /// <summary>The decoder asked for, or with <c>auto</c> the best that --memory allows.</summary>
-    ILatentDecoder Load(ParseResult parsed, PreviewRenderer renderer)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="renderer">Has staged what is to be decoded.</param>
+    /// <param name="description">The decoder's own, under the name that people gave.</param>
+    ILatentDecoder Load(ParseResult parsed, PreviewRenderer renderer, out DecoderDescription description)
     {
         IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(renderer.Format, _weights);
         string id = parsed.GetValue(_decoder)!;
@@ -148,6 +151,7 @@ sealed class DecodeCommand
         foreach (DecoderEntry entry in id == "auto" && megabytes > 0 ? entries : [entries.Choose(id, renderer.Format)])
         {
             ILatentDecoder decoder = entry.Load();
+            description = decoder.Description with { Id = entry.Description.Id };
             (int width, int height) = decoder.Description.OutputSize(renderer.PlaneHeight, renderer.PlaneWidth);
             long needed = (decoder.WorkingBytes(renderer.PlaneHeight, renderer.PlaneWidth) + (3L * width * height)) / (1024 * 1024) + 1; // its own, and the picture that it writes into
             if (megabytes == 0 || needed <= megabytes)

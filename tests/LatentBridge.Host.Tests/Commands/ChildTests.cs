@@ -33,6 +33,24 @@ public sealed class ChildTests : IDisposable
     }
 
     [Fact]
+    public void A_further_file_of_a_kind_has_a_name_of_its_own_and_so_has_its_picture()
+    {
+        byte[] weights = File.ReadAllBytes(Path.Combine(CommandRun.Root, "models", "tiny", "tiny-sdxl.safetensors"));
+        for (int i = weights.Length / 2; i < weights.Length; i++)
+        {
+            weights[i] ^= 1;
+        }
+
+        File.WriteAllBytes(Path.Combine(_run.Folder, "mine-sdxl.safetensors"), weights);
+        ProcessStartInfo start = StartInfo("decode", CommandRun.Example("SDXL_kodim04"), "-o", _run.Folder, "-d", "tiny:tiny-sdxl");
+        start.Environment["LATENTBRIDGE_MODELS"] = _run.Folder;
+        (int exitCode, string output, string error) = Finish(Process.Start(start)!);
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.Contains("tiny:tiny-sdxl (tiny-sdxl.safetensors)", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(_run.Folder, "SDXL_kodim04.tiny-tiny-sdxl.png")));
+    }
+
+    [Fact]
     public void The_host_takes_neither_command_line_nor_terminal_library_with_it()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Which files a process has loaded is read from /proc.");
