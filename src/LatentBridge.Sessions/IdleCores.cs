@@ -21,12 +21,16 @@ sealed partial class IdleCores : IDisposable
     double _lastOwnSeconds;
     double _idle;
 
-    public IdleCores()
+    public IdleCores(string stat = "/proc/stat")
     {
         _idle = _processors;
-        if (OperatingSystem.IsLinux() && File.Exists("/proc/stat"))
+        try
         {
-            _stat = File.OpenHandle("/proc/stat");
+            _stat = OperatingSystem.IsLinux() ? File.OpenHandle(stat) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Android and some sandboxes keep it to themselves.
         }
 
         Sample();

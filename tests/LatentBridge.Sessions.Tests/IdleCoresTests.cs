@@ -16,6 +16,13 @@ public class IdleCoresTests
     }
 
     [Fact]
+    public void Where_it_may_not_be_read_every_core_counts_as_idle()
+    {
+        using var idle = new IdleCores(Path.GetTempPath()); // a folder is refused as a file without permission is
+        Assert.Equal(Math.Max(1, Environment.ProcessorCount / 2), idle.HalfOfIdle());
+    }
+
+    [Fact]
     public void Between_one_and_half_of_the_processors_are_given_without_allocating()
     {
         using var idle = new IdleCores();
