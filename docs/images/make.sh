@@ -12,7 +12,8 @@ cp "$work/SDXL.sheet.png" docs/images/demo-sdxl.png
 ./run.sh inspect examples/latents/SDXL_kodim23.safetensors -o "$work"
 cp "$work/SDXL_kodim23.channels.png" docs/images/inspect-sdxl.png
 if [ -n "$kodak" ]; then
-    ./run.sh quality "$kodak/kodim23.png" -f SDXL -d latent2rgb:comfyui tiny --sheet docs/images/first.png --crop 320 --show latent2rgb:comfyui tiny taesd
-    ./run.sh quality "$kodak"/kodim{04,15,23}.png -f SDXL -d latent2rgb:comfyui latent2rgb mlp tiny \
+    ./run.sh quality "$kodak/kodim23.png" --without-cost -f SDXL -d latent2rgb:comfyui tiny --sheet docs/images/first.png --crop 320 --show latent2rgb:comfyui tiny taesd
+    ./run.sh quality "$kodak"/kodim{04,15,23}.png --without-cost -f SDXL -d latent2rgb:comfyui latent2rgb mlp tiny \
         --sheet docs/images/quality-sdxl.png --crop 172 --show latent2rgb:comfyui latent2rgb mlp tiny taesd
+    ./run.sh codec "$kodak" -f SDXL Flux --plot docs/images/codec.svg
 fi
