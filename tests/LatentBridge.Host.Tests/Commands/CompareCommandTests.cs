@@ -49,6 +49,9 @@ public sealed class CompareCommandTests : IDisposable
             Assert.Contains("2 compared with Python", _run.Output, StringComparison.Ordinal);
             Assert.Contains("in this process", _run.Output, StringComparison.Ordinal);
         }
+
+        PythonHosting.PythonPlace other = new("/opt/other/python", "/opt/other/libpython.so", new(3, 12));
+        Assert.Contains("a process has one Python; /opt/other/python can be used as a child", Assert.Throws<LatentBridgeException>(() => PythonHosting.EmbeddedPython.Start(other, "")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
