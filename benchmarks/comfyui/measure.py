@@ -5,8 +5,8 @@
 
 The ComfyUI runs on this machine with two node packs: LatentBridge, and latentbridge_probe beside this file. Times are medians in
 milliseconds. Callback: all of the sampler's thread in the preview callback of a step (the last step's wait apart). Loop: all of the
-server's event loop in sending a preview. Loop whole, process: processor time of the loop's thread and of the whole ComfyUI process,
-above that of prompts with previews off, divided by the previews.
+server's event loop in sending a preview. Loop whole: processor time of the loop's thread above that of prompts with
+previews off, divided by the previews.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def main() -> None:
                     length = int(statistics.median(found["bytes"] or [0]))
             rows += [row(case, name, found, ways["off"]) for name, found in ways.items()]
     call(options.url + "/latentbridge/settings", DEFAULTS)
-    print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | loop whole | process | previews shown | bytes |")
-    print("|" + " --- |" * 12)
+    print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | loop whole | previews shown | bytes |")
+    print("|" + " --- |" * 11)
     for found in rows:
         print("| " + " | ".join(str(value) if value is not None else "-" for value in found.values()) + " |")
     for path, milliseconds in warm.items():
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def empty() -> dict:
-    return {"callback": [], "last": [], "loop": [], "loopCpu": [], "thread": [], "process": [], "pictures": 0, "bytes": []}
+    return {"callback": [], "last": [], "loop": [], "loopCpu": [], "thread": [], "pictures": 0, "bytes": []}
 
 
 def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str, ready_bytes: int = 0) -> None:
@@ -94,26 +94,21 @@ def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, s
     found["loop"] += loop["loop"]
     found["loopCpu"] += loop["loopCpu"]
     found["thread"].append(loop["thread"] - before["thread"])
-    found["process"].append(loop["process"] - before["process"])
     found["pictures"] += len(run.pictures)
     found["bytes"] += [len(data) for _, _, data in run.pictures]
 
 
 def row(case: str, name: str, found: dict, off: dict) -> dict:
-    def median(values: list[float], digits: int = 3) -> float | None:
+    def median(values: list[float], digits: int | None = 3) -> float | None:
         return round(statistics.median(values), digits) if values else None
-
-    def above_off(kind: str) -> float | None:
-        shown = found["pictures"] / max(1, len(found[kind]))
-        return round((statistics.median(found[kind]) - statistics.median(off[kind])) / shown, 2) if shown else None
 
     callback = sorted(found["callback"])
     steps = len(callback) + 2 * len(found["last"])
+    whole = (statistics.median(found["thread"]) - statistics.median(off["thread"])) * len(found["last"])
     return {"case": case, "previews": name, "callback": median(callback), "least": round(callback[0], 3),
             "p99": round(callback[int(len(callback) * 0.99)], 2), "last": median(found["last"]),
-            "loop": median(found["loop"]), "loopCpu": median(found["loopCpu"]), "loopWhole": above_off("thread"), "process": above_off("process"),
-            "shown": f"{found['pictures']} of {steps}",
-            "bytes": median(found["bytes"], 0)}
+            "loop": median(found["loop"]), "loopCpu": median(found["loopCpu"]), "loopWhole": round(whole / found["pictures"], 2) if found["pictures"] else None,
+            "shown": f"{found['pictures']} of {steps}", "bytes": median(found["bytes"], None)}
 
 
 if __name__ == "__main__":

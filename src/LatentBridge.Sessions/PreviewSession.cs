@@ -241,6 +241,12 @@ public sealed partial class PreviewSession : IDisposable
                 stream.Replaced++;
             }
 
+            if ((header.Flags & FrameMarks.LastStep) != 0)
+            {
+                // The sampler waits for this one, and only for so long: what is being decoded must not stand in its way.
+                StopWork(stream, DropReason.Replaced);
+            }
+
             stream.Waiting = latent;
             Monitor.PulseAll(_gate);
         }

@@ -49,6 +49,21 @@ public class PreviewSessionTests
     }
 
     [Fact]
+    public void The_last_step_does_not_wait_for_a_decode_that_is_going_on()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong before = bench.Submit(0, run: 1, step: 0);
+        decoder.WaitUntilInside();
+        ulong last = bench.Submit(1, run: 1, step: 1, last: true);
+        Assert.Equal(DropReason.Replaced, bench.Sink.WaitForDropped(before).Reason);
+
+        decoder.Go();
+        Assert.Equal(1, bench.Sink.WaitForReady(last).Step);
+    }
+
+    [Fact]
     public void Cancel_stops_the_decode_drops_what_waits_and_refuses_what_still_comes()
     {
         var decoder = new FakeDecoder();

@@ -137,10 +137,9 @@ if inspect.iscoroutinefunction(_load):  # since 0.3.46
 
 @PromptServer.instance.routes.get("/latentbridge/probe")
 async def report(request):
-    """The loop's times since the last call, the imports' of all packs loaded after this one, and the processor time so far of the loop's
-    thread and of the process."""
+    """The loop's times since the last call, the imports' of all packs loaded after this one, and the loop's thread's processor time so far."""
     found = {"loop": loop_milliseconds[:], "loopCpu": loop_cpu_milliseconds[:], "imports": import_milliseconds,
-             "thread": time.thread_time() * 1e3, "process": time.process_time() * 1e3}
+             "thread": time.thread_time() * 1e3}
     loop_milliseconds.clear()
     loop_cpu_milliseconds.clear()
     return web.json_response(found)
