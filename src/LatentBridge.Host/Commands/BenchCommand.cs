@@ -11,6 +11,7 @@ static class BenchCommand
     {
         CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon its pictures come.", BridgeBench.Run),
         CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),
+        CreateBench(terminal, "maps", "The decoders of one pixel a cell: polynomials and perceptrons.", MapsBench.Run),
         CreateTurns(),
         CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
     };

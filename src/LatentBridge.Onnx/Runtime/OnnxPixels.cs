@@ -9,6 +9,9 @@ namespace LatentBridge.Onnx.Runtime;
 /// <summary>Latents as a model wants them, and pictures as it makes them. The usual case, F32 planes, runs in vectors.</summary>
 static unsafe class OnnxPixels
 {
+    /// <summary>Pixels between two looks at the cancellation.</summary>
+    const int BlockLength = 1 << 16;
+
     /// <summary>Writes a latent into a model's input: each channel times its scale plus its shift.</summary>
     public static void ReadLatent(in LatentPlanes latent, OnnxModel model, ReadOnlySpan<float> scale, ReadOnlySpan<float> shift, NativeBuffer input)
     {
@@ -62,7 +65,12 @@ static unsafe class OnnxPixels
         RangeOperator colours = new(255 / (range.White - range.Black), range.Black);
         if (!model.IsOutputChannelsLast)
         {
-            PixelKernel.Decode(colours, new LatentPlanes(values, 3, 1, pixels), rgb, Kernel.Width, cancellation);
+            for (int start = 0; start < pixels; start += BlockLength)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                PixelKernel.Decode(colours, in values[start], [0, pixels, 2 * pixels], Math.Min(BlockLength, pixels - start), rgb[(3 * start)..], Kernel.Width);
+            }
+
             return;
         }
 
@@ -97,15 +105,15 @@ static unsafe class OnnxPixels
 
         public float Offset { get; } = 0.5f - (black * scale);
 
-        public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
+        public void Invoke<TLanes, TVector>(ref readonly float cells, ReadOnlySpan<int> inputs, out TVector red, out TVector green, out TVector blue)
             where TLanes : struct, ILanes<TVector>
             where TVector : struct
         {
             TVector scales = TLanes.Broadcast(Scale), offsets = TLanes.Broadcast(Offset);
             ref float first = ref System.Runtime.CompilerServices.Unsafe.AsRef(in cells);
             red = TLanes.MultiplyAdd(TLanes.Load(ref first), scales, offsets);
-            green = TLanes.MultiplyAdd(TLanes.Load(ref System.Runtime.CompilerServices.Unsafe.Add(ref first, stride)), scales, offsets);
-            blue = TLanes.MultiplyAdd(TLanes.Load(ref System.Runtime.CompilerServices.Unsafe.Add(ref first, 2 * stride)), scales, offsets);
+            green = TLanes.MultiplyAdd(TLanes.Load(ref System.Runtime.CompilerServices.Unsafe.Add(ref first, inputs[1])), scales, offsets);
+            blue = TLanes.MultiplyAdd(TLanes.Load(ref System.Runtime.CompilerServices.Unsafe.Add(ref first, inputs[2])), scales, offsets);
         }
     }
 }

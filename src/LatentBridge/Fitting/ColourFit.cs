@@ -1,5 +1,6 @@
 using LatentBridge.Decoders;
 using LatentBridge.Imaging.Quality;
+using LatentBridge.Latents;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Fitting;
@@ -91,7 +92,7 @@ public sealed class ColourFit
         {
             int count = Math.Min(NeighbourhoodsAtATime, cells - start);
             float[] neighbours = new float[_inputs * count];
-            Neighbourhood.Expand(new(planes.Span, _channels, cells / width, width), start, count, neighbours, count);
+            LayOutNeighbours(new(planes.Span, _channels, cells / width, width), start, count, neighbours, count);
             Take(neighbours, rgb.Slice(3 * start, 3 * count), heldOut, threads);
         }
 
@@ -111,6 +112,34 @@ public sealed class ColourFit
         {
             _equations.Add(planes, rgb, threads);
             _training.Add(planes.Span, rgb.Span);
+        }
+    }
+
+    /// <summary>Lays out the neighbours of <paramref name="count"/> cells from <paramref name="start"/> on: 9 C rows, <paramref name="stride"/> apart.</summary>
+    static void LayOutNeighbours(in LatentPlanes latent, int start, int count, Span<float> rows, int stride)
+    {
+        int width = latent.Width;
+        for (int cell = start; cell < start + count;)
+        {
+            (int y, int from) = (cell / width, cell % width);
+            int length = Math.Min(width - from, start + count - cell);
+            int to = cell - start;
+            for (int channel = 0; channel < latent.Channels; channel++)
+            {
+                ReadOnlySpan<float> plane = latent.Plane(channel);
+                for (int down = -1; down <= 1; down++, to += Neighbourhood.Side * stride)
+                {
+                    ReadOnlySpan<float> source = plane.Slice(Math.Clamp(y + down, 0, latent.Height - 1) * width, width);
+                    Span<float> left = rows.Slice(to, length), middle = rows.Slice(to + stride, length), right = rows.Slice(to + (2 * stride), length);
+                    source.Slice(from, length).CopyTo(middle);
+                    middle[..^1].CopyTo(left[1..]);
+                    left[0] = source[Math.Max(0, from - 1)];
+                    middle[1..].CopyTo(right);
+                    right[^1] = source[Math.Min(width - 1, from + length)];
+                }
+            }
+
+            cell += length;
         }
     }
 

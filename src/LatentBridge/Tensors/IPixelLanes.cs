@@ -6,7 +6,7 @@ namespace LatentBridge.Tensors;
 /// included, so that all widths give the same bits; a remainder that fills no vector is done with <see cref="LanesScalar"/>.
 /// References point to the first of <see cref="ILanes{TVector}.Count"/> elements that must all exist.
 /// </remarks>
-interface IPixelLanes<TVector> : ILanes<TVector>
+interface IPixelLanes<TVector> : IRgbLanes<TVector>
     where TVector : struct
 {
     /// <summary>Reads IEEE 754 binary16, exactly; NaN stays NaN, infinity infinity.</summary>
@@ -26,10 +26,4 @@ interface IPixelLanes<TVector> : ILanes<TVector>
 
     /// <summary>Writes bytes: each value cut to 0..255, its fraction dropped, NaN as 0.</summary>
     static abstract void StoreBytes(TVector value, ref byte destination);
-
-    /// <summary>
-    /// Writes pixels r0 g0 b0 r1 g1 b1 and so on, each value as <see cref="StoreBytes"/> does: 3 x
-    /// <see cref="ILanes{TVector}.Count"/> bytes and, but for <see cref="LanesScalar"/>, 4 more zeros.
-    /// </summary>
-    static abstract void StoreRgb24(TVector red, TVector green, TVector blue, ref byte destination);
 }

@@ -31,7 +31,7 @@ public sealed class PolynomialDecoderTests : IDisposable
     [Trait("Category", "Kernels")]
     public void Every_number_of_cells_and_channels_gives_the_formulas_bytes(KernelWidth width)
     {
-        foreach ((int channels, int degree) in ((int, int)[])[(1, 1), (1, 2), (1, 3), (3, 3), (4, 1), (4, 2), (4, 3), (16, 2), (5, 3)])
+        foreach ((int channels, int degree) in ((int, int)[])[(1, 1), (1, 2), (1, 3), (3, 3), (4, 1), (4, 2), (4, 3), (16, 2), (32, 2), (5, 3), (16, 3)])
         {
             var tensors = Tensors(channels, degree);
             using PolynomialDecoder decoder = Decoder(tensors, width);
@@ -46,6 +46,25 @@ public sealed class PolynomialDecoderTests : IDisposable
                     Golden.AssertByte(Formula(tensors, latent, channels, cells, i / 3, i % 3), picture[i], 2e-3);
                 }
             }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Widths))]
+    [Trait("Category", "Kernels")]
+    public void A_latent_of_several_parts_gives_what_its_parts_give(KernelWidth width)
+    {
+        const int Rows = 83, Columns = 71;
+        using PolynomialDecoder decoder = Decoder(Tensors(4, 3), width);
+        uint state = 7;
+        float[] latent = [.. Enumerable.Range(0, 4 * Rows * Columns).Select(_ => 1.5f * TestWeights.Next(ref state))];
+        byte[] whole = new byte[3 * Rows * Columns], row = new byte[3 * Columns];
+        decoder.Decode(new(latent, 4, Rows, Columns), whole, 1, CancellationToken.None);
+        for (int y = 0; y < Rows; y++)
+        {
+            float[] cells = [.. Enumerable.Range(0, 4).SelectMany(channel => latent.AsSpan((channel * Rows * Columns) + (y * Columns), Columns).ToArray())];
+            decoder.Decode(new(cells, 4, 1, Columns), row, 1, CancellationToken.None);
+            Assert.Equal(row, whole.AsSpan(3 * y * Columns, 3 * Columns).ToArray());
         }
     }
 

@@ -96,7 +96,7 @@ sealed unsafe class ApproxNnPicture(ApproxNnLayer[] layers, KernelWidth kernel) 
     readonly struct ByteRows(byte* picture, KernelWidth width) : IRowWriter
     {
         public void Write(int row, ReadOnlySpan<float> planes, int stride, int count) =>
-            PixelKernel.Decode(new ColourPlanes(), ref MemoryMarshal.GetReference(planes), stride, new Span<byte>(picture + (3L * row * count), 3 * count), width);
+            PixelKernel.Decode(new ColourPlanes(), in planes[0], [0, stride, 2 * stride], count, new Span<byte>(picture + (3L * row * count), 3 * count), width);
     }
 
     readonly struct FloatRows(float* picture, int rows) : IRowWriter
@@ -113,14 +113,14 @@ sealed unsafe class ApproxNnPicture(ApproxNnLayer[] layers, KernelWidth kernel) 
     /// <summary>Cells whose three channels are the colour already.</summary>
     readonly struct ColourPlanes : IPixelOperator
     {
-        public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
+        public void Invoke<TLanes, TVector>(ref readonly float cells, ReadOnlySpan<int> inputs, out TVector red, out TVector green, out TVector blue)
             where TLanes : struct, ILanes<TVector>
             where TVector : struct
         {
             ref float c = ref Unsafe.AsRef(in cells);
             red = Byte<TLanes, TVector>(ref c);
-            green = Byte<TLanes, TVector>(ref Unsafe.Add(ref c, stride));
-            blue = Byte<TLanes, TVector>(ref Unsafe.Add(ref c, 2 * stride));
+            green = Byte<TLanes, TVector>(ref Unsafe.Add(ref c, inputs[1]));
+            blue = Byte<TLanes, TVector>(ref Unsafe.Add(ref c, inputs[2]));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

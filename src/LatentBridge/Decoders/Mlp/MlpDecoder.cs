@@ -15,7 +15,7 @@ public sealed class MlpDecoder : ILatentDecoder
     readonly MlpLayer[] _layers;
     readonly MlpOperator _operator;
     readonly KernelWidth _width;
-    readonly Neighbourhood? _neighbourhood;
+    readonly Neighbourhood _neighbourhood;
     readonly long _bytes;
 
     /// <summary>Takes the weights; the tensors are not needed afterwards.</summary>
@@ -33,12 +33,10 @@ public sealed class MlpDecoder : ILatentDecoder
             .. NetworkArchitectures.HiddenLayers(weights.Has).Select(name => Layer(name)),
             Layer("out_proj", PixelKernel.Half, PixelKernel.Rounded),
         ];
-        int widest = _layers.Max(layer => Math.Max(layer.Inputs, layer.Outputs + MlpLayer.Group));
-        var scratch = new float[2 * 16 * widest];
-        _operator = new(_layers, scratch);
+        _operator = new(_layers);
         _width = width;
         _neighbourhood = Neighbourhood.Of(weights.Found, FirstLayer);
-        _bytes = (sizeof(float) * (scratch.Length + _layers.Sum(layer => (long)layer.Packed.Length))) + (_neighbourhood?.ByteLength ?? 0);
+        _bytes = (sizeof(float) * (_operator.ScratchLength + _layers.Sum(layer => (long)layer.Packed.Length))) + _neighbourhood.ByteLength;
         Description = Describe(weights.Found);
 
         MlpLayer Layer(string name, float scale = 1, float offset = 0) => new(weights.Take(name + ".weight"), weights.Take(name + ".bias"), scale, offset);
@@ -63,14 +61,7 @@ public sealed class MlpDecoder : ILatentDecoder
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         DecoderArguments.Check(Description, latent, destination);
-        if (_neighbourhood is null)
-        {
-            PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
-        }
-        else
-        {
-            _neighbourhood.Decode(_operator, latent, destination, _width, cancellation);
-        }
+        _neighbourhood.Decode(_operator, latent, destination, _width, cancellation);
     }
 
     /// <inheritdoc/>

@@ -16,10 +16,10 @@ namespace LatentBridge.Decoders.Polynomial;
 /// </remarks>
 public sealed class PolynomialDecoder : ILatentDecoder
 {
-    readonly PolynomialOperator _operator;
     readonly KernelWidth _width;
-    readonly Neighbourhood? _neighbourhood;
-    readonly int _coefficientCount;
+    readonly Neighbourhood _neighbourhood;
+    readonly float[] _coefficients;
+    readonly int _degree;
 
     /// <summary>Takes the coefficients; the tensors are not needed afterwards.</summary>
     /// <exception cref="LatentBridgeException">A coefficient is NaN or infinite.</exception>
@@ -30,12 +30,10 @@ public sealed class PolynomialDecoder : ILatentDecoder
 
     internal PolynomialDecoder(NetworkTensors weights, KernelWidth width)
     {
-        int degree = Degree(weights.Found);
-        float[] coefficients = Interleave(weights, degree);
+        _degree = Degree(weights.Found);
+        _coefficients = Interleave(weights, _degree);
         _neighbourhood = Neighbourhood.Of(weights.Found, "polynomial.linear");
-        _operator = new(_neighbourhood is null ? weights.LatentChannels : coefficients.Length / 3 - 1, degree, coefficients);
         _width = width;
-        _coefficientCount = coefficients.Length;
         Description = Describe(weights.Found);
     }
 
@@ -61,19 +59,23 @@ public sealed class PolynomialDecoder : ILatentDecoder
     static int Degree(FoundWeights weights) => weights.Has("polynomial.cubic") ? 3 : weights.Has("polynomial.quadratic") ? 2 : 1;
 
     /// <inheritdoc/>
-    public long WorkingBytes(int latentHeight, int latentWidth) => (sizeof(float) * (long)_coefficientCount) + (_neighbourhood?.ByteLength ?? 0);
+    public long WorkingBytes(int latentHeight, int latentWidth) => (sizeof(float) * (long)_coefficients.Length) + _neighbourhood.ByteLength;
 
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         DecoderArguments.Check(Description, latent, destination);
-        if (_neighbourhood is null)
+        switch (_degree)
         {
-            PixelKernel.Decode(_operator, latent, destination, _width, cancellation);
-        }
-        else
-        {
-            _neighbourhood.Decode(_operator, latent, destination, _width, cancellation);
+            case 1:
+                _neighbourhood.Decode(new PolynomialOperator<Horner<Constant>>(_coefficients), latent, destination, _width, cancellation);
+                break;
+            case 2:
+                _neighbourhood.Decode(new PolynomialOperator<Horner<Horner<Constant>>>(_coefficients), latent, destination, _width, cancellation);
+                break;
+            default:
+                _neighbourhood.Decode(new PolynomialOperator<Horner<Horner<Horner<Constant>>>>(_coefficients), latent, destination, _width, cancellation);
+                break;
         }
     }
 
@@ -82,7 +84,7 @@ public sealed class PolynomialDecoder : ILatentDecoder
     {
     }
 
-    /// <summary>The coefficients in the order <see cref="PolynomialOperator"/> walks through them.</summary>
+    /// <summary>The coefficients in the order <see cref="PolynomialOperator{TPolynomial}"/> walks through them.</summary>
     static float[] Interleave(NetworkTensors weights, int degree)
     {
         float[] bias = weights.Take("polynomial.bias");

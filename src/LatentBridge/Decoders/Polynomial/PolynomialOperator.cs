@@ -8,55 +8,63 @@ namespace LatentBridge.Decoders.Polynomial;
 /// Per colour: bias + sum over i of z_i (c_i + sum over j from i of z_j (c_ij + sum over k from j of z_k c_ijk)).
 /// Every product of channels appears once, and each coefficient costs one multiply-add.
 /// </summary>
-/// <param name="channels">Channels of a cell.</param>
-/// <param name="degree">Channels in the longest product: 1, 2 or 3.</param>
+/// <typeparam name="TPolynomial"><see cref="Horner{TInner}"/> as often as the degree, around <see cref="Constant"/>.</typeparam>
 /// <param name="coefficients">Bias, then in the order of the loops c_0, c_00, c_000, c_001 ... c_01 ...; red, green and blue of each; scaled to bytes already.</param>
-readonly struct PolynomialOperator(int channels, int degree, float[] coefficients) : IPixelOperator
+readonly struct PolynomialOperator<TPolynomial>(float[] coefficients) : IPixelOperator
+    where TPolynomial : struct, IPolynomial
 {
-    public void Invoke<TLanes, TVector>(ref readonly float cells, nint stride, out TVector red, out TVector green, out TVector blue)
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public void Invoke<TLanes, TVector>(ref readonly float cells, ReadOnlySpan<int> inputs, out TVector red, out TVector green, out TVector blue)
         where TLanes : struct, ILanes<TVector>
-        where TVector : struct
-    {
-        ref float z = ref Unsafe.AsRef(in cells);
-        ref float c = ref MemoryMarshal.GetArrayDataReference(coefficients);
-        nint at = 0;
-        Next<TLanes, TVector>(ref c, ref at, out red, out green, out blue);
-        for (int i = 0; i < channels; i++)
-        {
-            Next<TLanes, TVector>(ref c, ref at, out TVector red1, out TVector green1, out TVector blue1);
-            for (int j = i; degree > 1 && j < channels; j++)
-            {
-                Next<TLanes, TVector>(ref c, ref at, out TVector red2, out TVector green2, out TVector blue2);
-                for (int k = j; degree > 2 && k < channels; k++)
-                {
-                    Next<TLanes, TVector>(ref c, ref at, out TVector red3, out TVector green3, out TVector blue3);
-                    TVector zk = TLanes.Load(ref Unsafe.Add(ref z, k * stride));
-                    red2 = TLanes.MultiplyAdd(zk, red3, red2);
-                    green2 = TLanes.MultiplyAdd(zk, green3, green2);
-                    blue2 = TLanes.MultiplyAdd(zk, blue3, blue2);
-                }
+        where TVector : struct =>
+        TPolynomial.Sum<TLanes, TVector>(ref MemoryMarshal.GetArrayDataReference(coefficients), inputs, ref Unsafe.AsRef(in cells), out red, out green, out blue);
+}
 
-                TVector zj = TLanes.Load(ref Unsafe.Add(ref z, j * stride));
-                red1 = TLanes.MultiplyAdd(zj, red2, red1);
-                green1 = TLanes.MultiplyAdd(zj, green2, green1);
-                blue1 = TLanes.MultiplyAdd(zj, blue2, blue1);
-            }
+/// <summary>A polynomial in some of a cell's channels.</summary>
+interface IPolynomial
+{
+    /// <summary>Its three colours; returns where its coefficients, which start at <paramref name="c"/>, end.</summary>
+    static abstract ref float Sum<TLanes, TVector>(ref float c, ReadOnlySpan<int> inputs, ref float cells, out TVector red, out TVector green, out TVector blue)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct;
+}
 
-            TVector zi = TLanes.Load(ref Unsafe.Add(ref z, i * stride));
-            red = TLanes.MultiplyAdd(zi, red1, red);
-            green = TLanes.MultiplyAdd(zi, green1, green);
-            blue = TLanes.MultiplyAdd(zi, blue1, blue);
-        }
-    }
-
+/// <summary>c</summary>
+readonly struct Constant : IPolynomial
+{
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Next<TLanes, TVector>(ref float c, ref nint at, out TVector red, out TVector green, out TVector blue)
+    public static ref float Sum<TLanes, TVector>(ref float c, ReadOnlySpan<int> inputs, ref float cells, out TVector red, out TVector green, out TVector blue)
         where TLanes : struct, ILanes<TVector>
         where TVector : struct
     {
-        red = TLanes.Broadcast(Unsafe.Add(ref c, at));
-        green = TLanes.Broadcast(Unsafe.Add(ref c, at + 1));
-        blue = TLanes.Broadcast(Unsafe.Add(ref c, at + 2));
-        at += 3;
+        red = TLanes.Broadcast(c);
+        green = TLanes.Broadcast(Unsafe.Add(ref c, 1));
+        blue = TLanes.Broadcast(Unsafe.Add(ref c, 2));
+        return ref Unsafe.Add(ref c, 3);
+    }
+}
+
+/// <summary>c + sum over i of z_i times a polynomial of a degree less in the channels from i on.</summary>
+/// <remarks>Compiled into one piece for each degree, so that the sums of all levels stay in registers.</remarks>
+readonly struct Horner<TInner> : IPolynomial
+    where TInner : struct, IPolynomial
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ref float Sum<TLanes, TVector>(ref float c, ReadOnlySpan<int> inputs, ref float cells, out TVector red, out TVector green, out TVector blue)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct
+    {
+        c = ref Constant.Sum<TLanes, TVector>(ref c, inputs, ref cells, out TVector r, out TVector g, out TVector b);
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            c = ref TInner.Sum<TLanes, TVector>(ref c, inputs[i..], ref cells, out TVector innerRed, out TVector innerGreen, out TVector innerBlue);
+            TVector z = TLanes.Load(ref Unsafe.Add(ref cells, inputs[i]));
+            r = TLanes.MultiplyAdd(z, innerRed, r);
+            g = TLanes.MultiplyAdd(z, innerGreen, g);
+            b = TLanes.MultiplyAdd(z, innerBlue, b);
+        }
+
+        (red, green, blue) = (r, g, b);
+        return ref c;
     }
 }
