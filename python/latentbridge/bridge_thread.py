@@ -193,7 +193,7 @@ class BridgeThread:
         while self.off is None or not self._actions.empty():
             try:
                 try:
-                    action, *arguments = self._actions.get(timeout=pause)
+                    action, *arguments = self._next_action(pause)
                 except Empty:
                     pass
                 else:
@@ -206,6 +206,16 @@ class BridgeThread:
                 except Exception:
                     log.exception("LatentBridge: the bridge thread met an error")
         self._disconnect(0)
+
+    def _next_action(self, pause: float | None) -> tuple[Any, ...]:
+        """The next action, waited for at most ``pause`` seconds (None: without end); ``Empty`` when there is none."""
+        try:
+            return self._actions.get_nowait()
+        except Empty:
+            if pause == 0:
+                raise
+            # CPython 3.10 waits for ever when the time is over before it begins to wait; after the line above it begins at once.
+            return self._actions.get(timeout=pause)
 
     def _advance(self) -> float | None:
         """Brings everything forward that can be; the seconds until that is worth another try."""

@@ -259,7 +259,7 @@ class Bridge:
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         self._thread.post(self._thread.decode, frame, params, answer, partial(self._decoded, answer))
         try:
-            found = answer.get(timeout=timeout if self._thread.off is None else 0.0)
+            found = answer.get(self._thread.off is None, timeout)
         except Empty:
             found = self._thread.off or f"no picture within {timeout:g} s"
         if isinstance(found, Preview):

@@ -8,6 +8,7 @@ import threading
 import time
 import unittest
 import unittest.mock
+from queue import Empty, SimpleQueue
 
 from latentbridge import Bridge, BridgeError
 from tests.bridges import BridgeTestCase, alive, digest, latent, traces, until
@@ -263,6 +264,22 @@ class Ending(BridgeTestCase):
         with self.bridge() as bridge:
             self.show(bridge)
         self.assertEqual(bridge.off_reason, "closed")
+
+    def test_a_wait_for_actions_whose_time_is_over_at_once_ends(self):
+        thread = self.bridge()._thread
+
+        def wait():
+            for _ in range(300_000):
+                thread._actions = SimpleQueue()  # the first wait of a queue is the one that Python 3.10 may not end
+                try:
+                    thread._next_action(0.0)
+                except Empty:
+                    pass
+
+        waiter = threading.Thread(target=wait, daemon=True)
+        waiter.start()
+        waiter.join(60)
+        self.assertFalse(waiter.is_alive())
 
     def test_an_unused_bridge_starts_nothing(self):
         count = threading.active_count()
