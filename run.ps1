@@ -34,5 +34,11 @@ if (-not (Test-Built)) {
     (Get-Item $stamp).LastWriteTimeUtc = $started
 }
 
+# The program looks for .NET at the system's places and in DOTNET_ROOT; one that is only on PATH is named to it.
+$dotnet = Get-Command dotnet -ErrorAction SilentlyContinue | Select-Object -First 1
+if (-not $env:DOTNET_ROOT -and $dotnet -and (Test-Path (Join-Path (Split-Path $dotnet.Source) 'shared\Microsoft.NETCore.App\10.*'))) {
+    $env:DOTNET_ROOT = Split-Path $dotnet.Source
+}
+
 if ($args.Count -eq 0) { & $program demo } else { & $program @args }
 exit $LASTEXITCODE

@@ -69,7 +69,8 @@ def _place(place: host_locator.Place) -> dict[str, Any]:
 def _host_version(command: tuple[str, ...]) -> tuple[str | None, str | None]:
     """What ``--version`` prints, or why it prints nothing."""
     try:
-        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+                              env=host_locator.environment())
     except subprocess.TimeoutExpired:
         return None, "--version did not answer within 20 s"
     except OSError as error:

@@ -57,6 +57,18 @@ def places() -> Iterator[Place]:
         yield _file("PATH", Path(on_path))
 
 
+def environment() -> dict[str, str]:
+    """Variables to start a host with. A clone's own build looks for .NET at the system's places and in ``DOTNET_ROOT``, not on PATH, where
+    it may be alone; so the .NET 10 that is on PATH is named."""
+    variables = dict(os.environ)
+    dotnet = shutil.which("dotnet")
+    if dotnet and "DOTNET_ROOT" not in variables:
+        root = Path(dotnet).resolve().parent
+        if any(root.glob("shared/Microsoft.NETCore.App/10.*")):
+            variables["DOTNET_ROOT"] = str(root)
+    return variables
+
+
 def runtime_identifier() -> str:
     """.NET's name for this machine, such as ``linux-x64``."""
     system = {"win32": "win", "darwin": "osx"}.get(sys.platform, "linux")

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from . import protocol
+from . import host_locator, protocol
 
 
 class HostProcess:
@@ -28,7 +28,7 @@ class HostProcess:
         on_end: Callable[[], None],
     ) -> None:
         self.last_words: deque[str] = deque(maxlen=20)
-        environment = dict(os.environ)
+        environment = host_locator.environment()
         environment.setdefault("DOTNET_EnableDiagnostics", "0")
         platform: dict[str, object] = (
             {"creationflags": subprocess.CREATE_NO_WINDOW}

@@ -74,6 +74,17 @@ class Locating(unittest.TestCase):
         dotnet = self.program("path", "dotnet")
         self.assertEqual(host_locator.find(), [dotnet, dll])
 
+    @unittest.skipIf(os.name == "nt", "links need a privilege on Windows")
+    def test_a_dotnet_that_is_only_on_path_is_named_to_the_host(self):
+        os.environ.pop("DOTNET_ROOT", None)
+        (self.folder / "path").mkdir()
+        (self.folder / "path" / "dotnet").symlink_to(self.program("net", "dotnet"))
+        self.assertNotIn("DOTNET_ROOT", host_locator.environment())  # a link or a wrapper, or .NET 8
+        (self.folder / "net" / "shared" / "Microsoft.NETCore.App" / "10.0.1").mkdir(parents=True)
+        self.assertEqual(host_locator.environment()["DOTNET_ROOT"], str((self.folder / "net").resolve()))
+        os.environ["DOTNET_ROOT"] = "mine"
+        self.assertEqual(host_locator.environment()["DOTNET_ROOT"], "mine")
+
     @unittest.skipIf(os.name == "nt" or os.geteuid() == 0 and not hasattr(os, "access"), "Windows has no execute bit")
     def test_a_file_without_the_execute_bit_says_how_to_mend_it(self):
         path = Path(self.program("root", "bin", host_locator.runtime_identifier(), host_locator.EXECUTABLE))

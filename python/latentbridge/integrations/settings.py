@@ -87,7 +87,7 @@ class DecoderList:
         try:
             folders = os.pathsep.join([*self._folders, *filter(None, [os.environ.get("LATENTBRIDGE_MODELS")])])
             answer = subprocess.run(
-                [*host_locator.find(), "models", "list", "--json"], env={**os.environ, "LATENTBRIDGE_MODELS": folders},
+                [*host_locator.find(), "models", "list", "--json"], env={**host_locator.environment(), "LATENTBRIDGE_MODELS": folders},
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, creationflags=NO_WINDOW)
             self._found = list(dict.fromkeys(decoder["id"] for decoder in json.loads(answer.stdout)["decoders"]))
         except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
