@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 PICTURE_CHANNELS = 12
+LEAST_CELLS = 256
+"""The host learns nothing from a smaller latent."""
 
 
 class PairError(ValueError):

@@ -157,6 +157,13 @@ class Steps(UiTestCase):
                 shown.append(step)
             self.assertEqual(self.ui.state.id_live_preview, len(shown), step)
 
+    def test_the_last_picture_has_a_steps_time_as_those_before_it(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.job([batch(10 * step) for step in range(1, 5)])
+        latest = self.extension.latest
+        self.assertEqual((latest.step, latest.total, latest.is_last_step), (3, 5, False))  # the fifth is the VAE's
+
     def test_minus_one_shows_each_batch_when_it_is_done(self):
         self.load()
         self.extension.bridge.start(20)

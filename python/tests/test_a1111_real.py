@@ -192,7 +192,7 @@ class Method:
         image = base64.b64encode(file.getvalue()).decode()
         for more in ({}, {"mask": image, "inpainting_fill": 1}):
             with self.subTest(sorted(more)):
-                previews, pictures = self.job(path="/sdapi/v1/img2img", init_images=[image], denoising_strength=0.8, **more)
+                previews, pictures = self.job(path="/sdapi/v1/img2img", init_images=[image], denoising_strength=0.8, steps=30, **more)
                 self.assertTrue(previews)
                 self.assertTrue(pictures)
 

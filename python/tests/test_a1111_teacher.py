@@ -28,16 +28,16 @@ class TeacherTests(UiTestCase):
         extension.bridge.teach = lambda pair, **more: self.taught.append((pair, more))
         return extension
 
-    def decode(self, count=2):
-        return self.processing.decode_latent_batch(None, self.torch.randn(count, 4, 8, 8), target_device="cpu", check_for_nans=True)
+    def decode(self, count=2, side=16):
+        return self.processing.decode_latent_batch(None, self.torch.randn(count, 4, side, side), target_device="cpu", check_for_nans=True)
 
     def test_a_decoded_batch_teaches_under_its_checkpoints_name(self):
         self.start()
         pictures = self.decode()
-        self.assertEqual((len(pictures), tuple(pictures[0].shape)), (2, (3, 128, 128)))
+        self.assertEqual((len(pictures), tuple(pictures[0].shape)), (2, (3, 256, 256)))
         until(lambda: self.taught)
         (pair, more), = self.taught
-        self.assertEqual((tuple(pair.shape), more), ((1, 16, 8, 8), {"model": "sub/mine.safetensors", "latent_format": "SD15"}))
+        self.assertEqual((tuple(pair.shape), more), ((1, 16, 16, 16), {"model": "sub/mine.safetensors", "latent_format": "SD15"}))
         self.assertTrue(self.torch.allclose(pair[0, 4, :, :].float(), pair[0, 0].float(), atol=2e-3))
 
     def test_a_checkpoint_goes_by_its_hash_and_without_one_by_its_files_length_and_time(self):
@@ -52,7 +52,7 @@ class TeacherTests(UiTestCase):
         until(lambda: self.taught)
         self.assertEqual(self.taught[0][1]["model"], "sub/mine.safetensors [0123456789]")
 
-    def test_switched_off_with_another_method_or_from_an_approximation_nothing_is_learned(self):
+    def test_switched_off_with_another_method_or_from_an_approximation_or_a_tiny_picture_nothing_is_learned(self):
         extension = self.start(calibrate=False)
         self.decode()
         self.ui.opts.set(latentbridge_calibrate=True, show_progress_type="Approx cheap")
@@ -60,6 +60,7 @@ class TeacherTests(UiTestCase):
         self.ui.opts.set(show_progress_type="LatentBridge", sd_vae_decode_method="Approx NN")
         self.decode()
         self.ui.opts.set(sd_vae_decode_method="Full")
+        self.decode(side=15)
         self.ui.state.interrupted = True
         self.decode()
         self.assertIsNone(extension._teacher._lessons._thread)

@@ -227,9 +227,11 @@ class Extension:
         self._submit(self._here(latent), latent, max(0, self._ui.shared.state.sampling_steps - 1))
 
     def _submit(self, sampling: _Sampling, latent: Any, step: int) -> None:
+        """The VAE's decode counts as one more step: the sampler's last picture may then take a step's time as all before it did. As the host's last
+        step it would have 50 ms, and be worse than the one before wherever steps are long."""
         sampling.submitted_at = time.monotonic()
         part = sampling.choose(latent) if sampling.batch == "turn" else latent
-        self.bridge.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps)
+        self.bridge.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps + 1)
 
     def _here(self, latent: Any) -> _Sampling:
         """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""

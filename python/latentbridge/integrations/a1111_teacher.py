@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..calibration import Lessons, pair
+from ..calibration import LEAST_CELLS, Lessons, pair
 from ..client import Bridge
 
 
@@ -25,7 +25,7 @@ class Teacher:
         """In place of ``decode_latent_batch``: what it gives, unchanged."""
         pictures = original(model, batch, *arguments, **named)
         try:
-            if (wanted := self._wants()) is not None:
+            if batch[0][0].numel() >= LEAST_CELLS and (wanted := self._wants()) is not None:
                 self._lessons.give(partial(self._teach, batch, pictures[0], *wanted))
         except Exception as error:
             self._say(f"a decoded picture was not looked at: {error!r}")

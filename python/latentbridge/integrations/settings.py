@@ -52,8 +52,7 @@ COMMON = {
     "threads": Setting(0, "Threads of a decode", "0: half of the idle cores", range=(0, 32, 1)),
     "record": Setting(False, "Record", "Keeps the latents of the newest 20 runs (256 MB a run at most) in the folder latentbridge of the outputs; "
                       "latentbridge replay shows them again"),
-    "calibrate": Setting(True, "Learn each model's colours", "From its finished pictures; used where they come nearer than the built-in ones. "
-                         "What is learned stays on this machine, the pictures are not kept"),
+    "calibrate": Setting(True, "Learn each model's colours", "From its finished pictures, which are not kept; used where they come nearer than the built-in ones"),
     "host_mode": Setting("auto", "Host mode", "process: C# runs in a program of its own; pythonnet: in the UI's own process (docs/inprocess.md); "
                          "auto: the former where it is there. Holds from the UI's next start on", ("auto", "process", "pythonnet")),
 }
