@@ -387,6 +387,7 @@ public sealed partial class PreviewSession
     void FinishDropped(Job job, DropReason reason, string? detail, long needed)
     {
         _freeImageSlots |= 1UL << job.ImageSlot;
+        job.Stream.Replaced += reason == DropReason.Replaced ? 1 : 0;
         EndJob();
         if (_isStopping)
         {

@@ -241,9 +241,10 @@ public sealed partial class PreviewSession : IDisposable
                 stream.Replaced++;
             }
 
-            if ((header.Flags & FrameMarks.LastStep) != 0)
+            if ((header.Flags & FrameMarks.LastStep) != 0 && (_job.Latent.Header.Flags & FrameMarks.LastStep) == 0)
             {
-                // The sampler waits for this one, and only for so long: what is being decoded must not stand in its way.
+                // The sampler waits for this one, and only for so long: what is being decoded must not stand in its way, unless it is a last step itself.
+                // Some samplers go on beyond the number of steps that they said: each of those would stop the one before.
                 StopWork(stream, DropReason.Replaced);
             }
 

@@ -61,6 +61,23 @@ public class PreviewSessionTests
 
         decoder.Go();
         Assert.Equal(1, bench.Sink.WaitForReady(last).Step);
+        StreamStatus status = bench.Session.Status().Streams.Single();
+        Assert.Equal((2L, 1L, 1L, 0L), (status.Submitted, status.Shown, status.Replaced, status.Failed));
+    }
+
+    // As DPM adaptive does, whose steps go on beyond the number that was said.
+    [Fact]
+    public void Steps_beyond_the_last_do_not_stop_one_anothers_pictures()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        decoder.Hold();
+        ulong last = bench.Submit(0, run: 1, step: 19, last: true);
+        decoder.WaitUntilInside();
+        ulong beyond = bench.Submit(1, run: 1, step: 20, last: true);
+        decoder.Go();
+        bench.Sink.WaitForReady(beyond);
+        Assert.Equal([last, beyond], bench.Sink.Ready.Select(r => r.Sequence));
     }
 
     [Fact]
