@@ -34,7 +34,7 @@ class TeacherTests(ComfyUITestCase):
 
     def sampled(self, *axes, **more):
         """Runs a sampler; the last denoised latent, and what core makes of it in the VAE's scale."""
-        x0 = self.torch.randn(axes or (1, 4, 8, 8))
+        x0 = self.torch.randn(axes or (1, 4, 16, 16))
         self.sample(steps=2, latents=[x0 * 0.9, x0], **more)
         return x0, x0 * 2
 
@@ -51,21 +51,28 @@ class TeacherTests(ComfyUITestCase):
         picture = self.vae.decode(latent)
         self.assertTrue(self.torch.equal(picture, self.plain(self.vae, latent)))
         learned = self.learned(pack)
-        self.assertEqual((learned["model"], learned["format"], learned["axes"]), ("mine.safetensors", "SDXL", [1, 16, 8, 8]))
+        self.assertEqual((learned["model"], learned["format"], learned["axes"]), ("mine.safetensors", "SDXL", [1, 16, 16, 16]))
         self.assertEqual(pack.bridge.status()["host"]["begun"][-1]["model"], "mine.safetensors")
 
     def test_a_tiled_decode_and_a_video_teach_too(self):
         pack = self.start()
-        _, latent = self.sampled(1, 4, 3, 8, 8)
+        _, latent = self.sampled(1, 4, 3, 16, 16)
         self.vae.decode_tiled(samples_in=latent)
-        self.assertEqual(self.learned(pack)["axes"], [1, 16, 8, 8])
+        self.assertEqual(self.learned(pack)["axes"], [1, 16, 16, 16])
 
     def test_another_latent_teaches_nothing(self):
         pack = self.start()
         _, latent = self.sampled()
-        self.vae.decode(self.torch.randn(1, 4, 8, 8))
-        self.vae.decode(latent[..., :4])
+        self.vae.decode(self.torch.randn(1, 4, 16, 16))
+        self.vae.decode(latent[..., :8])
         self.nothing_learned(pack)
+
+    def test_a_tiny_picture_teaches_nothing_and_says_nothing(self):
+        pack = self.start()
+        _, latent = self.sampled(1, 4, 15, 17)
+        with self.assertNoLogs("latentbridge", "WARNING"):
+            self.vae.decode(latent)
+            self.nothing_learned(pack)
 
     def test_switched_off_or_without_a_models_name_nothing_is_learned(self):
         pack = self.start(calibrate=False)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import folder_paths
 
-from ...calibration import Lessons, identity, pair
+from ...calibration import LEAST_CELLS, Lessons, identity, pair
 
 FOLDERS = ("checkpoints", "diffusion_models", "unet_gguf")
 FILES = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".gguf", ".bin")
@@ -79,7 +79,7 @@ class Teacher:
 
     def _decoded(self, latent: Any, picture: Any) -> None:
         for ended in tuple(self._ended):
-            if ended.x0.shape == latent.shape:
+            if ended.x0.shape == latent.shape and latent[0, 0].numel() >= LEAST_CELLS:
                 self._lessons.give(partial(self._teach, ended, latent, picture))
 
     def _teach(self, ended: _Ended, latent: Any, picture: Any) -> None:
