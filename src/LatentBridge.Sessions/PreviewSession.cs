@@ -307,7 +307,7 @@ public sealed partial class PreviewSession : IDisposable
                     s.Id, s.Run, s.Format?.Id, s.IsFormatGuessed, s.Choice?.Decoder.Description.Id, s.Choice?.Decoder.Source, s.Choice?.Reason,
                     s.StepMilliseconds, s.DecodeMilliseconds, s.Submitted, s.Shown, s.Replaced, s.Failed, [.. s.Warnings]))],
                 [.. _decoders.SelectMany(d => d.Candidates.Select(c => new DecoderStatus(
-                    c.Description.Id, d.Format.Id, c.Source, c.IsLoaded, c.Times.LastMilliseconds, c.Failure)))]);
+                    c.Description.Id, d.Format.Id, c.Source, c.IsLoaded, c.Times.LastMilliseconds, c.Failure))).Distinct()]);
         }
     }
 

@@ -474,6 +474,17 @@ public class PreviewSessionTests
     }
 
     [Fact]
+    public void Status_names_a_decoder_once_however_many_models_share_it()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        bench.Session.Begin(1, 1, SessionBench.Format, LatentSpace.Sampler, SessionBench.Raw, "a model");
+        bench.Sink.WaitForReady(bench.Submit(1, run: 1, stream: 1));
+        Assert.Equal(2, bench.Session.Status().Streams.Count);
+        Assert.Single(bench.Session.Status().Decoders);
+    }
+
+    [Fact]
     public void A_catalogue_that_grows_is_asked_again_and_what_is_loaded_stays()
     {
         var plain = FakeDecoder.Named("plain", 20);
