@@ -255,15 +255,18 @@ class Bridge:
         sequence = next(self._sequence)
         header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
         params = {"stream": stream, "format": latent_format, "space": space, **options_for_host(chosen)}
-        answer: SimpleQueue[Any] = SimpleQueue()
         frame = Frame(source, header, buffer, time.perf_counter_ns())
-        self._thread.post(self._thread.decode, frame, params, answer, partial(self._decoded, answer))
-        try:
-            found = answer.get(self._thread.off is None, timeout)
-        except Empty:
-            found = self._thread.off or f"no picture within {timeout:g} s"
-        if isinstance(found, Preview):
-            return found
+        for fits in (False, True):  # a picture that found no room is made once more, in a mapping that has it
+            answer: SimpleQueue[Any] = SimpleQueue()
+            self._thread.post(self._thread.decode, frame, params, answer, partial(self._decoded, answer, fits))
+            try:
+                found = answer.get(self._thread.off is None, timeout)
+            except Empty:
+                found = self._thread.off or f"no picture within {timeout:g} s"
+            if isinstance(found, Preview):
+                return found
+            if found is not None:
+                break
         raise BridgeError(str(found))
 
     def teach(self, pair: Any, *, model: str, latent_format: str | None = None) -> None:
@@ -372,8 +375,14 @@ class Bridge:
 
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
-    def _decoded(self, answer: SimpleQueue[Any], result: Any, error: dict[str, Any] | None) -> None:
-        if error is not None or not isinstance(result, dict) or "image" not in result:
+    def _decoded(self, answer: SimpleQueue[Any], fits: bool, result: Any, error: dict[str, Any] | None) -> None:
+        """Gives the waiting ``decode`` its picture, or why there is none, or None when there is room for it now."""
+        data = (error or {}).get("data")
+        needed = data.get("needed") if isinstance(data, dict) else None
+        if isinstance(needed, int) and not fits:
+            self._thread.grow_images(needed)
+            answer.put(None)
+        elif error is not None or not isinstance(result, dict) or "image" not in result:
             answer.put((error or {}).get("message", "the host gave no picture"))
         else:
             answer.put(self._preview(result, *result["image"]))

@@ -227,6 +227,14 @@ class Asking(BridgeTestCase):
             preview = bridge.decode(buffer, latent_format="SDXL", timeout=20)
             self.assertEqual(preview.data, digest(buffer))
 
+    def test_decode_makes_room_for_its_picture(self):
+        bridge = self.bridge("needed=9000000")
+        buffer = latent(1, 4, 8, 8)
+        self.assertEqual(bridge.decode(buffer, timeout=20).data, digest(buffer))
+        self.assertGreaterEqual(bridge.status()["imageCapacity"], 9_000_000)
+        with self.assertRaisesRegex(BridgeError, "too-small"):  # more than there may ever be
+            self.bridge(f"needed={1 << 31}").decode(buffer, timeout=20)
+
     def test_decode_says_why_there_is_no_picture(self):
         with self.assertRaisesRegex(BridgeError, "because"):
             self.bridge("drop=failed").decode(latent(1, 4, 8, 8), timeout=20)

@@ -52,6 +52,8 @@ public sealed class ControlChannelTests : IDisposable
         var request = new DecodeRequest(3, 46, null, default, PreviewOptions.Default, 4L);
         sink.Decoded(request, new ReadyPreview(1, 46, 7, 0, 6, 20, new PreviewResult(30000, 128, 128, PreviewEncoding.Png, 0.25, 0.5, 0, true), "latent2rgb", 0.125));
         AssertLast("decode");
+        sink.DecodeFailed(request, new DroppedLatent(46, 7, 0, 6, DropReason.ImageSlotTooSmall, "the picture takes 2000000 bytes, an image slot holds 1576832", 2000000));
+        AssertLast("decode-needed");
         var lesson = new TeachRequest(1, 47, null, "sd_xl_base_1.0.safetensors", 8L);
         sink.Taught(lesson, new CalibratedMap(new FittedMap(ColourMapKind.Linear, []), 24.125, 0.9, 3, new Dictionary<string, double> { ["latent2rgb"] = 19.25, ["tiny"] = 30.5 }), true);
         AssertLast("teach");

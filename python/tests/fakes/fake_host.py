@@ -162,6 +162,8 @@ class FakeHost:
         tell("released", slot=params["slot"], sequence=params["sequence"])
         if "drop" in QUIRKS:
             say(id=identifier, error={"code": -32000, "message": "because"})
+        elif "needed" in QUIRKS and self.geometry.image_capacity < number("needed"):
+            say(id=identifier, error={"code": -32004, "message": "image-slot-too-small: too big", "data": {"needed": number("needed")}})
         else:
             self.finish(header, digest, lambda picture: say(id=identifier, result=picture))
 

@@ -99,7 +99,8 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
     void IPreviewSink.Decoded(DecodeRequest request, in ReadyPreview preview) => _writer.Decoded(request.Tag, preview);
 
     void IPreviewSink.DecodeFailed(DecodeRequest request, in DroppedLatent dropped) =>
-        _writer.Error(request.Tag, ControlException.NoPicture, dropped.Detail is null ? dropped.Reason.Name() : $"{dropped.Reason.Name()}: {dropped.Detail}");
+        _writer.Error(
+            request.Tag, ControlException.NoPicture, dropped.Detail is null ? dropped.Reason.Name() : $"{dropped.Reason.Name()}: {dropped.Detail}", dropped.NeededByteLength);
 
     void IPreviewSink.Taught(TeachRequest request, CalibratedMap map, bool isUsed)
     {

@@ -28,7 +28,7 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         }
     }
 
-    public void Error(object? id, int code, string message)
+    public void Error(object? id, int code, string message, long needed = 0)
     {
         lock (_gate)
         {
@@ -40,6 +40,14 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
             json.WriteValue(code);
             json.WritePropertyName("message");
             json.WriteValue(message);
+            if (needed > 0)
+            {
+                json.WritePropertyName("data");
+                json.WriteStartObject();
+                Member(json, "needed", needed);
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
             End(json);
         }
