@@ -256,17 +256,16 @@ class Bridge:
         header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
         params = {"stream": stream, "format": latent_format, "space": space, **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
-        for fits in (False, True):  # a picture that found no room is made once more, in a mapping that has it
+        found, rooms = None, set()
+        while found is None:  # where the mapping was too small, or grew for another's sake meanwhile, the picture is made in the new one
             answer: SimpleQueue[Any] = SimpleQueue()
-            self._thread.post(self._thread.decode, frame, params, answer, partial(self._decoded, answer, fits))
+            self._thread.post(self._thread.decode, frame, params, answer, partial(self._decoded, answer, rooms))
             try:
                 found = answer.get(self._thread.off is None, timeout)
             except Empty:
                 found = self._thread.off or f"no picture within {timeout:g} s"
-            if isinstance(found, Preview):
-                return found
-            if found is not None:
-                break
+        if isinstance(found, Preview):
+            return found
         raise BridgeError(str(found))
 
     def teach(self, pair: Any, *, model: str, latent_format: str | None = None) -> None:
@@ -375,12 +374,15 @@ class Bridge:
 
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
-    def _decoded(self, answer: SimpleQueue[Any], fits: bool, result: Any, error: dict[str, Any] | None) -> None:
-        """Gives the waiting ``decode`` its picture, or why there is none, or None when there is room for it now."""
+    def _decoded(self, answer: SimpleQueue[Any], rooms: set[int], result: Any, error: dict[str, Any] | None) -> None:
+        """Gives the waiting ``decode`` its picture, or why there is none, or None when another try is worth it; ``rooms`` are those it had made."""
         data = (error or {}).get("data")
         needed = data.get("needed") if isinstance(data, dict) else None
-        if isinstance(needed, int) and not fits:
+        if isinstance(needed, int) and needed not in rooms:
+            rooms.add(needed)
             self._thread.grow_images(needed)
+            answer.put(None)
+        elif error is not None and error.get("message") == "cancelled":  # which only a new mapping does
             answer.put(None)
         elif error is not None or not isinstance(result, dict) or "image" not in result:
             answer.put((error or {}).get("message", "the host gave no picture"))

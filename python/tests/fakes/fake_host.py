@@ -162,6 +162,8 @@ class FakeHost:
         tell("released", slot=params["slot"], sequence=params["sequence"])
         if "drop" in QUIRKS:
             say(id=identifier, error={"code": -32000, "message": "because"})
+        elif "cancel-first" in QUIRKS and QUIRKS.pop("cancel-first") is not None:
+            say(id=identifier, error={"code": -32004, "message": "cancelled"})
         elif "needed" in QUIRKS and self.geometry.image_capacity < number("needed"):
             say(id=identifier, error={"code": -32004, "message": "image-slot-too-small: too big", "data": {"needed": number("needed")}})
         else:
