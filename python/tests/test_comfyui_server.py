@@ -177,6 +177,18 @@ class NodeTests(ServerTestCase):
                 self.assertEqual(run.error, None)
                 self.assertEqual(len(run.outputs["3"]["images"]), count)
 
+    def test_a_batch_is_decoded_in_one_size_by_a_fresh_host_too(self):
+        self.warm_up()
+        victim = self.host()
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: self.run_probe("Flux", "1,16,8,8").ended and self.host() not in (0, victim), 60)
+        graph = probe("SD15", "6,4,128,100", 1)  # no decoder of SD15 is loaded there
+        graph["2"] = {"class_type": "LatentBridgeDecode", "inputs": {"samples": ["1", 0], "latent_format": "SD15", "decoder": "auto"}}
+        graph["3"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
+        run = self.page.run(graph, preview_method="none")
+        self.assertEqual(run.error, None)
+        self.assertEqual(len(run.outputs["3"]["images"]), 6)
+
     def test_compare_agrees_with_pytorch(self):
         self.warm_up()
         for form, channels, decoder in (("SD15", 4, "latent2rgb"), ("Flux2", 128, "latent2rgb"), ("SD15", 4, "taesd"), ("Flux2", 128, "taesd")):

@@ -55,11 +55,18 @@ class LatentBridgeDecode:
         latent = _plain(samples["samples"])
         frames = latent.shape[2] if latent.ndim == 5 else 1
         bar = comfy.utils.ProgressBar(latent.shape[0] * frames)
+        wanted = [(item, frame) for item in range(latent.shape[0]) for frame in range(frames)]
+
+        def picture(item: int, frame: int, size: int = 0) -> torch.Tensor:
+            return _picture(self.pack, latent[item:item + 1], latent_format, decoder, frame, size)
+
         pictures = []
-        for item in range(latent.shape[0]):
-            for frame in range(frames):
-                pictures.append(_picture(self.pack, latent[item:item + 1], latent_format, decoder, frame))
-                bar.update(1)
+        for item, frame in wanted:
+            pictures.append(picture(item, frame))
+            bar.update(1)
+        size = max(max(one.shape) for one in pictures)
+        # auto may find a better decoder ready after the first pictures, of another size: those are made again
+        pictures = [one if max(one.shape) == size else picture(item, frame, size) for one, (item, frame) in zip(pictures, wanted)]
         return (torch.stack(pictures),)
 
 
@@ -130,11 +137,11 @@ def _plain(latent: Any) -> torch.Tensor:
     return latent.tensors[0] if getattr(latent, "is_nested", False) else latent
 
 
-def _picture(pack: Any, latent: torch.Tensor, latent_format: str, decoder: str, frame: int) -> torch.Tensor:
-    """One picture ``[H,W,3]`` in 0..1 of a latent in the VAE's scale."""
+def _picture(pack: Any, latent: torch.Tensor, latent_format: str, decoder: str, frame: int, size: int) -> torch.Tensor:
+    """One picture ``[H,W,3]`` in 0..1 of a latent in the VAE's scale; ``size``: longest side, 0: the decoder's own."""
     from .. import comparison
 
     preview = comparison.decode(
         pack.bridge, latent, decoder, latent_format=None if latent_format == "auto" else latent_format, space="vae",
-        timeout=PATIENCE_SECONDS, batch="first", frame=frame, size=0)
+        timeout=PATIENCE_SECONDS, batch="first", frame=frame, size=size)
     return comparison.pixels(preview).float() / 255
