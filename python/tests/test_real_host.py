@@ -54,6 +54,12 @@ class RealHost(BridgeTestCase):
             sizes.append(size_of(bridge.wait(run=run, step=0, timeout=20).data))
         self.assertEqual(sizes, [(16, 16), (16, 16), (32, 32)])
 
+    def test_the_first_single_picture_waits_for_the_search_for_weights(self):
+        for decoder in ("auto", "tiny"):
+            with self.subTest(decoder):
+                preview = self.open(decoder=decoder, lastStepMilliseconds=1000).decode(latent(1, 4, 16, 16), latent_format="SDXL")
+                self.assertGreaterEqual(preview.width, 64, preview.decoder)  # four pixels a cell, or with a TAESD eight
+
     def test_size_and_raw_pixels(self):
         bridge = self.open(decoder="latent2rgb", size=200, encoding="rgb24")
         _, preview = self.show(bridge, run=1, axes=(1, 4, 32, 64), latent_format="SDXL")

@@ -124,7 +124,7 @@ public sealed partial class PreviewSession
             return false;
         }
 
-        if (_requests.TryDequeue(out (DecodeRequest Request, SubmittedLatent Latent) asked))
+        if (!_isSearching && _requests.TryDequeue(out (DecodeRequest Request, SubmittedLatent Latent) asked))
         {
             DecodeRequest request = asked.Request;
             _single.Begin(asked.Latent.Header.Run, request.Format, request.Space, request.Options, request.Options.Calibrate ? request.Model : null);

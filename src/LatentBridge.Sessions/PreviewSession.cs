@@ -38,6 +38,7 @@ public sealed partial class PreviewSession : IDisposable
     ulong _heldLatentSlots;
     ulong _freeImageSlots;
     PreviewOptions _defaults = PreviewOptions.Default;
+    bool _isSearching;
     bool _isStopping;
 
     /// <summary>Begins; the worker starts at once.</summary>
@@ -63,7 +64,7 @@ public sealed partial class PreviewSession : IDisposable
         _worker.Start();
     }
 
-    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: until then the built-in decoders serve.</summary>
+    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: until then previews are made by the built-in decoders, and single pictures wait.</summary>
     /// <param name="sink">Where results go.</param>
     /// <param name="weights">Where networks' numbers are.</param>
     /// <param name="data">The folder for what is kept from run to run; null: this user's.</param>
@@ -72,24 +73,28 @@ public sealed partial class PreviewSession : IDisposable
     {
         var none = new WeightLibrary([]);
         WeightLibrary known = none;
-        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data), encoders: encoders);
+        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data), encoders: encoders) { _isSearching = true };
         var search = new Thread(() =>
         {
             BackgroundPriority.Apply();
             try
             {
                 _ = weights.Found;
+                Volatile.Write(ref known, weights);
+                session.RefreshCatalogue();
             }
 #pragma warning disable CA1031 // A folder that cannot be searched costs its decoders, not the host.
             catch (Exception e)
 #pragma warning restore CA1031
             {
                 session.LogUnlessStopping($"The search for weights failed: {Describe(e)}");
-                return;
             }
 
-            Volatile.Write(ref known, weights);
-            session.RefreshCatalogue();
+            lock (session._gate)
+            {
+                session._isSearching = false;
+                Monitor.PulseAll(session._gate);
+            }
         })
         { IsBackground = true, Name = "LatentBridge weight search" };
         search.Start();
