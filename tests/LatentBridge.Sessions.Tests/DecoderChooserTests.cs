@@ -1,4 +1,5 @@
 using LatentBridge.Decoders;
+using LatentBridge.Testing;
 
 namespace LatentBridge.Sessions.Tests;
 
@@ -216,10 +217,7 @@ public class DecoderChooserTests
     {
         Measured(300, 8, 0.1);
         DecoderCandidate[] all = All;
-        Loop(all, 10);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Loop(all, 1000);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => Loop(all, 1000)));
 
         static void Loop(DecoderCandidate[] all, int count)
         {

@@ -1,6 +1,7 @@
 using LatentBridge.Decoders.ApproxNn;
 using LatentBridge.Latents;
 using LatentBridge.Tensors;
+using LatentBridge.Testing;
 using LatentBridge.Tests.Tensors;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
@@ -112,12 +113,7 @@ public sealed class ApproxNnDecoderTests : IDisposable
         using ApproxNnDecoder decoder = RandomDecoder(Kernel.Width);
         var latent = new float[4 * 8 * 8];
         var picture = new byte[3 * 16 * 16];
-        decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None);
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None);
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None)));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Tensors;
+using LatentBridge.Testing;
 using LatentBridge.Tests.Tensors;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
@@ -91,10 +92,7 @@ public sealed class MlpDecoderTests : IDisposable
         using MlpDecoder decoder = RandomDecoder(Kernel.Width, 12, 12);
         var latent = new float[4 * 64];
         var picture = new byte[3 * 64];
-        decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => decoder.Decode(new(latent, 4, 8, 8), picture, 1, CancellationToken.None)));
         Assert.Throws<OperationCanceledException>(() => decoder.Decode(new(latent, 4, 8, 8), picture, 1, new CancellationToken(true)));
     }
 

@@ -2,6 +2,7 @@ using LatentBridge.Decoders;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
 using LatentBridge.Tensors;
+using LatentBridge.Testing;
 using LatentBridge.Tests.Tensors;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
@@ -95,10 +96,7 @@ public sealed class NeighbourhoodTests : IDisposable
         using MlpDecoder decoder = new(open);
         float[] latent = Latent(30, 20);
         byte[] picture = new byte[3 * 600];
-        decoder.Decode(new(latent, Channels, 20, 30), picture, 1, CancellationToken.None);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        decoder.Decode(new(latent, Channels, 20, 30), picture, 1, CancellationToken.None);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(() => decoder.Decode(new(latent, Channels, 20, 30), picture, 1, CancellationToken.None)));
         Assert.Throws<OperationCanceledException>(() => decoder.Decode(new(latent, Channels, 20, 30), picture, 1, new CancellationToken(true)));
     }
 }

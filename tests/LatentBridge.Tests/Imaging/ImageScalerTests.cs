@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using LatentBridge.Imaging;
 using LatentBridge.Tensors;
+using LatentBridge.Testing;
 using LatentBridge.Tests.Tensors;
 
 namespace LatentBridge.Tests.Imaging;
@@ -122,9 +123,7 @@ public sealed class ImageScalerTests
 
         Both();
         byte[] before = [.. large, .. small];
-        long allocated = GC.GetAllocatedBytesForCurrentThread();
-        Both();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - allocated);
+        Assert.Equal(0, Allocated.By(Both));
         Assert.Equal(before, (byte[])[.. large, .. small]);
     }
 

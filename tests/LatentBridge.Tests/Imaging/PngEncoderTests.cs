@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using LatentBridge.Imaging;
 using LatentBridge.Tensors;
+using LatentBridge.Testing;
 
 namespace LatentBridge.Tests.Imaging;
 
@@ -103,13 +104,12 @@ public class PngEncoderTests
         foreach (KernelWidth width in Kernel.Supported)
         {
             var encoder = new PngEncoder(width);
-            encoder.Encode(pixels, 200, 100, 3, file);
-            encoder.Encode(noise, 200, 100, 3, file);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            encoder.Encode(pixels, 200, 100, 3, file);
-            encoder.Encode(noise, 200, 100, 3, file);
-            encoder.Encode(pixels.AsSpan(0, 99 * 33), 33, 33, 3, file);
-            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.Equal(0, Allocated.By(() =>
+            {
+                encoder.Encode(pixels, 200, 100, 3, file);
+                encoder.Encode(noise, 200, 100, 3, file);
+                encoder.Encode(pixels.AsSpan(0, 99 * 33), 33, 33, 3, file);
+            }));
         }
     }
 

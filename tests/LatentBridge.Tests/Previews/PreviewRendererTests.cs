@@ -6,6 +6,7 @@ using LatentBridge.Formats;
 using LatentBridge.Imaging;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
+using LatentBridge.Testing;
 
 namespace LatentBridge.Tests.Previews;
 
@@ -131,10 +132,7 @@ public sealed class PreviewRendererTests
         }
 
         RenderAll();
-        RenderAll();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        RenderAll();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.By(RenderAll));
     }
 
     [Fact]
