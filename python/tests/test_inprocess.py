@@ -79,7 +79,7 @@ class InProcess(unittest.TestCase):
         self.assertIn("OK", done.stderr)
 
     def test_the_keyboard_interrupts_as_before(self):
-        child = self.start("print('ready', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')")
+        child = self.start("try:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')")
         self.assertEqual(child.stdout.readline(), "ready\n")
         child.send_signal(signal.SIGINT)
         self.assertEqual(self.finish(child), (0, "interrupted", ""))
