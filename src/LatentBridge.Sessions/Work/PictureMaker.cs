@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
@@ -7,426 +6,287 @@ using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions;
 
-/// <content>The worker: one thread that stages, decodes and encodes, and loads decoders when nothing waits.</content>
-public sealed partial class PreviewSession
+/// <summary>Makes pictures: a single one that somebody waits for first, then the streams' in turn.</summary>
+/// <remarks>Whatever fails costs one picture, never the host.</remarks>
+sealed class PictureMaker(
+    object gate,
+    SlotTable slots,
+    StreamTable streams,
+    SinglePictures singles,
+    Workbench bench,
+    DecoderPool pool,
+    IPreviewSink sink,
+    IReadOnlyList<IPictureEncoder> encoders,
+    Func<int> idleThreads,
+    TimeProvider time) : IDuty
 {
-    /// <summary>What the worker is doing with the mapping; one instance, reused.</summary>
-    sealed class Job
+    public bool TryTake()
     {
-        public PreviewStream Stream = null!;
-        public DecodeRequest? Request;
-        public SubmittedLatent Latent;
-        public int ImageSlot;
-
-        // The stream's as they were when the work began: a newer run may set others meanwhile.
-        public LatentFormat? Format;
-        public LatentSpace Space;
-        public string? Model;
-        public PreviewOptions Options = PreviewOptions.Default;
-
-        /// <summary>Set when the picture must not be shown any more.</summary>
-        public DropReason? Stopped;
-    }
-
-    readonly Job _job = new();
-    readonly List<FormatDecoders> _decoders = [];
-
-    /// <summary>Stands in for a stream where somebody waits for a single picture.</summary>
-    readonly PreviewStream _single = new(uint.MaxValue);
-
-    CancellationTokenSource _cancellation = new();
-    Job? _work;
-    int _lastServed;
-
-    void Work()
-    {
-        if (BackgroundPriority.Apply() is { } refusal)
-        {
-            lock (_gate)
-            {
-                _sink.Log(refusal);
-            }
-        }
-
-        using IdleCores? idle = _threads is null ? new IdleCores() : null;
-        while (WaitForWork(out FormatDecoders? toLoad, out (LatentFormat Format, string? Model)? toWarmUp))
-        {
-            if (_work is { } job)
-            {
-                MakePicture(job, _threads?.Invoke() ?? idle!.HalfOfIdle());
-            }
-            else if (toWarmUp is ({ } format, var model))
-            {
-                WarmUp(format, model);
-            }
-            else
-            {
-                LoadWanted(toLoad!);
-            }
-        }
-
-        _single.Dispose();
-        _streams.ForEach(s => s.Dispose());
-        _decoders.ForEach(d => d.Dispose());
-    }
-
-    /// <summary>Waits until there is something to do, most urgent first: a picture somebody waits for, the streams in turn, decoders to get ready.</summary>
-    /// <returns>False when the session stops.</returns>
-    bool WaitForWork(out FormatDecoders? toLoad, out (LatentFormat Format, string? Model)? toWarmUp)
-    {
-        toLoad = null;
-        toWarmUp = null;
-        lock (_gate)
-        {
-            while (!_isStopping)
-            {
-                if (TakeJob())
-                {
-                    return true;
-                }
-
-                foreach (PreviewStream stream in _streams)
-                {
-                    if (stream.IsWarmUpDue)
-                    {
-                        stream.IsWarmUpDue = false;
-                        toWarmUp = (stream.Format!, stream.Model);
-                        return true;
-                    }
-                }
-
-                foreach (FormatDecoders decoders in _decoders)
-                {
-                    if (decoders.IsStale)
-                    {
-                        toWarmUp = (decoders.Format, decoders.Model);
-                        return true;
-                    }
-
-                    if (decoders.WantsLoading)
-                    {
-                        toLoad = decoders;
-                        return true;
-                    }
-                }
-
-                Monitor.Wait(_gate);
-            }
-
-            return false;
-        }
-    }
-
-    bool TakeJob()
-    {
-        if (_freeImageSlots == 0)
+        if (!slots.HasFreeImageSlot)
         {
             return false;
         }
 
-        if (!_isSearching && _requests.TryDequeue(out (DecodeRequest Request, SubmittedLatent Latent) asked))
+        if (singles.TryTake(out DecodeRequest? request, out SubmittedLatent latent))
         {
-            DecodeRequest request = asked.Request;
-            _single.Begin(asked.Latent.Header.Run, request.Format, request.Space, request.Options, request.Options.Calibrate ? request.Model : null);
-            StartJob(_single, asked.Latent, request);
+            bench.Start(singles.Context, null, request, latent);
             return true;
         }
 
-        for (int i = 1; i <= _streams.Count; i++)
+        if (streams.TryTake(out PreviewStream? stream, out latent))
         {
-            int turn = (_lastServed + i) % _streams.Count;
-            PreviewStream stream = _streams[turn];
-            if (stream.Waiting is { } latent)
-            {
-                stream.Waiting = null;
-                _lastServed = turn;
-                StartJob(stream, latent, null);
-                return true;
-            }
+            bench.Start(stream.Context, stream, null, latent);
+            return true;
         }
 
         return false;
     }
 
-    void StartJob(PreviewStream stream, in SubmittedLatent latent, DecodeRequest? request)
+    public void Do()
     {
-        if (!_cancellation.TryReset())
+        Job job = bench.Current!;
+        int idle = idleThreads();
+        double waited = time.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
+        PreviewRenderer? renderer = Stage(job, out DropReason reason, out string? problem);
+        lock (gate)
         {
-            _cancellation.Dispose();
-            _cancellation = new CancellationTokenSource();
+            // The slot was staged or is of no use: either way the shim can have it back before the decode.
+            slots.GiveBack(job.Latent);
         }
 
-        int slot = System.Numerics.BitOperations.TrailingZeroCount(_freeImageSlots);
-        _freeImageSlots &= ~(1UL << slot);
-        _job.Stream = stream;
-        _job.Request = request;
-        _job.Latent = latent;
-        _job.ImageSlot = slot;
-        _job.Format = stream.Format;
-        _job.Space = stream.Space;
-        _job.Model = stream.Model;
-        _job.Options = stream.Options;
-        _job.Stopped = null;
-        _work = _job;
-    }
-
-    void StopWork(PreviewStream stream, DropReason reason, ulong? unless = null)
-    {
-        if (_work is { Stopped: null } job && job.Stream == stream && job.Latent.Header.Run != unless)
+        if (renderer is null)
         {
-            job.Stopped = reason;
-            _cancellation.Cancel();
+            Fail(job, reason, problem);
+            return;
         }
+
+        Render(job, renderer, job.Options.Threads > 0 ? job.Options.Threads : idle, waited);
     }
 
-    void MakePicture(Job job, int idleThreads)
+    /// <returns>The renderer that holds the staged latent; null when it cannot be staged.</returns>
+    PreviewRenderer? Stage(Job job, out DropReason reason, out string? problem)
     {
-        double waited = Stopwatch.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
-        string? problem = null;
-        DropReason reason = DropReason.BadLatent;
+        reason = DropReason.BadLatent;
         try
         {
-            problem = Stage(job);
+            LatentSlotHeader header = job.Latent.Header;
+            ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
+            LatentFormat format = job.Format ??= GuessFormat(job, axes);
+            problem = LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape);
+            if (problem is not null)
+            {
+                return null;
+            }
+
+            PreviewRenderer renderer = job.Context.RendererOf(format, encoders);
+            renderer.Stage(new Latent(slots.Values(job.Latent), (LatentElementType)header.ElementType, shape, job.Space), job.Options);
+            return renderer;
         }
         catch (LatentBridgeException e)
         {
             problem = e.Message;
         }
-#pragma warning disable CA1031 // The one seam: whatever fails costs this picture, never the host.
+#pragma warning disable CA1031 // Whatever fails costs this picture, never the host.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             reason = DropReason.Failed;
-            problem = Describe(e);
+            problem = Problem.Describe(e);
         }
 
-        lock (_gate)
-        {
-            // The slot was staged or is of no use: either way the shim can have it back before the decode.
-            Release(job.Latent);
-        }
-
-        if (problem is not null)
-        {
-            Finish(job, reason, problem);
-            return;
-        }
-
-        Render(job, job.Options.Threads > 0 ? job.Options.Threads : idleThreads, waited);
-    }
-
-    /// <returns>Null when staged; else what does not fit.</returns>
-    string? Stage(Job job)
-    {
-        PreviewStream stream = job.Stream;
-        LatentSlotHeader header = job.Latent.Header;
-        ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
-        if (job.Format is null)
-        {
-            FormatGuess guess = LatentFormats.Guess(axes);
-            job.Format = guess.Format;
-            lock (_gate)
-            {
-                if (job.Stopped is null)
-                {
-                    stream.Format = guess.Format;
-                    stream.Warn(guess.Reason);
-                }
-            }
-        }
-
-        LatentFormat format = job.Format;
-        if (LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape) is { } problem)
-        {
-            return problem;
-        }
-
-        if (stream.Renderer?.Format != format)
-        {
-            stream.Renderer?.Dispose();
-            stream.Renderer = new PreviewRenderer(format, _encoders);
-        }
-
-        stream.Renderer.Stage(new Latent(_mapping!.LatentPayload(job.Latent.Slot, header), (LatentElementType)header.ElementType, shape, job.Space), job.Options);
         return null;
     }
 
-    void Render(Job job, int threads, double waited)
+    LatentFormat GuessFormat(Job job, ReadOnlySpan<long> axes)
     {
-        PreviewStream stream = job.Stream;
-        PreviewOptions options = job.Options;
-        LatentSlotHeader header = job.Latent.Header;
-        PreviewRenderer renderer = stream.Renderer!;
+        FormatGuess guess = LatentFormats.Guess(axes);
+        lock (gate)
+        {
+            if (job.Stopped is null)
+            {
+                job.Context.Format = guess.Format;
+                job.Stream?.Warn(guess.Reason);
+            }
+        }
+
+        return guess.Format;
+    }
+
+    void Render(Job job, PreviewRenderer renderer, int threads, double waited)
+    {
         FormatDecoders? decoders = null;
         DecoderCandidate? candidate = null;
         try
         {
-            decoders = DecodersOf(job.Format!, job.Model);
+            decoders = pool.Of(job.Format!, job.Model);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
-            bool last = job.Request is not null || (header.Flags & FrameMarks.LastStep) != 0;
-            DecoderChoice choice;
-            lock (_gate)
-            {
-                var demand = new FrameDemand(
-                    cells, threads, stream.StepMilliseconds, last, options.LastStepMilliseconds, options.Decoder,
-                    header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null, job.Request is not null);
-                choice = DecoderChooser.Choose(decoders.Candidates, demand, stream.Choice?.Decoder);
-                if (job.Stopped is null)
-                {
-                    stream.Choice = choice;
-                }
-            }
-
-            candidate = choice.Decoder;
-            ILatentDecoder decoder = InstanceOf(stream, candidate, header.Run);
-            PreviewResult picture = renderer.Render(decoder, stream.WithThreads(options, threads), _mapping!.ImagePayload(job.ImageSlot), _cancellation.Token);
+            candidate = Choose(job, decoders, cells, threads);
+            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
+            PreviewOptions options = job.Context.WithThreads(job.Options, threads);
+            PreviewResult picture = renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
             if (!picture.Fits)
             {
-                long room = Math.Min(int.MaxValue, _mapping.ImageCapacity);
-                Finish(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {room}", picture.ByteLength);
+                Fail(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}", picture.ByteLength);
                 return;
             }
 
-            double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
-            lock (_gate)
-            {
-                candidate.Succeeded();
-                candidate.Times.Record(cells, threads, milliseconds);
-                decoders.CountFrame(candidate);
-                if (job.Stopped is null)
-                {
-                    stream.DecodeMilliseconds = milliseconds;
-                }
-
-                if (picture.NonFiniteCount > 0)
-                {
-                    stream.Warn("values of the latent were NaN or infinite");
-                }
-            }
-
-            Finish(job, picture, candidate.Description.Id, waited);
+            Count(job, decoders, candidate, cells, threads, picture);
+            Show(job, picture, candidate.Description.Id, waited);
         }
-        catch (OperationCanceledException) when (job.Stopped is not null || _isStopping)
+        catch (OperationCanceledException) when (job.Stopped is not null || bench.IsStopping)
         {
-            lock (_gate)
+            lock (gate)
             {
                 // A decoder that never gets done within a run must not keep the others' bad moments alive.
                 decoders?.CountFrame(candidate!);
             }
 
-            Finish(job, job.Stopped ?? DropReason.Cancelled, null);
+            Fail(job, job.Stopped ?? DropReason.Cancelled, null);
         }
-#pragma warning disable CA1031 // The one seam: whatever fails costs this picture, never the host.
+#pragma warning disable CA1031 // Whatever fails costs this picture, never the host.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            string what = Describe(e);
-            lock (_gate)
+            string what = Problem.Describe(e);
+            lock (gate)
             {
                 candidate?.Failed(what);
-                stream.Warn($"{candidate?.Description.Id ?? "decoding"} failed: {what}");
+                job.Stream?.Warn($"{candidate?.Description.Id ?? "decoding"} failed: {what}");
             }
 
-            Finish(job, DropReason.Failed, what);
+            Fail(job, DropReason.Failed, what);
         }
     }
 
-    void Finish(Job job, in PreviewResult picture, string decoder, double waited)
+    DecoderCandidate Choose(Job job, FormatDecoders decoders, long cells, int threads)
     {
-        lock (_gate)
+        LatentSlotHeader header = job.Latent.Header;
+        int? stepsLeft = header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null;
+        lock (gate)
+        {
+            var demand = new FrameDemand(
+                cells, threads, job.Stream?.StepMilliseconds, job.IsAwaited, job.Options.LastStepMilliseconds, job.Options.Decoder, stepsLeft, job.Request is not null);
+            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
+            if (job is { Stopped: null, Stream: { } stream })
+            {
+                stream.Choice = choice;
+            }
+
+            return choice.Decoder;
+        }
+    }
+
+    void Count(Job job, FormatDecoders decoders, DecoderCandidate candidate, long cells, int threads, in PreviewResult picture)
+    {
+        double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
+        lock (gate)
+        {
+            candidate.Succeeded();
+            candidate.Times.Record(cells, threads, milliseconds);
+            decoders.CountFrame(candidate);
+            if (job is { Stopped: null, Stream: { } stream })
+            {
+                stream.DecodeMilliseconds = milliseconds;
+            }
+
+            if (picture.NonFiniteCount > 0)
+            {
+                job.Stream?.Warn("values of the latent were NaN or infinite");
+            }
+        }
+    }
+
+    void Show(Job job, in PreviewResult picture, string decoder, double waited)
+    {
+        lock (gate)
         {
             if (job.Stopped is { } reason)
             {
-                FinishDropped(job, reason, null, 0);
+                Drop(job, reason, null, 0);
                 return;
             }
 
+            slots.WriteHeader(job.ImageSlot, HeaderOf(job, picture));
             LatentSlotHeader header = job.Latent.Header;
-            _mapping!.WriteImageHeader(job.ImageSlot, new ImageSlotHeader
-            {
-                Magic = ImageSlotHeader.ExpectedMagic,
-                Generation = header.Generation,
-                Sequence = header.Sequence,
-                Run = header.Run,
-                Stream = header.Stream,
-                Step = header.Step,
-                TotalSteps = header.TotalSteps,
-                Flags = (header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame)) | (picture.NonFiniteCount > 0 ? FrameMarks.NotFinite : FrameMarks.None),
-                Encoding = (uint)picture.Encoding,
-                Width = (uint)picture.Width,
-                Height = (uint)picture.Height,
-                PayloadLength = (ulong)picture.ByteLength,
-            });
             var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, decoder, waited);
-            job.Stream.Shown++;
-            EndJob();
+            if (job.Stream is { } stream)
+            {
+                stream.Shown++;
+            }
+
+            End();
             if (job.Request is { } request)
             {
-                _sink.Decoded(request, ready);
+                sink.Decoded(request, ready);
             }
             else
             {
-                _sink.Ready(ready);
+                sink.Ready(ready);
             }
         }
     }
 
-    void Finish(Job job, DropReason reason, string? detail, long needed = 0)
+    static ImageSlotHeader HeaderOf(Job job, in PreviewResult picture)
     {
-        lock (_gate)
+        LatentSlotHeader header = job.Latent.Header;
+        return new()
         {
-            if (reason is DropReason.BadLatent or DropReason.Failed or DropReason.ImageSlotTooSmall)
+            Magic = ImageSlotHeader.ExpectedMagic,
+            Generation = header.Generation,
+            Sequence = header.Sequence,
+            Run = header.Run,
+            Stream = header.Stream,
+            Step = header.Step,
+            TotalSteps = header.TotalSteps,
+            Flags = (header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame)) | (picture.NonFiniteCount > 0 ? FrameMarks.NotFinite : FrameMarks.None),
+            Encoding = (uint)picture.Encoding,
+            Width = (uint)picture.Width,
+            Height = (uint)picture.Height,
+            PayloadLength = (ulong)picture.ByteLength,
+        };
+    }
+
+    void Fail(Job job, DropReason reason, string? detail, long needed = 0)
+    {
+        lock (gate)
+        {
+            if (reason is DropReason.BadLatent or DropReason.Failed or DropReason.ImageSlotTooSmall && job.Stream is { } stream)
             {
-                job.Stream.Failed++;
+                stream.Failed++;
             }
 
-            FinishDropped(job, job.Stopped ?? reason, detail, needed);
+            Drop(job, job.Stopped ?? reason, detail, needed);
         }
     }
 
-    void FinishDropped(Job job, DropReason reason, string? detail, long needed)
+    void Drop(Job job, DropReason reason, string? detail, long needed)
     {
-        _freeImageSlots |= 1UL << job.ImageSlot;
-        job.Stream.Replaced += reason == DropReason.Replaced ? 1 : 0;
-        EndJob();
-        if (_isStopping)
+        slots.FreeImageSlot(job.ImageSlot);
+        if (job.Stream is { } stream && reason == DropReason.Replaced)
+        {
+            stream.Replaced++;
+        }
+
+        End();
+        if (bench.IsStopping)
         {
             return;
         }
 
-        DroppedLatent dropped = Drop(job.Latent.Header, reason, detail, needed);
+        DroppedLatent dropped = job.Latent.Drop(reason, detail, needed);
         if (job.Request is { } request)
         {
-            _sink.DecodeFailed(request, dropped);
+            sink.DecodeFailed(request, dropped);
         }
         else
         {
-            _sink.Dropped(dropped);
+            sink.Dropped(dropped);
         }
     }
 
-    void EndJob()
+    void End()
     {
-        _work = null;
-        Monitor.PulseAll(_gate);
+        bench.End();
+        Monitor.PulseAll(gate);
     }
-
-    static ILatentDecoder InstanceOf(PreviewStream stream, DecoderCandidate candidate, ulong run)
-    {
-        if (!candidate.IsStateful)
-        {
-            return candidate.Load();
-        }
-
-        if (stream.Stateful is not { } kept || kept.Candidate != candidate || kept.Run != run)
-        {
-            stream.Stateful?.Instance.Dispose();
-            stream.Stateful = null;
-            stream.Stateful = kept = (candidate, run, candidate.Load());
-        }
-
-        return kept.Instance;
-    }
-
-    static string Describe(Exception e) => e is LatentBridgeException ? e.Message : $"{e.GetType().Name}: {e.Message}";
 }
