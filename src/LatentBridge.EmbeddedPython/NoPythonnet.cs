@@ -1,7 +1,7 @@
-namespace LatentBridge.PythonHosting;
+namespace LatentBridge.EmbeddedPython;
 
-/// <summary>Python in this process where the program was built without pythonnet: <c>Runtime/EmbeddedPython.cs</c> is the one with it.</summary>
-public static class EmbeddedPython
+/// <summary>Python in this process where the program was built without pythonnet: <c>Runtime/HostedPython.cs</c> is the one with it.</summary>
+public static class HostedPython
 {
     /// <summary>Why there is none, and what helps; null where pythonnet is built in.</summary>
     public static string? Missing => "This program was built without pythonnet, or trimmed (CONTRIBUTING.md, Optional packages, says how to build it in)";

@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 
-namespace LatentBridge.PythonHosting;
+namespace LatentBridge.EmbeddedPython;
 
 /// <summary>A Python that can be run inside this process.</summary>
 /// <param name="Program">Its interpreter, which decides prefix, virtual environment and packages.</param>

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using LatentBridge.Decoders;
-using LatentBridge.Weights;
+using LatentBridge.Files;
 
 namespace LatentBridge.Fitting;
 

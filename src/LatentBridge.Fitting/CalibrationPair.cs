@@ -1,7 +1,7 @@
 using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Fitting;
 

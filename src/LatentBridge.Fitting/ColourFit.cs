@@ -1,7 +1,7 @@
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Imaging.Quality;
 using LatentBridge.Latents;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Fitting;
 

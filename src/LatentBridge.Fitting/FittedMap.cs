@@ -1,6 +1,7 @@
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Files;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Fitting;
@@ -41,7 +42,7 @@ public sealed record FittedMap(ColourMapKind Kind, IReadOnlyList<StoredTensor> T
     {
         using MemoryStream file = new();
         SafetensorsWriter.Write(file, Tensors, Metadata("SD15", ""));
-        using NetworkTensors tensors = NetworkTensors.Parse(file.ToArray(), Kind.ToString());
+        using NetworkTensors tensors = LatentDecoders.Networks.Parse(file.ToArray(), Kind.ToString());
         return Kind is ColourMapKind.Mlp or ColourMapKind.Mlp3x3 ? new MlpDecoder(tensors) : new PolynomialDecoder(tensors);
     }
 

@@ -2,13 +2,13 @@ using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Text;
+using LatentBridge.Decoders;
 using LatentBridge.ImageSharp;
 using LatentBridge.Onnx;
 using LatentBridge.Sessions;
 using LatentBridge.Sessions.Control;
-using LatentBridge.Weights;
 
-namespace LatentBridge.PythonNet;
+namespace LatentBridge.InProcess;
 
 /// <summary>The host inside a Python process: the lines of <c>docs/protocol.md</c> by call instead of by pipe, over the same session and shared memory.</summary>
 /// <remarks>
@@ -91,7 +91,7 @@ public sealed class InProcessHost : IDisposable
     }
 
     static PreviewSession Begin(Greeting greeting, IPreviewSink sink) =>
-        PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
+        PreviewSession.Start(sink, LatentDecoders.WeightsOfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
 
     void Write(ReadOnlyMemory<byte> line)
     {

@@ -1,4 +1,3 @@
-using LatentBridge.Decoders;
 using LatentBridge.Fitting;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 

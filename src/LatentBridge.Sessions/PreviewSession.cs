@@ -71,7 +71,7 @@ public sealed partial class PreviewSession : IDisposable
     /// <param name="encoders">As the constructor takes them.</param>
     public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null)
     {
-        var none = new WeightLibrary([]);
+        var none = LatentDecoders.Weights([]);
         WeightLibrary known = none;
         var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data), encoders: encoders) { _isSearching = true };
         var search = new Thread(() =>

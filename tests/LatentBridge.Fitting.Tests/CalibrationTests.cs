@@ -1,15 +1,15 @@
 using System.Runtime.InteropServices;
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Linear;
-using LatentBridge.Fitting;
+using LatentBridge.Files;
 using LatentBridge.Formats;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Imaging.Quality;
 using LatentBridge.Latents;
+using LatentBridge.Tests;
 using LatentBridge.Tests.Weights;
-using LatentBridge.Weights;
 
-namespace LatentBridge.Tests.Fitting;
+namespace LatentBridge.Fitting.Tests;
 
 public sealed class CalibrationTests(ITestOutputHelper output)
 {

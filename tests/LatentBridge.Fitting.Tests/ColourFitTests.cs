@@ -1,9 +1,9 @@
 using LatentBridge.Decoders;
-using LatentBridge.Fitting;
+using LatentBridge.Files;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
 
-namespace LatentBridge.Tests.Fitting;
+namespace LatentBridge.Fitting.Tests;
 
 public sealed class ColourFitTests
 {
@@ -146,10 +146,10 @@ public sealed class ColourFitTests
         string path = Path.Combine(weights.Folder, "m.safetensors");
         map.Write(path, "SD3", "a test");
 
-        FoundWeights found = Assert.Single(new WeightLibrary([weights.Folder]).Found);
+        FoundWeights found = Assert.Single(LatentDecoders.Weights([weights.Folder]).Found);
         Assert.Equal((null, "polynomial"), (found.Problem, found.Architecture));
         Assert.Contains("SD3", found.Formats);
-        using NetworkTensors tensors = NetworkTensors.Open(path, "polynomial");
+        using NetworkTensors tensors = LatentDecoders.Networks.Open(path, "polynomial");
         Assert.Equal(Values(map, "polynomial.quadratic"), tensors.Take("polynomial.quadratic"));
     }
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>Reads a range of <see cref="TensorBytes"/> from front to back; past its end is an error, never a guess.</summary>
 sealed class ByteCursor(TensorBytes bytes, long position, long end)

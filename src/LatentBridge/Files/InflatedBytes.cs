@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// A deflated part of a file, inflated when it is read: the first 64 KiB for a header, everything for more. Never

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// Finds the latent in a file of tensors: by key, else by the usual keys, else the only tensor that looks like one.

@@ -1,6 +1,6 @@
 using LatentBridge.Latents;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>A latent read from a file by <see cref="LatentFile"/>; owns its bytes.</summary>
 /// <param name="Path">The file.</param>

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// numpy's <c>.npy</c>, versions 1 to 3: magic, header length, a Python dictionary as text

@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>numpy's <c>.npz</c>: a ZIP of <c>.npy</c> files, stored or deflated. kohya's latent caches are these.</summary>
 static class NpzReader

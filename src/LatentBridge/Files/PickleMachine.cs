@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Text;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// Runs a pickle as far as data needs: constants, containers, the memo, and calls of what <see cref="PickleObjects"/>

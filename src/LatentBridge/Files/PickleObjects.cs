@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// What a pickle may name and build: the three points at which <see cref="PickleMachine"/> asks. Everything else in a

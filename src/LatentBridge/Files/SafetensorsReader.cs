@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// safetensors: a u64 header length, a JSON object <c>name: {dtype, shape, data_offsets}</c>, then the data without a

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>Writes safetensors files that any reader takes: no gap, tensors of wide elements first, so that all are aligned.</summary>
 public static class SafetensorsWriter

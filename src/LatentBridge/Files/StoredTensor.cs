@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>A tensor to be written: contiguous, row-major, little-endian.</summary>
 /// <param name="Name">Its key in the file.</param>

@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// The bytes of a file (or of memory), read piece by piece where they are asked for: a file of several gigabytes is never

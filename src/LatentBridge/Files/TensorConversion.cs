@@ -2,9 +2,9 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>Stored elements to F32 and back: exact where the other can hold the value, else rounded to nearest, ties to even.</summary>
 static class TensorConversion

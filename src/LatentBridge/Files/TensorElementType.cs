@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>What an element of a stored tensor is; named as safetensors names it.</summary>
 public enum TensorElementType

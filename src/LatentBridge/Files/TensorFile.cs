@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// A file of tensors, opened: what is in it is known, the values are read tensor by tensor. Weights are data: nothing a

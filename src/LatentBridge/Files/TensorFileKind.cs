@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>What a file of tensors is, told by its first bytes and never by its name.</summary>
 public enum TensorFileKind

@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// Axes and strides of a stored tensor, checked once against the bytes it may use. Strides count elements and are never

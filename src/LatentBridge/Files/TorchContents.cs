@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// The tensors of what was saved: a tensor, or dictionaries and lists of them, however nested. Names are the keys on the

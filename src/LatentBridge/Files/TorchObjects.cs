@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// What the pickle of a <c>torch.save</c> may build: tensors over raw storages, in ordered dictionaries. Any other name

@@ -1,4 +1,4 @@
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// What <c>torch.save</c> writes. Since 1.6 a ZIP: <c>root/data.pkl</c> and one <c>root/data/KEY</c> for each storage. Before, one behind

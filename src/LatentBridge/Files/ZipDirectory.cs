@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace LatentBridge.Weights;
+namespace LatentBridge.Files;
 
 /// <summary>
 /// The directory of a ZIP file (ZIP64 too). Unlike the base library's archive it says where an entry's bytes lie, so that

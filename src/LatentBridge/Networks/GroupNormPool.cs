@@ -1,4 +1,6 @@
-namespace LatentBridge.Tensors;
+using LatentBridge.Simd;
+
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// x + W2 ReLU(GroupNorm(W1 x)) of every pixel, GroupNorm's mean and variance being those of a group's channels over the whole
@@ -171,7 +173,7 @@ sealed unsafe class ScalarGroupNormPool(GroupNormPoolLayer layer, float[] widen,
 }
 
 /// <summary>Batches of pixels through <see cref="MatrixKernel{TLanes, TVector}"/>.</summary>
-sealed unsafe class VectorGroupNormPool<TLanes, TVector> : GroupNormPool, IPreparedWeights
+sealed unsafe class VectorGroupNormPool<TLanes, TVector> : GroupNormPool, INativeMemory
     where TLanes : ILanes<TVector>
     where TVector : struct
 {

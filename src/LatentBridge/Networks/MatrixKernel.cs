@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// The one inner loop of every vectorised convolution: c[i][j] = initial[j] + sum over k of a[i][k] b[k][j], for

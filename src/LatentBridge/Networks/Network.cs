@@ -1,6 +1,4 @@
-using LatentBridge.Weights;
-
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// A convolutional network as the list of its layers, in the order of its paper: which tensors it needs, what it costs and

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>The first layer: planes of floats, or the bytes of an RGB picture, into a ring of pixels.</summary>
 sealed unsafe class NetworkInput : RowLayer

@@ -1,4 +1,6 @@
-namespace LatentBridge.Tensors;
+using LatentBridge.Simd;
+
+namespace LatentBridge.Networks;
 
 /// <summary>Computes a <see cref="Network"/>: holds its weights, its memory for the last size used, and its threads.</summary>
 /// <remarks>One run at a time. A run of the same size and threads as the last allocates nothing.</remarks>

@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>Makes a network's layers compute at one vector width; owns their weights in the order those kernels read.</summary>
 abstract class NetworkKernels : IDisposable
 {
-    readonly List<IPreparedWeights> _owned = [];
+    readonly List<INativeMemory> _owned = [];
 
     /// <summary>Bytes of the weights as prepared, outside the managed heap.</summary>
     public long ByteLength => _owned.Sum(weights => weights.ByteLength);
@@ -42,7 +43,7 @@ abstract class NetworkKernels : IDisposable
     public void Dispose() => _owned.ForEach(weights => weights.Dispose());
 
     protected T Own<T>(T weights)
-        where T : IPreparedWeights
+        where T : INativeMemory
     {
         _owned.Add(weights);
         return weights;
@@ -107,10 +108,4 @@ sealed class VectorKernels<TLanes, TVector> : NetworkKernels
 
     public override GroupNormPool Prepare(GroupNormPoolLayer layer, float[] widen, float[] scale, float[] shift, float[] narrow) =>
         Own(new VectorGroupNormPool<TLanes, TVector>(layer, widen, scale, shift, narrow));
-}
-
-/// <summary>Weights in memory outside the managed heap, in the order one kind of kernel reads them.</summary>
-interface IPreparedWeights : IDisposable
-{
-    long ByteLength { get; }
 }

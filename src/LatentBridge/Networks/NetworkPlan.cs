@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>A network laid out for one picture size: its rings, its layers, the passes they fall into, and the stripes of a wide picture.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>A window of the input's columns and the part of it that the result is good for.</summary>
 /// <param name="Start">First column of the window.</param>

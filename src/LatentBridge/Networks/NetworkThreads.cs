@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>Work that several threads do together.</summary>
 interface ISharedWork

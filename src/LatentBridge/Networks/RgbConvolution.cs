@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>3x3 convolution to three outputs, stride 1, padding 1, vectorised across the inputs.</summary>
 /// <remarks>

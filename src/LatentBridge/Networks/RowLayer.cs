@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>One layer of a network at one picture size: makes its output rows from its inputs' rows, a few at a time.</summary>
 abstract unsafe class RowLayer

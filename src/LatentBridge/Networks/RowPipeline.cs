@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// A network at one picture size, all its layers at work at once: each makes a few rows as soon as the rows it needs are there,

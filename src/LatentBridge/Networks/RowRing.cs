@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// One layer's output on its way to the next: the newest rows of a picture, [row][pixel][channel], the place of a row being

@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// The reference: any 3x3 convolution of these networks, one multiplication at a time, straight from its definition.

@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>The rows of a tile, up to six: where each begins. Null where there are fewer.</summary>
 unsafe struct Six

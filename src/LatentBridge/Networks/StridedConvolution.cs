@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>3x3 convolution of stride 2, padding 1: three matrix products a row, one for each kernel row.</summary>
 /// <remarks>
@@ -75,7 +76,7 @@ sealed unsafe class StridedConvolution<TLanes, TVector> : RowLayer
 }
 
 /// <summary>The weights of a <see cref="StridedConvolution{TLanes, TVector}"/>: for each kernel row, [dx][input] x output, packed.</summary>
-sealed unsafe class StridedWeights<TLanes, TVector> : IPreparedWeights
+sealed unsafe class StridedWeights<TLanes, TVector> : INativeMemory
     where TLanes : ILanes<TVector>
     where TVector : struct
 {

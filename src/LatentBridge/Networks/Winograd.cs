@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// Winograd's F(4x4, 3x3): 16 neighbouring results of a 3x3 convolution from 36 products in place of 144.

@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>
 /// 3x3 convolution, stride 1, padding 1, of a picture or of a picture doubled by nearest neighbour, by <see cref="Winograd"/>
@@ -205,7 +206,7 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
 /// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: untransformed, a quarter of the
 /// transformed bytes.
 /// </summary>
-sealed unsafe class WinogradWeights<TLanes, TVector> : IPreparedWeights
+sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
     where TLanes : ILanes<TVector>
     where TVector : struct
 {

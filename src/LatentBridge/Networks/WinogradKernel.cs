@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Networks;
 
 /// <summary>The transforms of one tile, <see cref="Winograd"/>'s Bt d B and At m A, for all channels.</summary>
 /// <remarks>

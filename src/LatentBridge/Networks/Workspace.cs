@@ -1,4 +1,6 @@
-namespace LatentBridge.Tensors;
+using LatentBridge.Simd;
+
+namespace LatentBridge.Networks;
 
 /// <summary>One thread's memory beside the rings: the transformed weights of the layer it works on, and scratch.</summary>
 /// <remarks>

@@ -1,8 +1,9 @@
+using LatentBridge.Files;
 using LatentBridge.Formats;
-using LatentBridge.Previews;
-using LatentBridge.Tensors;
+using LatentBridge.Latents;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Latents;
+namespace LatentBridge.Previews;
 
 /// <summary>Holds what of a latent is to be shown, as the planes that decoders read. Reuses its memory.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>
 /// The vector operations a kernel written once for all widths needs. <c>Kernel&lt;Lanes512, Vector512&lt;float&gt;&gt;</c> and its

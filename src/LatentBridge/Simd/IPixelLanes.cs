@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>What the per-pixel kernels need beside arithmetic: the elements of latents in, bytes of pictures out.</summary>
 /// <remarks>

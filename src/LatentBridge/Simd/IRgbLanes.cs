@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>What a kernel that makes colours of floats needs.</summary>
 interface IRgbLanes<TVector> : ILanes<TVector>

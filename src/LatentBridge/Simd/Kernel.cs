@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>Which vectors this process computes with.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>Width of the vectors that the kernels compute with.</summary>
 public enum KernelWidth

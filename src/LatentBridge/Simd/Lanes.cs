@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>16 floats at a time.</summary>
 readonly partial struct Lanes512 : ILanes<Vector512<float>>

@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 readonly partial struct Lanes512 : IPixelLanes<Vector512<float>>
 {

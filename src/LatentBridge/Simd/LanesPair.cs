@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>Two vectors of neighbouring lanes.</summary>
 readonly struct Pair<TVector>(TVector first, TVector second)

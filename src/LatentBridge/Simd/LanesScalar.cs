@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>One float at a time: the reference that the vectors must equal.</summary>
 readonly struct LanesScalar : IPixelLanes<float>

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>Zeroed floats outside the managed heap, aligned to a page; freed by <see cref="Dispose"/>, at the latest by the finaliser.</summary>
-sealed unsafe class NativeBuffer : IPreparedWeights
+sealed unsafe class NativeBuffer : INativeMemory
 {
     const int Alignment = 4096;
 

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace LatentBridge.Tensors;
+namespace LatentBridge.Simd;
 
 /// <summary>Functions of whole vectors.</summary>
 static class VectorMath

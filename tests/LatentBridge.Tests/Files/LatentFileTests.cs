@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
+using LatentBridge.Files;
 using LatentBridge.Latents;
-using LatentBridge.Weights;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 public sealed class LatentFileTests
 {

@@ -1,7 +1,7 @@
 using System.Text;
-using LatentBridge.Weights;
+using LatentBridge.Files;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>Pickles that want more than to be data, and pickles that are wrong.</summary>
 public sealed class PickleMachineTests

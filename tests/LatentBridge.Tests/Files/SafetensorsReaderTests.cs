@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using LatentBridge.Weights;
+using LatentBridge.Files;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 public sealed class SafetensorsReaderTests
 {

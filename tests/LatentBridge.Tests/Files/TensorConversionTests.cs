@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
+using LatentBridge.Files;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
-using LatentBridge.Weights;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 public sealed class TensorConversionTests
 {

@@ -1,6 +1,6 @@
-using LatentBridge.Weights;
+using LatentBridge.Files;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>
 /// Every golden file, damaged in many ways by a seeded generator: it is read, or refused by a

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using LatentBridge.Weights;
+using LatentBridge.Files;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>Files that numpy and torch wrote, against what they say is in them (<c>make_goldens.py</c>).</summary>
 public sealed class TensorFileGoldenTests

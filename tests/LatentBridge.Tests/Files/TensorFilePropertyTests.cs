@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using FsCheck;
 using FsCheck.Fluent;
-using LatentBridge.Weights;
+using LatentBridge.Files;
+using LatentBridge.Latents;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>Random shapes, strides and element types, written by the small writers of the tests and read back.</summary>
 public sealed class TensorFilePropertyTests

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using LatentBridge.Files;
 using LatentBridge.Latents;
-using LatentBridge.Weights;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>The real files of the test data.</summary>
 public sealed class TensorFileTestDataTests

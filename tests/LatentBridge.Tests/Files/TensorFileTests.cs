@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
-using LatentBridge.Weights;
+using LatentBridge.Files;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>Which file is which, and what is refused in each.</summary>
 public sealed class TensorFileTests

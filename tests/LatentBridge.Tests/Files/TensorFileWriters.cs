@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 
-namespace LatentBridge.Tests.Weights;
+namespace LatentBridge.Tests.Files;
 
 /// <summary>Writes small files of tensors, right ones and wrong ones, independently of the product's writers.</summary>
 static class TensorFileWriters

@@ -1,7 +1,8 @@
-using LatentBridge.Tensors;
-using LatentBridge.Weights;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
+using LatentBridge.Tests.Simd;
 
-namespace LatentBridge.Tests.Tensors;
+namespace LatentBridge.Tests.Networks;
 
 /// <summary>Every convolution of the engine at every vector width, against the scalar reference and against its definition.</summary>
 [Trait("Category", "Kernels")]

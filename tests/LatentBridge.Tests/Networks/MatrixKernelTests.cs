@@ -1,7 +1,8 @@
 using System.Runtime.Intrinsics;
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tests.Tensors;
+namespace LatentBridge.Tests.Networks;
 
 [Trait("Category", "Kernels")]
 public sealed unsafe class MatrixKernelTests

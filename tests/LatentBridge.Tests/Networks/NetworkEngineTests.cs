@@ -1,9 +1,10 @@
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Decoders.Tiny;
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Testing;
 
-namespace LatentBridge.Tests.Tensors;
+namespace LatentBridge.Tests.Networks;
 
 /// <summary>What must not change a result, and what a run may take.</summary>
 public sealed unsafe class NetworkEngineTests

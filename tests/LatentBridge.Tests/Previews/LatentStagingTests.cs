@@ -4,9 +4,9 @@ using FsCheck.Fluent;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tests.Latents;
+namespace LatentBridge.Tests.Previews;
 
 public sealed class LatentStagingTests
 {

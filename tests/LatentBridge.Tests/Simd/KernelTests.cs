@@ -1,6 +1,6 @@
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tests.Tensors;
+namespace LatentBridge.Tests.Simd;
 
 public sealed class KernelTests
 {

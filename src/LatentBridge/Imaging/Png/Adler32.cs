@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>
 /// The checksum at the end of a zlib stream (RFC 1950): s1 = 1 + the sum of the bytes, s2 = the sum of all s1, both modulo 65521.

@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>A picture of an animation.</summary>
 /// <param name="Png">A PNG file.</param>

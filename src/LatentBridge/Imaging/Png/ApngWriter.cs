@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Joins PNG files of one size and kind to an animated PNG. Programs that do not know animations show the first.</summary>
 /// <remarks>

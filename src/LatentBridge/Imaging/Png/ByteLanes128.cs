@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>16 bytes at a time: SSE, and with the same code Arm.</summary>
 readonly unsafe struct ByteLanes128 : IByteLanes<Vector128<byte>>

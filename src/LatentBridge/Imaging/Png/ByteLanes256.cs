@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>32 bytes at a time: AVX2.</summary>
 readonly unsafe struct ByteLanes256 : IByteLanes<Vector256<byte>>

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>64 bytes at a time: AVX-512BW.</summary>
 readonly unsafe struct ByteLanes512 : IByteLanes<Vector512<byte>>

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using ArmCrc32 = System.Runtime.Intrinsics.Arm.Crc32;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>The CRC of PNG chunks (ISO 3309): reflected polynomial 0xEDB88320, initial and final value inverted.</summary>
 /// <remarks>

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>One dynamic Huffman code of deflate (RFC 1951, 3.2.7) for literals and match lengths, made from a sample of the data.</summary>
 /// <remarks>

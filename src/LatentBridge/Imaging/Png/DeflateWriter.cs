@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Appends bits to memory, the first lowest. Writes up to 16 bytes behind the last bit; the caller provides the room.</summary>
 unsafe struct DeflateWriter : IRunSink

@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>
 /// The few byte operations the PNG kernels are written in, once for each vector width: a kernel is generic over an implementation,

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Huffman-codes 64 literals at once with AVX-512 (BW, VBMI). What it writes equals one literal after the other.</summary>
 /// <remarks>

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Goes through the chunks of a PNG file: length, type, content, checksum, each checked.</summary>
 ref struct PngChunks

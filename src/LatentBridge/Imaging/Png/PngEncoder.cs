@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Turns 8-bit grey or RGB pixels into PNG bytes that every decoder reads.</summary>
 /// <remarks>

@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>
 /// Chooses and applies the filter of a row. The scalar code here is the reference for <see cref="PngFilterKernel{TLanes, TVector}"/>.

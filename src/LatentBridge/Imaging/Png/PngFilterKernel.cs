@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>The filters of <see cref="PngFilter"/> in vectors. A byte is a lane, lanes never meet: x, a, b and c are four loads, two of
 /// them one pixel to the left. Lengths are multiples of 64, so there is no remainder.</summary>

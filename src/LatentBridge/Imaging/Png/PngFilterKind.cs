@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>How a row's bytes are predicted from their neighbours (PNG specification, section 9).</summary>
 enum PngFilterKind : byte

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>The content of IHDR, checked.</summary>
 readonly record struct PngHeader(int Width, int Height, int Depth, PngColorType ColorType, bool Interlaced)

@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>The pixels of a PNG file: 8 bits a channel, rows from top to bottom without padding, channels interleaved.</summary>
 /// <param name="Width">In pixels.</param>

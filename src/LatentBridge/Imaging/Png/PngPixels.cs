@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Turns the samples of a row into 8-bit grey, RGB or RGBA.</summary>
 sealed class PngPixels

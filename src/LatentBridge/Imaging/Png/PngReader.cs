@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Reads PNG files: every depth, colour type and interlacing of the specification, reduced to 8 bits a channel.</summary>
 /// <remarks>

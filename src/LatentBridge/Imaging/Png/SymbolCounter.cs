@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Counts the symbols that a <see cref="DeflateWriter"/> would write.</summary>
 readonly unsafe ref struct SymbolCounter(Span<uint> counts) : IRunSink

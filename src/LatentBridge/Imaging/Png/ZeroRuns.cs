@@ -1,8 +1,8 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Png;
 
 /// <summary>Takes what a row of residuals is split into.</summary>
 unsafe interface IRunSink

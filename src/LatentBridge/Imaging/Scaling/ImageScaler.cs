@@ -1,6 +1,6 @@
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Scaling;
 
 /// <summary>Brings RGB24 pictures to another size. Reuses its memory: after the first picture of a size it allocates nothing.</summary>
 /// <remarks>

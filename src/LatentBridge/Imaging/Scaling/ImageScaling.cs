@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Scaling;
 
 /// <summary>How a picture is brought to another size.</summary>
 public enum ImageScaling

@@ -1,4 +1,4 @@
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Scaling;
 
 /// <summary>
 /// For each pixel of the new axis the old pixels it is made of and their weights, which sum to 1. Shrinking: the area each

@@ -1,9 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Imaging;
+namespace LatentBridge.Imaging.Scaling;
 
 /// <summary>The inner loops of smooth scaling, over rows of interleaved RGB.</summary>
 static class ScalingKernel

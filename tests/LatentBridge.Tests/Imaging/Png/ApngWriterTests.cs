@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Png;
 
 public class ApngWriterTests
 {

@@ -1,11 +1,11 @@
 using System.Buffers.Binary;
 using FsCheck;
 using FsCheck.Fluent;
-using LatentBridge.Imaging;
-using LatentBridge.Tensors;
+using LatentBridge.Imaging.Png;
+using LatentBridge.Simd;
 using LatentBridge.Testing;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Png;
 
 public class PngEncoderTests
 {

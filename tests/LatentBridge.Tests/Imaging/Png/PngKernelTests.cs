@@ -1,7 +1,7 @@
-using LatentBridge.Imaging;
-using LatentBridge.Tensors;
+using LatentBridge.Imaging.Png;
+using LatentBridge.Simd;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Png;
 
 public unsafe class PngKernelTests
 {

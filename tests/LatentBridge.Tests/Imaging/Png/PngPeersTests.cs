@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Png;
 
 /// <summary>What we write, read by others.</summary>
 public sealed class PngPeersTests : IDisposable

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Png;
 
 public class PngReaderTests
 {

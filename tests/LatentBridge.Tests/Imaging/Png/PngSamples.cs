@@ -1,4 +1,4 @@
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Png;
 
 /// <summary>Pictures for the PNG tests, made by a seed.</summary>
 static class PngSamples

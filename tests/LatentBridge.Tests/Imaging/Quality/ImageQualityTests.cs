@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
 using LatentBridge.Imaging.Quality;
-using LatentBridge.Tensors;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Simd;
+using LatentBridge.Tests.Simd;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Quality;
 
 public sealed class ImageQualityTests
 {

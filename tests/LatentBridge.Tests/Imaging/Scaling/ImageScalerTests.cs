@@ -1,11 +1,11 @@
 using FsCheck;
 using FsCheck.Fluent;
-using LatentBridge.Imaging;
-using LatentBridge.Tensors;
+using LatentBridge.Imaging.Scaling;
+using LatentBridge.Simd;
 using LatentBridge.Testing;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Tests.Simd;
 
-namespace LatentBridge.Tests.Imaging;
+namespace LatentBridge.Tests.Imaging.Scaling;
 
 public sealed class ImageScalerTests
 {

@@ -1,13 +1,13 @@
 using Python.Runtime;
 
-namespace LatentBridge.PythonHosting;
+namespace LatentBridge.EmbeddedPython;
 
 /// <summary>Python in this process, by pythonnet.</summary>
 /// <remarks>
 /// A process has one Python, which is never ended before the process: NumPy and PyTorch cannot be loaded a second time. The GIL is taken for a call and
 /// given away between calls, so that Python's own threads run. Memory is handed over by address, pinned for the call: neither side copies a tensor.
 /// </remarks>
-public static class EmbeddedPython
+public static class HostedPython
 {
     static readonly Lock Gate = new();
     static PythonPlace? _running;

@@ -1,8 +1,9 @@
+using LatentBridge.Decoders;
 using LatentBridge.Latents;
 
-namespace LatentBridge.Decoders;
+namespace LatentBridge.Fitting;
 
-/// <summary>A map that was learned from one model's own pictures, under its own name. See <see cref="Fitting.Calibration"/>.</summary>
+/// <summary>A map that was learned from one model's own pictures, under its own name. See <see cref="Calibration"/>.</summary>
 sealed class CalibratedDecoder(ILatentDecoder map, DecoderDescription description) : ILatentDecoder
 {
     public DecoderDescription Description => description;
