@@ -2,7 +2,6 @@ using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
-using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions.Tests;
 

@@ -1,6 +1,6 @@
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 

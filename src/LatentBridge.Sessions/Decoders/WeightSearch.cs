@@ -7,7 +7,7 @@ namespace LatentBridge.Sessions;
 /// <summary>Searches a library's folders on a thread of its own; until it is done there are the built-in decoders only.</summary>
 sealed class WeightSearch(WeightLibrary weights)
 {
-    WeightLibrary _known = new([]);
+    WeightLibrary _known = LatentDecoders.Weights([]);
 
     /// <summary>The decoders of a format with what is known so far.</summary>
     public IReadOnlyList<DecoderEntry> Catalogue(LatentFormat format) => LatentDecoders.For(format, Volatile.Read(ref _known));

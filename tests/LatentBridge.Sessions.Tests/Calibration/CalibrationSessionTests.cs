@@ -139,7 +139,7 @@ public sealed class CalibrationSessionTests : IDisposable
 
     SessionBench Open() => new(4, 4, Catalogue, null, Capacity, _folder);
 
-    static IReadOnlyList<DecoderEntry> Catalogue(LatentFormat format) => LatentDecoders.For(format, new([]));
+    static IReadOnlyList<DecoderEntry> Catalogue(LatentFormat format) => LatentDecoders.For(format, LatentDecoders.Weights([]));
 
     static float[] Values(int channels, int seed)
     {

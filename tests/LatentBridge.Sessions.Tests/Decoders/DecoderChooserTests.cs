@@ -1,4 +1,3 @@
-using LatentBridge.Decoders;
 using LatentBridge.Testing;
 
 namespace LatentBridge.Sessions.Tests;
@@ -101,9 +100,9 @@ public class DecoderChooserTests
         DecoderChoice pinned = Choose(step: 5, pin: "taesd");
         Assert.Equal(("taesd", ChoiceRule.Pinned), (pinned.Decoder.Description.Id, pinned.Rule));
         Assert.Equal("taesd was asked for", pinned.Reason);
-        DecoderChoice missing = Choose(step: 100, pin: "approx-nn");
+        DecoderChoice missing = Choose(step: 100, pin: "taesd-half");
         Assert.Equal("tiny", missing.Decoder.Description.Id);
-        Assert.StartsWith("approx-nn was asked for", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for", missing.Reason, StringComparison.Ordinal);
         _taesd.Failed("broken file");
         DecoderChoice failed = Choose(step: 100, pin: "taesd");
         Assert.Equal("tiny", failed.Decoder.Description.Id);
