@@ -91,7 +91,7 @@ public static class LatentDecoders
 
             if (found.Kind is { } kind)
             {
-                entries.Add(Named(ByKind[kind](found, format)));
+                entries.Add(Named(ByKind[kind](found, format) with { File = found.Path }));
             }
             else if (Families.First(family => family.Network.Id == found.Architecture).Decoders is { } decoders && (found.Known is null || known.Add(found.Known)))
             {
@@ -132,5 +132,6 @@ public static class LatentDecoders
         {
             using NetworkTensors tensors = found.Open();
             return make(tensors);
-        });
+        })
+        { File = found.Path };
 }
