@@ -1,27 +1,19 @@
-using System.Diagnostics;
-using LatentBridge.Decoders;
 using LatentBridge.Formats;
-using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>A latent that the shim handed over, with a checked copy of its header.</summary>
-readonly record struct SubmittedLatent(int Slot, LatentSlotHeader Header, long Timestamp);
-
-/// <summary>One stream: its run, the latent that waits, what it needs to decode, what it counted.</summary>
-/// <remarks>Everything is guarded by the session's lock, but for the members named as the worker's.</remarks>
-sealed class PreviewStream(uint id) : IDisposable
+/// <summary>One stream: its run, the latent that waits, what it counted.</summary>
+/// <remarks>The session's lock guards it.</remarks>
+sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
 {
     const double StepSmoothing = 0.5;
     const int MaximumWarnings = 8;
 
-    long _lastSubmit;
+    long? _lastSubmit;
     int _lastStep;
     (ulong Run, DropReason Reason)? _closedAhead;
-    PreviewOptions? _resolvedFrom;
-    PreviewOptions _resolved = PreviewOptions.Default;
 
     public uint Id { get; } = id;
 
@@ -33,17 +25,10 @@ sealed class PreviewStream(uint id) : IDisposable
     /// <summary>Null while the run goes on; else what a latent of it is dropped for.</summary>
     public DropReason? Closed { get; private set; }
 
-    /// <summary>As <c>begin</c> named it, or as guessed from the first latent; null until then.</summary>
-    public LatentFormat? Format { get; set; }
+    /// <summary>What pictures the run wants, and what the worker keeps for them.</summary>
+    public RenderContext Context { get; } = new();
 
-    public bool IsFormatGuessed { get; set; }
-
-    public LatentSpace Space { get; private set; }
-
-    /// <summary>What the run's model is called; null when nobody said, or its own colours are not wanted.</summary>
-    public string? Model { get; private set; }
-
-    public PreviewOptions Options { get; private set; } = PreviewOptions.Default;
+    public bool IsFormatGuessed { get; private set; }
 
     /// <summary>The one latent that waits; a newer one takes its place.</summary>
     public SubmittedLatent? Waiting { get; set; }
@@ -70,39 +55,18 @@ sealed class PreviewStream(uint id) : IDisposable
     /// <summary>What was noteworthy in this run, each once.</summary>
     public List<string> Warnings { get; } = [];
 
-    /// <summary>The worker's: staging and rendering for <see cref="Format"/>.</summary>
-    public PreviewRenderer? Renderer { get; set; }
-
-    /// <summary>The worker's: the decoder that carries something from step to step, and whose it is.</summary>
-    public (DecoderCandidate Candidate, ulong Run, ILatentDecoder Instance)? Stateful { get; set; }
-
-    /// <summary>The worker's: these options with the number of threads filled in; made anew only when something changed.</summary>
-    public PreviewOptions WithThreads(PreviewOptions options, int threads)
-    {
-        if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads)
-        {
-            _resolvedFrom = options;
-            _resolved = options with { Threads = threads };
-        }
-
-        return _resolved;
-    }
-
     public void Begin(ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model)
     {
-        Model = model;
         Closed = HasRun && run == Run ? Closed : _closedAhead?.Run == run ? _closedAhead?.Reason : null;
         HasRun = true;
         Run = run;
-        Format = format;
+        Context.Want(format, space, options, model);
         IsFormatGuessed = format is null;
-        Space = space;
-        Options = options;
         StepMilliseconds = null;
         Choice = null;
         DecodeMilliseconds = null;
         IsWarmUpDue = format is not null;
-        _lastSubmit = 0;
+        _lastSubmit = null;
         Warnings.Clear();
     }
 
@@ -126,11 +90,11 @@ sealed class PreviewStream(uint id) : IDisposable
 
     public void CountSubmit(int step)
     {
-        long now = Stopwatch.GetTimestamp();
+        long now = time.GetTimestamp();
         int steps = step - _lastStep;
-        if (_lastSubmit != 0 && steps > 0)
+        if (_lastSubmit is { } last && steps > 0)
         {
-            double milliseconds = Stopwatch.GetElapsedTime(_lastSubmit, now).TotalMilliseconds / steps;
+            double milliseconds = time.GetElapsedTime(last, now).TotalMilliseconds / steps;
             StepMilliseconds = StepMilliseconds + ((milliseconds - StepMilliseconds) * StepSmoothing) ?? milliseconds;
         }
 
@@ -147,11 +111,9 @@ sealed class PreviewStream(uint id) : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        Renderer?.Dispose();
-        Renderer = null;
-        Stateful?.Instance.Dispose();
-        Stateful = null;
-    }
+    public StreamStatus Status() => new(
+        Id, Run, Context.Format?.Id, IsFormatGuessed, Choice?.Decoder.Description.Id, Choice?.Decoder.Source, Choice?.Reason,
+        StepMilliseconds, DecodeMilliseconds, Submitted, Shown, Replaced, Failed, [.. Warnings]);
+
+    public void Dispose() => Context.Dispose();
 }

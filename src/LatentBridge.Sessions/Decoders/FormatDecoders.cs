@@ -6,7 +6,7 @@ namespace LatentBridge.Sessions;
 /// <summary>The decoders of one format in this session, best first; where a model's own colours were learned, those among them.</summary>
 sealed class FormatDecoders : IDisposable
 {
-    public FormatDecoders(LatentFormat format, string? model, IReadOnlyList<DecoderEntry> entries, IEnumerable<DecoderCandidate>? before = null)
+    public FormatDecoders(LatentFormat format, string? model, IReadOnlyList<DecoderEntry> entries, IEnumerable<DecoderCandidate> before, TimeProvider time)
     {
         if (entries.Count == 0)
         {
@@ -15,9 +15,9 @@ sealed class FormatDecoders : IDisposable
 
         Format = format;
         Model = model;
-        DecoderCandidate[] known = [.. before ?? []];
+        DecoderCandidate[] known = [.. before];
         Candidates = [.. entries.OrderByDescending(e => e.Description.Quality)
-            .Select(e => Array.Find(known, candidate => candidate.Description == e.Description) ?? new DecoderCandidate(e))];
+            .Select(e => Array.Find(known, candidate => candidate.Description == e.Description) ?? new DecoderCandidate(e, time))];
     }
 
     public LatentFormat Format { get; }
@@ -78,6 +78,9 @@ sealed class FormatDecoders : IDisposable
             }
         }
     }
+
+    public IEnumerable<DecoderStatus> Status() => Candidates.Select(candidate => new DecoderStatus(
+        candidate.Description.Id, Format.Id, candidate.Source, candidate.IsLoaded, candidate.Times.LastMilliseconds, candidate.Failure));
 
     /// <summary>Gives back what none of the others uses.</summary>
     public void DisposeExcept(IReadOnlyList<FormatDecoders> others)

@@ -1,10 +1,9 @@
-using System.Diagnostics;
 using LatentBridge.Decoders;
 
 namespace LatentBridge.Sessions;
 
 /// <summary>One decoder of a format within a session: loaded or not, its times, its failures.</summary>
-sealed class DecoderCandidate(DecoderEntry entry)
+sealed class DecoderCandidate(DecoderEntry entry, TimeProvider time)
 {
     /// <summary>Multiply-adds a cell below which a decoder is a table of colours, not a network.</summary>
     const int TableCost = 1000;
@@ -46,7 +45,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
     public ILatentDecoder Load()
     {
         IsWanted = false;
-        _lastUse = Stopwatch.GetTimestamp();
+        _lastUse = time.GetTimestamp();
         return IsStateful ? entry.Load() : Instance ??= entry.Load();
     }
 
@@ -62,7 +61,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
     {
         _framesToSkip = Math.Max(0, _framesToSkip - 1);
         Times.Drift();
-        if (isBetter && Instance is not null && IsUsable && Stopwatch.GetElapsedTime(_lastUse) > UntilRetrial)
+        if (isBetter && Instance is not null && IsUsable && time.GetElapsedTime(_lastUse) > UntilRetrial)
         {
             IsWanted = true;
         }
@@ -70,7 +69,7 @@ sealed class DecoderCandidate(DecoderEntry entry)
 
     public void Succeeded()
     {
-        _lastUse = Stopwatch.GetTimestamp();
+        _lastUse = time.GetTimestamp();
         _failures = 0;
         Failure = null;
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
@@ -14,15 +13,18 @@ sealed partial class IdleCores : IDisposable
 {
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
+    readonly TimeProvider _time;
     readonly SafeFileHandle? _stat;
-    readonly int _processors = Environment.ProcessorCount;
+    readonly int _processors;
     long _lastTimestamp;
     double _lastIdleSeconds;
     double _lastOwnSeconds;
     double _idle;
 
-    public IdleCores(string stat = "/proc/stat")
+    public IdleCores(TimeProvider time, string stat = "/proc/stat", int? processors = null)
     {
+        _time = time;
+        _processors = processors ?? Environment.ProcessorCount;
         _idle = _processors;
         try
         {
@@ -39,7 +41,7 @@ sealed partial class IdleCores : IDisposable
     /// <summary>Threads a decode may use when nobody said: half of the idle cores, at least one.</summary>
     public int HalfOfIdle()
     {
-        if (Stopwatch.GetElapsedTime(_lastTimestamp) >= Interval)
+        if (_time.GetElapsedTime(_lastTimestamp) >= Interval)
         {
             Sample();
         }
@@ -51,7 +53,7 @@ sealed partial class IdleCores : IDisposable
 
     void Sample()
     {
-        long now = Stopwatch.GetTimestamp();
+        long now = _time.GetTimestamp();
         if (ReadIdleSeconds() is not { } idle)
         {
             _lastTimestamp = now;
@@ -59,7 +61,7 @@ sealed partial class IdleCores : IDisposable
         }
 
         double own = OwnSeconds();
-        double elapsed = Stopwatch.GetElapsedTime(_lastTimestamp, now).TotalSeconds;
+        double elapsed = _time.GetElapsedTime(_lastTimestamp, now).TotalSeconds;
         if (_lastTimestamp != 0 && elapsed > 0)
         {
             // Rounded to a tenth above: what a busy machine's own bookkeeping takes should not cost a thread.

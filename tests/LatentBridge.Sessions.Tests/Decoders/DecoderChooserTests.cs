@@ -232,7 +232,7 @@ public class DecoderChooserTests
     static DecoderCandidate Candidate(string id, int quality, long cost)
     {
         var decoder = new FakeDecoder(id, quality, cost);
-        return new DecoderCandidate(decoder.Entry);
+        return new DecoderCandidate(decoder.Entry, TimeProvider.System);
     }
 
     void Measured(double taesd, double tiny, double linear, bool load = true)
