@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .settings import COMMON, DecoderList
+from ..settings import COMMON, DecoderList
 
 PREFIX = "latentbridge_"
 SECTION = ("latentbridge", "LatentBridge")

@@ -7,8 +7,8 @@ from typing import Any
 
 from modules import scripts
 
-from .a1111_ui import Ui
-from .correction_controls import CONTROLS, corrections
+from ..correction_controls import CONTROLS, corrections
+from .ui import Ui
 
 log = logging.getLogger("latentbridge")
 

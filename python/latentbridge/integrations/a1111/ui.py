@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..calibration import identity
+from ...calibration import identity
 
 HOOK_POINTS = (
     ("sd_samplers_common", "store_latent"),

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..calibration import LEAST_CELLS, Lessons, pair
-from ..client import Bridge
+from ...calibration import LEAST_CELLS, Lessons, pair
+from ...client import Bridge
 
 
 class Teacher:

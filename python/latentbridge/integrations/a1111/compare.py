@@ -7,8 +7,8 @@ from typing import Any
 from modules import processing, scripts, shared
 from PIL import Image
 
-from ..client import Bridge
-from .a1111_ui import Ui
+from ...client import Bridge
+from .ui import Ui
 
 
 class Compare(scripts.Script):
@@ -41,7 +41,7 @@ def sheet(bridge: Bridge, x0: Any, latent_format: str | None, decoder: str, ampl
     """C#, Python and the amplified difference side by side, and the same in figures."""
     import torch
 
-    from . import comparison
+    from .. import comparison
 
     if latent_format is None:
         raise ValueError("the checkpoint's latent format is not known; nothing to compare with")

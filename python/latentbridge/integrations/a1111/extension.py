@@ -21,21 +21,22 @@ from __future__ import annotations
 import functools
 import logging
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from .. import host_locator
-from ..client import Bridge
-from ..preview import Preview
-from . import a1111_settings
-from .a1111_teacher import Teacher
-from .a1111_ui import MissingHookPoint, Ui
-from .ready_image import ReadyImage, encode, pixels
-from .recorder import Recorder
-from .settings import DecoderList
+from ... import host_locator
+from ...client import Bridge
+from ...preview import Preview
+from ...say_once import SayOnce
+from ..ready_image import ReadyImage, encode, pixels
+from ..recorder import Recorder
+from ..settings import DecoderList
+from . import settings
+from .sampling import Sampling
+from .teacher import Teacher
+from .ui import Ui
 
 log = logging.getLogger("latentbridge")
 
@@ -47,69 +48,21 @@ WATCHED = 60.0
 SETTLED = 0.2
 """Seconds in which a sampling's settings and checkpoint are not looked at again."""
 EVERY = "show_progress_every_n_steps"
-RECORD = a1111_settings.PREFIX + "record"
+RECORD = settings.PREFIX + "record"
 READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
-        *(a1111_settings.PREFIX + name for name in a1111_settings.TABLE if name not in ("record", "host_mode")))
+        *(settings.PREFIX + name for name in settings.TABLE if name not in ("record", "host_mode")))
 """The settings that a sampling begins anew for when they change."""
-
-_extension: Extension | None = None
-
-
-def install(**bridge: Any) -> bool:
-    """Joins the running UI; False, with one line in the log, when it lacks a hook point. Called by the UI for each (re)load."""
-    global _extension
-    uninstall()
-    try:
-        _extension = Extension(Ui(), **bridge)
-    except MissingHookPoint as missing:
-        log.warning("LatentBridge is off: this UI has no %s; A1111 1.6 to 1.10, Forge and reForge have it", missing)
-        return False
-    _extension.install()
-    return True
-
-
-def uninstall() -> None:
-    """Takes everything back but the entry in the list of methods, which goes on as the method that stands in."""
-    global _extension
-    extension, _extension = _extension, None
-    if extension is not None:
-        extension.uninstall()
-
-
-class _Sampling:
-    """One sampling of one job: what the bridge calls a run."""
-
-    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
-                 is_rearranged: bool) -> None:
-        self.number, self.place, self.settings = number, place, settings
-        self.settled_until = 0.0
-        self.batch, self.count, self.pause = batch, count, pause
-        self.format, self.is_rearranged = format, is_rearranged
-        self.started = time.monotonic()
-        self.submitted_at = 0.0
-        self.is_shown = False
-        self._turn = 0
-
-    def has_paused(self) -> bool:
-        """Whether the setting "At most every n milliseconds" lets another picture through."""
-        return self.pause == 0 or (time.monotonic() - self.submitted_at) * 1000 >= self.pause
-
-    def choose(self, latent: Any) -> Any:
-        """With "turn": the picture to send, another one at each step. Otherwise the bridge takes what it needs."""
-        if self.count < 2:
-            return latent
-        self._turn += 1
-        return latent[(self._turn - 1) % self.count:][:1]
 
 
 class Extension:
     """The hooks and what they share. One for each load of the UI."""
 
-    def __init__(self, ui: Ui, **bridge: Any) -> None:
-        self._ui = ui
+    def __init__(self, ui: Ui, unloaded: Callable[[], None], **bridge: Any) -> None:
+        self._ui, self._unloaded = ui, unloaded
+        self._say = SayOnce()
         folders = ui.weight_folders()
         self._decoders = DecoderList(folders)
-        self.bridge = Bridge(on_preview=self._publish, **{"models": folders, "host": a1111_settings.read(ui.stored)["host_mode"], **bridge})
+        self.bridge = Bridge(on_preview=self._publish, **{"models": folders, "host": settings.read(ui.stored)["host_mode"], **bridge})
         self.latest: Preview | None = None
         self._teacher = Teacher(self.bridge, self._say, self._lesson)
         self._recorder = Recorder(ui.recordings_folder(), self._say)
@@ -118,10 +71,9 @@ class Extension:
         self._runs = 0
         self._looked_at = -math.inf
         self._looking = threading.Lock()
-        self._sampling: _Sampling | None = None
+        self._sampling: Sampling | None = None
         self._is_open = True
         self._wrapped: list[tuple[Any, str, Any]] = []
-        self._said: set[str] = set()
 
     def install(self) -> None:
         ui = self._ui
@@ -133,10 +85,10 @@ class Extension:
         self._wrap(ui.state_class, "end", self._end_job)
         if ui.processing is not None:
             self._wrap(ui.processing, "decode_latent_batch", self._teacher.decode)
-        a1111_settings.add_section(ui.shared, self._decoders)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
+        settings.add_section(ui.shared, self._decoders)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
         ui.on("before_ui", self._decoders.look)
         ui.on("app_started", self._app_started)
-        ui.on("script_unloaded", _unloaded)
+        ui.on("script_unloaded", self._unloaded)
 
     def uninstall(self) -> None:
         """Takes the wrappers out where they are outermost; inside another extension's they let everything through."""
@@ -226,38 +178,38 @@ class Extension:
         """Submits the last latent of a batch, for "every -1 steps". The UI goes on to the next batch, so nothing waits here either."""
         self._submit(self._here(latent), latent, max(0, self._ui.shared.state.sampling_steps - 1))
 
-    def _submit(self, sampling: _Sampling, latent: Any, step: int) -> None:
+    def _submit(self, sampling: Sampling, latent: Any, step: int) -> None:
         """The VAE's decode counts as one more step: the sampler's last picture may then take a step's time as all before it did. As the host's last
         step it would have 50 ms, and be worse than the one before wherever steps are long."""
         sampling.submitted_at = time.monotonic()
         part = sampling.choose(latent) if sampling.batch == "turn" else latent
         self.bridge.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps + 1)
 
-    def _here(self, latent: Any) -> _Sampling:
+    def _here(self, latent: Any) -> Sampling:
         """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
         ui, sampling, now = self._ui, self._sampling, time.monotonic()
         place = (self._job, ui.shared.state.job_no, latent.shape)
         if sampling is not None and sampling.place == place and now < sampling.settled_until:
             return sampling
-        settings = (id(ui.shared.sd_model), *map(ui.stored.get, READ))
-        if sampling is None or sampling.place != place or sampling.settings != settings:
-            sampling = self._sampling = self._begin(place, settings)
+        chosen = (id(ui.shared.sd_model), *map(ui.stored.get, READ))
+        if sampling is None or sampling.place != place or sampling.settings != chosen:
+            sampling = self._sampling = self._begin(place, chosen)
         sampling.settled_until = now + SETTLED
         return sampling
 
-    def _begin(self, place: tuple[Any, ...], chosen: tuple[Any, ...]) -> _Sampling:
+    def _begin(self, place: tuple[Any, ...], chosen: tuple[Any, ...]) -> Sampling:
         ui, count = self._ui, place[2][0]
-        settings, format = a1111_settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
-        batch = settings["batch"]
+        wanted, format = settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
+        batch = wanted["batch"]
         if batch == "auto":
             batch = "grid" if ui.stored.get("show_progress_grid", True) else "first"
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
         self.bridge.begin(
-            run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=settings["calibrate"],
-            decoder=settings["decoder"], size=settings["size"], batch="grid" if batch == "grid" else "first", threads=settings["threads"],
+            run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"],
+            decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
             encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)  # pixels where the host lacks it
-        return _Sampling(self._runs, place, chosen, batch, count, settings["every_milliseconds"], format, is_rearranged)
+        return Sampling(self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
         """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
@@ -265,7 +217,7 @@ class Extension:
         An approximation of the picture (chosen as decode method, or after an interrupt) teaches nothing.
         """
         ui, stored = self._ui, self._ui.stored
-        if not self.is_chosen() or not a1111_settings.read(stored)["calibrate"] or ui.shared.state.interrupted:
+        if not self.is_chosen() or not settings.read(stored)["calibrate"] or ui.shared.state.interrupted:
             return None
         name = ui.model_name() if stored.get("sd_vae_decode_method", "Full") in ("Full", "TAESD") else None
         return None if name is None else (name, ui.latent_format())
@@ -303,7 +255,7 @@ class Extension:
                 self._ui.shared.state.assign_current_image(image)
                 sampling.is_shown, self.latest = True, preview
 
-    def _encoded(self, sampling: _Sampling, image: Any) -> Any:
+    def _encoded(self, sampling: Sampling, image: Any) -> Any:
         """What the host does not write, or has not arranged: the request finds it encoded all the same."""
         if sampling.is_rearranged:
             image = self._ui.rearrange(image, sampling.count)
@@ -328,11 +280,6 @@ class Extension:
         except Exception as error:
             self._say(f"a preview was left out: {error!r}")
 
-    def _say(self, text: str) -> None:
-        if text not in self._said and len(self._said) < 50:
-            self._said.add(text)
-            log.warning("LatentBridge: %s", text)
-
     def _wrap(self, owner: Any, name: str, ours: Callable[..., Any]) -> None:
         original = getattr(owner, name)
 
@@ -348,11 +295,3 @@ class Extension:
 
 def _is_chosen(stored: dict[str, Any]) -> bool:
     return stored.get("show_progress_type") == NAME and bool(stored.get("live_previews_enable", True))
-
-
-def _unloaded() -> None:
-    """The UI reloads its scripts: the next load takes this package from disk again, which an update may have changed."""
-    uninstall()
-    package = __name__.partition(".")[0]
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-        del sys.modules[name]
