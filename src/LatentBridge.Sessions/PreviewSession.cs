@@ -82,7 +82,7 @@ public sealed class PreviewSession : IDisposable
         _worker.Start();
     }
 
-    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: until then previews are made by the built-in decoders, and single pictures wait.</summary>
+    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: previews are made by the decoders found so far, and single pictures wait for the search, at most ten seconds.</summary>
     /// <param name="sink">Where results go.</param>
     /// <param name="weights">Where networks' numbers are.</param>
     /// <param name="data">The folder for what is kept from run to run; null: this user's.</param>
@@ -94,13 +94,12 @@ public sealed class PreviewSession : IDisposable
         var search = new WeightSearch(weights);
         var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders, avoid: avoid);
         session.HoldSinglePictures(true);
-        search.Start(problem =>
+        search.Start(session.RefreshCatalogue, problems =>
         {
-            session.RefreshCatalogue();
             session.HoldSinglePictures(false);
-            if (problem is not null)
+            foreach (FoundWeights folder in problems)
             {
-                session.Log($"The search for weights failed: {problem}");
+                session.Log($"{folder.Path}: {folder.Problem}");
             }
         });
         return session;
