@@ -65,7 +65,7 @@ public sealed class PreviewSession : IDisposable
         _streams = new StreamTable(_slots, _bench, sink, _time);
         _singles = new SinglePictures(_slots, _bench, sink);
         var avoidance = new Avoidance(avoid ?? []);
-        var notice = new LoadingNotice(_gate, sink);
+        var notice = new LoadingNotice(_gate, sink, () => _bench.IsStopping);
         Func<LatentFormat, IReadOnlyList<DecoderEntry>> kept = format => avoidance.Kept(catalogue(format));
         _calibrator = new Calibrator(new CalibrationStore(calibrations), kept, notice, RefreshCatalogue, Log);
         _lessons = new Lessons(_gate, _calibrator, kept, sink, () => _bench.IsStopping);

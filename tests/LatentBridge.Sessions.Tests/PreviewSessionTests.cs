@@ -502,6 +502,18 @@ public class PreviewSessionTests
     }
 
     [Fact]
+    public void What_the_shim_names_is_left_out_and_the_log_says_so_at_the_start()
+    {
+        var sink = new RecordingSink();
+        DecoderEntry[] entries = [FakeDecoder.Named("bad", 80, cost: 200).Entry with { File = "/models/bad.onnx" }, FakeDecoder.Named("plain", 20).Entry];
+        using var session = new PreviewSession(sink, _ => entries, () => 1, avoid: [new("bad", "/models/bad.onnx")]);
+        Assert.StartsWith("bad (/models/bad.onnx) is left out: ", Assert.IsType<string>(sink.Events[0]), StringComparison.Ordinal);
+        session.Begin(0, 1, SessionBench.Format, LatentSpace.Sampler, SessionBench.Raw);
+        Assert.True(SpinWait.SpinUntil(() => session.Status().Decoders.Count == 2, TimeSpan.FromSeconds(30)));
+        Assert.Equal([("plain", null), ("bad", Avoidance.Reason)], session.Status().Decoders.Select(d => (d.Id, d.Failure)));
+    }
+
+    [Fact]
     public void A_format_that_no_stream_has_any_more_gives_its_decoders_back()
     {
         var first = FakeDecoder.Named("first");

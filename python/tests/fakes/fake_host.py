@@ -64,6 +64,7 @@ class FakeHost:
         if "refuse-by-exit" in QUIRKS:
             print("versions do not meet", file=sys.stderr, flush=True)
             sys.exit(3)
+        self.avoid = params.get("avoid", [])
         say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else 1, "host": "fake",
                                    "process": os.getpid(), "kernel": "none", "processors": 1,
                                    **({"encodings": QUIRKS["encodings"].split(",")} if "encodings" in QUIRKS else {})})
@@ -100,6 +101,11 @@ class FakeHost:
 
     def submit(self, identifier: None, params: dict) -> None:
         self.submits += 1
+        if "load" in QUIRKS and not any(avoided["decoder"] == QUIRKS["load"] for avoided in self.avoid):
+            tell("loading", decoder=QUIRKS["load"], file="/models/it.onnx")
+            if "die-loaded" in QUIRKS:
+                tell("loaded", decoder=QUIRKS["load"], file="/models/it.onnx")
+            os._exit(9)
         if self.submits == number("die-on-submit"):
             os._exit(9)
         if self.submits == number("hang-on-submit"):
