@@ -5,7 +5,6 @@ Set-Location $PSScriptRoot
 . (Join-Path $PSScriptRoot 'build\setup.ps1')
 Assert-Dotnet
 $python = Find-Python
-Find-OptionalPackages
 
 $version = (Get-Content python\version.txt -Raw).Trim()
 $programs = @()
@@ -13,7 +12,7 @@ foreach ($runtime in 'linux-x64', 'win-x64') {
     Write-Host "Publishing for $runtime ..."
     $folder = Join-Path $PSScriptRoot "artifacts\package\$runtime"
     if (Test-Path $folder) { Remove-Item $folder -Recurse -Force }
-    dotnet publish src\LatentBridge.Host -c Release -r $runtime --self-contained -p:LatentBridgeSingleFile=true "-p:LatentBridgeSystem=$runtime" -o $folder -nologo --verbosity quiet
+    dotnet publish src\LatentBridge.Host -c Release -r $runtime --self-contained -p:LatentBridgeSingleFile=true -o $folder -nologo --verbosity quiet
     if ($LASTEXITCODE -ne 0) { exit 1 } # a trimming warning is an error
     $extension = if ($runtime -like 'win-*') { '.exe' } else { '' }
     Rename-Item (Join-Path $folder "LatentBridge.Host$extension") "latentbridge$extension"

@@ -21,7 +21,6 @@ function Test-Built {
 if (-not (Test-Built)) {
     . (Join-Path $root 'build\setup.ps1')
     Assert-Dotnet
-    Find-OptionalPackages
     $started = [DateTime]::UtcNow
     [Console]::Error.WriteLine('Building (once) ...')
     $log = dotnet build (Join-Path $root 'src\LatentBridge.Host') -c Release --verbosity quiet -nologo

@@ -4,7 +4,6 @@ Set-Location $PSScriptRoot
 . (Join-Path $PSScriptRoot 'build\setup.ps1')
 Assert-Dotnet
 $python = Find-Python
-Find-OptionalPackages
 
 $results = Join-Path $PSScriptRoot 'artifacts\test-results'
 if (Test-Path $results) { Remove-Item $results -Recurse -Force }
