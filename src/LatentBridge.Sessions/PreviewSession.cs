@@ -79,13 +79,12 @@ public sealed class PreviewSession : IDisposable
     /// <param name="encoders">As the constructor takes them.</param>
     public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null)
     {
-        var search = new WeightSearch(weights);
+        var search = new WeightSearch(weights, WeightLibrary.OwnFolder());
         var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders);
-        session.HoldSinglePictures(true);
-        search.Start(problem =>
+        session.SetSearching(true);
+        search.Start(session.RefreshCatalogue, problem =>
         {
-            session.RefreshCatalogue();
-            session.HoldSinglePictures(false);
+            session.SetSearching(false);
             if (problem is not null)
             {
                 session.Log($"The search for weights failed: {problem}");
@@ -307,11 +306,11 @@ public sealed class PreviewSession : IDisposable
     bool IsInUse(LatentFormat format, string? model) =>
         _singles.Context.Uses(format, model) || _streams.All.Any(stream => stream.Context.Uses(format, model));
 
-    void HoldSinglePictures(bool areHeld)
+    void SetSearching(bool isSearching)
     {
         lock (_gate)
         {
-            _singles.AreHeld = areHeld;
+            _singles.AreHeld = _decoders.IsSearching = isSearching;
             Monitor.PulseAll(_gate);
         }
     }
