@@ -93,10 +93,10 @@ public sealed class PreviewSession : IDisposable
     {
         var search = new WeightSearch(weights);
         var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders, avoid: avoid);
-        session.HoldSinglePictures(true);
+        session.SetSearching(true);
         search.Start(session.RefreshCatalogue, problems =>
         {
-            session.HoldSinglePictures(false);
+            session.SetSearching(false);
             foreach (FoundWeights folder in problems)
             {
                 session.Log($"{folder.Path}: {folder.Problem}");
@@ -318,11 +318,11 @@ public sealed class PreviewSession : IDisposable
     bool IsInUse(LatentFormat format, string? model) =>
         _singles.Context.Uses(format, model) || _streams.All.Any(stream => stream.Context.Uses(format, model));
 
-    void HoldSinglePictures(bool areHeld)
+    void SetSearching(bool isSearching)
     {
         lock (_gate)
         {
-            _singles.AreHeld = areHeld;
+            _singles.AreHeld = _decoders.IsSearching = isSearching;
             Monitor.PulseAll(_gate);
         }
     }
