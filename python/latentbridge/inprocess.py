@@ -30,7 +30,7 @@ from .host_locator import PACKAGE, ROOT
 COMMAND = ("pythonnet",)
 """What stands for a host's command where the host is this process."""
 
-ASSEMBLY = "LatentBridge.PythonNet"
+ASSEMBLY = "LatentBridge.InProcess"
 OLDEST_PYTHON = (3, 11)
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGPIPE", "SIGCHLD", "SIGCONT", "SIGWINCH", "SIGTTIN", "SIGTTOU", "SIGTSTP")
 _ROOM_FOR_SIGACTION = 512
