@@ -110,6 +110,32 @@ public sealed class CalibrationSessionTests : IDisposable
     }
 
     [Fact]
+    public void Nobody_else_can_read_or_replace_what_was_learned()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no modes");
+        const UnixFileMode File600 = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using SessionBench bench = Open();
+        Teach(bench, "model");
+        Assert.Equal(File600, File.GetUnixFileMode(Directory.GetFiles(_folder).Single()));
+        Assert.Equal([File600 | UnixFileMode.UserExecute, File600 | UnixFileMode.UserExecute], new[] { _folder, _data }.Select(File.GetUnixFileMode));
+    }
+
+    [Fact]
+    public void What_a_killed_program_left_is_removed()
+    {
+        Directory.CreateDirectory(_folder);
+        string left = Path.Combine(_folder, "0123.safetensors.17.partial");
+        string begun = Path.Combine(_folder, "4567.safetensors.18.partial");
+        File.WriteAllBytes(left, [1]);
+        File.WriteAllBytes(begun, [1]);
+        File.SetLastWriteTimeUtc(left, DateTime.UtcNow - TimeSpan.FromDays(1));
+        using SessionBench bench = Open();
+        Teach(bench, "model");
+        Assert.False(File.Exists(left));
+        Assert.True(File.Exists(begun));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_written_to_costs_a_line_not_the_map()
     {
         Directory.CreateDirectory(_data);
