@@ -62,6 +62,7 @@ sealed class PeerProcess : IDisposable
         string self = Environment.ProcessPath!;
         string[] program = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "LatentBridge.Host.dll")] : [];
         ProcessStartInfo start = new(self, [.. program, "bench", .. arguments]);
+        start.Environment.TryAdd("DOTNET_EnableDiagnostics", "0"); // its pipes would stay in the temporary folder after a kill
         if (kernel is not null)
         {
             start.Environment[Simd.Kernel.Variable] = kernel;
