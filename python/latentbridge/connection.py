@@ -345,6 +345,8 @@ class Connection:
                 image = self._take_image(params)
             elif method == "loading":
                 self.loading = (str(params.get("decoder")), str(params["file"]) if params.get("file") else None)
+            elif method == "loaded" and self.loading is not None and self.loading[0] == params.get("decoder"):
+                self.loading = None
         except protocol.ProtocolError as error:
             self._listener("garbled", {"detail": str(error)}, None)
             return

@@ -12,6 +12,7 @@ namespace LatentBridge.Sessions;
 /// <param name="Picture">Size, encoding, length and times.</param>
 /// <param name="Decoder">Id of the decoder that made it.</param>
 /// <param name="WaitMilliseconds">From submit to the beginning of the work.</param>
+/// <param name="Warning">What else is noteworthy, null when nothing is.</param>
 public readonly record struct ReadyPreview(
     int Slot,
     ulong Sequence,
@@ -21,4 +22,5 @@ public readonly record struct ReadyPreview(
     int TotalSteps,
     PreviewResult Picture,
     string Decoder,
-    double WaitMilliseconds);
+    double WaitMilliseconds,
+    string? Warning = null);

@@ -15,6 +15,7 @@ sealed class PictureMaker(
     SinglePictures singles,
     Workbench bench,
     DecoderPool pool,
+    LoadingNotice notice,
     IPreviewSink sink,
     IReadOnlyList<IPictureEncoder> encoders,
     Func<int> idleThreads,
@@ -121,9 +122,7 @@ sealed class PictureMaker(
             decoders = pool.Of(job.Format!, job.Model);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             candidate = Choose(job, decoders, cells, threads);
-            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
-            PreviewOptions options = job.Context.WithThreads(job.Options, threads);
-            PreviewResult picture = renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
+            PreviewResult picture = Decode(job, renderer, candidate, cells, threads);
             if (!picture.Fits)
             {
                 Fail(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}", picture.ByteLength);
@@ -131,7 +130,7 @@ sealed class PictureMaker(
             }
 
             Count(job, decoders, candidate, cells, threads, picture);
-            Show(job, picture, candidate.Description.Id, waited);
+            Show(job, picture, candidate.Description.Id, decoders.Warning, waited);
         }
         catch (OperationCanceledException) when (job.Stopped is not null || bench.IsStopping)
         {
@@ -176,12 +175,34 @@ sealed class PictureMaker(
         }
     }
 
+    PreviewResult Decode(Job job, PreviewRenderer renderer, DecoderCandidate candidate, long cells, int threads)
+    {
+        bool isProven = cells <= candidate.ProvenCells;
+        if (!isProven)
+        {
+            notice.Begin(candidate.Entry);
+        }
+
+        try
+        {
+            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
+            return renderer.Render(decoder, job.Context.WithThreads(job.Options, threads), slots.Picture(job.ImageSlot), bench.Cancellation);
+        }
+        finally
+        {
+            if (!isProven)
+            {
+                notice.End(candidate.Entry);
+            }
+        }
+    }
+
     void Count(Job job, FormatDecoders decoders, DecoderCandidate candidate, long cells, int threads, in PreviewResult picture)
     {
         double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
         lock (gate)
         {
-            candidate.Succeeded();
+            candidate.Succeeded(cells);
             candidate.Times.Record(cells, threads, milliseconds);
             decoders.CountFrame(candidate);
             if (job is { Stopped: null, Stream: { } stream })
@@ -196,7 +217,7 @@ sealed class PictureMaker(
         }
     }
 
-    void Show(Job job, in PreviewResult picture, string decoder, double waited)
+    void Show(Job job, in PreviewResult picture, string decoder, string? warning, double waited)
     {
         lock (gate)
         {
@@ -208,7 +229,7 @@ sealed class PictureMaker(
 
             slots.WriteHeader(job.ImageSlot, HeaderOf(job, picture));
             LatentSlotHeader header = job.Latent.Header;
-            var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, decoder, waited);
+            var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, decoder, waited, warning);
             if (job.Stream is { } stream)
             {
                 stream.Shown++;

@@ -170,7 +170,7 @@ public class DecoderChooserTests
     {
         Measured(300, 8, 0.1);
         Assert.Equal([8, 16, 32], Enumerable.Range(0, 3).Select(_ => FramesWithoutTiny()));
-        _tiny.Succeeded();
+        _tiny.Succeeded(cells: 1);
         Assert.Equal(8, FramesWithoutTiny());
 
         int FramesWithoutTiny()
