@@ -40,5 +40,8 @@ if [ -z "${DOTNET_ROOT:-}" ] && dotnet=$(command -v dotnet) && dotnet=$(dirname 
     export DOTNET_ROOT="$dotnet"
 fi
 
+# .NET's diagnostics would leave their pipes in the temporary folder when the program is killed.
+export DOTNET_EnableDiagnostics="${DOTNET_EnableDiagnostics:-0}"
+
 [ $# -gt 0 ] || set -- demo
 exec "$host" "$@"
