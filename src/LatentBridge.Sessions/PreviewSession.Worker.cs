@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
+using LatentBridge.Imaging;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
@@ -212,7 +213,8 @@ public sealed partial class PreviewSession
             return;
         }
 
-        Render(job, job.Options.Threads > 0 ? job.Options.Threads : idleThreads, waited);
+        // More threads than cores only wait for one another.
+        Render(job, job.Options.Threads > 0 ? Math.Min(job.Options.Threads, Environment.ProcessorCount) : idleThreads, waited);
     }
 
     /// <returns>Null when staged; else what does not fit.</returns>
@@ -265,12 +267,19 @@ public sealed partial class PreviewSession
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             bool last = job.Request is not null || (header.Flags & FrameMarks.LastStep) != 0;
             DecoderChoice choice;
+            int size = options.Size;
             lock (_gate)
             {
+                DecoderCandidate? onScreen = stream.OnScreen is { } shown && DecoderChooser.IsNear(shown.Step, header.Step, header.TotalSteps, last) ? shown.Decoder : null;
                 var demand = new FrameDemand(
-                    cells, threads, stream.StepMilliseconds, last, options.LastStepMilliseconds, options.Decoder,
-                    header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null, job.Request is not null);
+                    cells, threads, stream.StepMilliseconds, last, stream.LastStepMilliseconds(options), options.Decoder,
+                    header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null, job.Request is not null, OnScreen: onScreen);
                 choice = DecoderChooser.Choose(decoders.Candidates, demand, stream.Choice?.Decoder);
+                if (size == 0 && job.Request is null)
+                {
+                    size = SizeOf(renderer, stream.PixelsPerCell(decoders.Candidates, demand));
+                }
+
                 if (job.Stopped is null)
                 {
                     stream.Choice = choice;
@@ -279,7 +288,7 @@ public sealed partial class PreviewSession
 
             candidate = choice.Decoder;
             ILatentDecoder decoder = InstanceOf(stream, candidate, header.Run);
-            PreviewResult picture = renderer.Render(decoder, stream.WithThreads(options, threads), _mapping!.ImagePayload(job.ImageSlot), _cancellation.Token);
+            PreviewResult picture = renderer.Render(decoder, stream.Resolve(options, threads, size), _mapping!.ImagePayload(job.ImageSlot), _cancellation.Token);
             if (!picture.Fits)
             {
                 long room = Math.Min(int.MaxValue, _mapping.ImageCapacity);
@@ -304,7 +313,7 @@ public sealed partial class PreviewSession
                 }
             }
 
-            Finish(job, picture, candidate.Description.Id, waited);
+            Finish(job, picture, choice, waited);
         }
         catch (OperationCanceledException) when (job.Stopped is not null || _isStopping)
         {
@@ -331,7 +340,14 @@ public sealed partial class PreviewSession
         }
     }
 
-    void Finish(Job job, in PreviewResult picture, string decoder, double waited)
+    /// <summary>Longest side of what is staged, at so many pixels per cell.</summary>
+    static int SizeOf(PreviewRenderer renderer, int pixelsPerCell)
+    {
+        (int columns, int rows) = ImageGrid.Layout(renderer.ItemCount);
+        return (int)Math.Min(PreviewOptions.MaximumSize, Math.Max((long)renderer.PlaneWidth * columns, (long)renderer.PlaneHeight * rows) * pixelsPerCell);
+    }
+
+    void Finish(Job job, in PreviewResult picture, in DecoderChoice choice, double waited)
     {
         lock (_gate)
         {
@@ -357,8 +373,14 @@ public sealed partial class PreviewSession
                 Height = (uint)picture.Height,
                 PayloadLength = (ulong)picture.ByteLength,
             });
-            var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, decoder, waited);
+            var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited, choice.Note, choice.Warning);
             job.Stream.Shown++;
+            job.Stream.OnScreen = (choice.Decoder, header.Step);
+            if (choice.Warning is { } warning)
+            {
+                job.Stream.Warn(warning);
+            }
+
             EndJob();
             if (job.Request is { } request)
             {

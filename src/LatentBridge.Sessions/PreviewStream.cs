@@ -15,11 +15,16 @@ readonly record struct SubmittedLatent(int Slot, LatentSlotHeader Header, long T
 sealed class PreviewStream(uint id) : IDisposable
 {
     const double StepSmoothing = 0.5;
+    const double LastStepShare = 0.01;
+    const double LastStepMillisecondsAtMost = 500;
     const int MaximumWarnings = 8;
 
+    long _firstSubmit;
     long _lastSubmit;
     int _lastStep;
     (ulong Run, DropReason Reason)? _closedAhead;
+    int _pixelsPerCell;
+    double? _stepBefore;
     PreviewOptions? _resolvedFrom;
     PreviewOptions _resolved = PreviewOptions.Default;
 
@@ -64,6 +69,9 @@ sealed class PreviewStream(uint id) : IDisposable
     /// <summary>The last choice of a decoder, for status.</summary>
     public DecoderChoice? Choice { get; set; }
 
+    /// <summary>What made the run's last picture, and of which step; null before the first.</summary>
+    public (DecoderCandidate Decoder, int Step)? OnScreen { get; set; }
+
     /// <summary>Milliseconds of the last picture, decode and encode.</summary>
     public double? DecodeMilliseconds { get; set; }
 
@@ -76,13 +84,31 @@ sealed class PreviewStream(uint id) : IDisposable
     /// <summary>The worker's: the decoder that carries something from step to step, and whose it is.</summary>
     public (DecoderCandidate Candidate, ulong Run, ILatentDecoder Instance)? Stateful { get; set; }
 
-    /// <summary>The worker's: these options with the number of threads filled in; made anew only when something changed.</summary>
-    public PreviewOptions WithThreads(PreviewOptions options, int threads)
+    /// <summary>What the last step's picture may take: longer where the whole sampling took long, because a hundredth of it is not missed.</summary>
+    public int LastStepMilliseconds(PreviewOptions options)
     {
-        if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads)
+        double sampling = _lastSubmit == 0 ? 0 : Stopwatch.GetElapsedTime(_firstSubmit, _lastSubmit).TotalMilliseconds;
+        return Math.Max(options.LastStepMilliseconds, (int)Math.Min(sampling * LastStepShare, LastStepMillisecondsAtMost));
+    }
+
+    /// <summary>Pixels per cell of the run's pictures where no size was named: settled with the first one, so that all have one size, whatever decoder makes them.</summary>
+    public int PixelsPerCell(IReadOnlyList<DecoderCandidate> decoders, in FrameDemand demand)
+    {
+        if (_pixelsPerCell == 0)
+        {
+            _pixelsPerCell = DecoderChooser.FinestLikely(decoders, demand with { StepMilliseconds = _stepBefore }).Description.PixelsPerCell;
+        }
+
+        return _pixelsPerCell;
+    }
+
+    /// <summary>The worker's: these options with the number of threads and the size filled in; made anew only when something changed.</summary>
+    public PreviewOptions Resolve(PreviewOptions options, int threads, int size)
+    {
+        if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads || _resolved.Size != size)
         {
             _resolvedFrom = options;
-            _resolved = options with { Threads = threads };
+            _resolved = options with { Threads = threads, Size = size };
         }
 
         return _resolved;
@@ -98,9 +124,12 @@ sealed class PreviewStream(uint id) : IDisposable
         IsFormatGuessed = format is null;
         Space = space;
         Options = options;
+        _stepBefore = StepMilliseconds ?? _stepBefore;
         StepMilliseconds = null;
         Choice = null;
+        OnScreen = null;
         DecodeMilliseconds = null;
+        _pixelsPerCell = 0;
         IsWarmUpDue = format is not null;
         _lastSubmit = 0;
         Warnings.Clear();
@@ -134,6 +163,7 @@ sealed class PreviewStream(uint id) : IDisposable
             StepMilliseconds = StepMilliseconds + ((milliseconds - StepMilliseconds) * StepSmoothing) ?? milliseconds;
         }
 
+        _firstSubmit = _lastSubmit == 0 ? now : _firstSubmit;
         _lastSubmit = now;
         _lastStep = step;
         Submitted++;
