@@ -24,7 +24,7 @@ if (Test-Path dist) { Remove-Item dist -Recurse -Force }
 Write-Host "Publishing the assembly for pythonnet ..."
 $inProcess = Join-Path $PSScriptRoot "artifacts\package\inprocess"
 if (Test-Path $inProcess) { Remove-Item -Recurse -Force $inProcess }
-dotnet publish src\LatentBridge.PythonNet -c Release -o $inProcess -nologo --verbosity quiet
+dotnet publish src\LatentBridge.InProcess -c Release -o $inProcess -nologo --verbosity quiet
 if ($LASTEXITCODE -ne 0) { exit 1 }
 & $python build\package.py $version dist @programs
 exit $LASTEXITCODE

@@ -19,7 +19,7 @@ done
 
 say "Publishing the assembly for pythonnet ..."
 rm -rf artifacts/package/inprocess
-dotnet publish src/LatentBridge.PythonNet -c Release -o artifacts/package/inprocess -nologo --verbosity quiet </dev/null
+dotnet publish src/LatentBridge.InProcess -c Release -o artifacts/package/inprocess -nologo --verbosity quiet </dev/null
 
 rm -rf dist
 "$python" build/package.py "$version" dist "${programs[@]}"

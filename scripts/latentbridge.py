@@ -10,8 +10,8 @@ finally:
     del sys.path[0]
 
 if a1111.install():
-    from latentbridge.integrations import a1111_corrections
-    from latentbridge.integrations.a1111_compare import Compare  # noqa: F401 - the UI lists the scripts it finds here
-    from latentbridge.integrations.a1111_corrections import CorrectionScript  # noqa: F401
+    from latentbridge.integrations.a1111 import corrections
+    from latentbridge.integrations.a1111.compare import Compare  # noqa: F401 - the UI lists the scripts it finds here
+    from latentbridge.integrations.a1111.corrections import CorrectionScript  # noqa: F401
 
-    a1111_corrections.install()
+    corrections.install()

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using LatentBridge.Imaging;
-using LatentBridge.Tensors;
+using LatentBridge.Imaging.Png;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Benchmarks;
 

@@ -6,10 +6,11 @@
 using System.Text.Json;
 using LatentBridge;
 using LatentBridge.Decoders;
+using LatentBridge.EmbeddedPython;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
-using LatentBridge.PythonHosting;
 using LatentBridge.Weights;
 
 if (args.Length is not (1 or 2))
@@ -22,7 +23,7 @@ try
 {
     string models = WeightLibrary.OwnFolder() ?? throw new LatentBridgeException("The folder models, beside which python/latentbridge lies, is not above this program.");
     PythonPlace python = PythonPlace.Find([args.Length == 2 ? args[1] : await BundledPython.Install("numpy")], ["numpy"]);
-    EmbeddedPython.Start(python, Path.Combine(models, "..", "python"));
+    HostedPython.Start(python, Path.Combine(models, "..", "python"));
     Console.WriteLine($"Python {python.Version} in this process ({python.Program})");
     return Compare(args[0], python);
 }
@@ -37,7 +38,7 @@ static int Compare(string path, PythonPlace python)
 {
     LoadedLatent latent = LatentFile.Load(path);
     LatentFormat format = latent.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(latent.Axes).Format;
-    WeightLibrary weights = WeightLibrary.OfThisMachine();
+    WeightLibrary weights = LatentDecoders.WeightsOfThisMachine();
     using PreviewRenderer renderer = new(format);
     renderer.Stage(latent.ToLatent(format.Dimensions), new PreviewOptions());
     LatentPlanes planes = renderer.Planes(0);
@@ -63,7 +64,7 @@ static int Compare(string path, PythonPlace python)
             threads = 1,
             runs = 1,
         });
-        using JsonDocument answer = JsonDocument.Parse(EmbeddedPython.Call("latentbridge.reference.__main__", "decode_in_memory", request, planes.Values, theirs));
+        using JsonDocument answer = JsonDocument.Parse(HostedPython.Call("latentbridge.reference.__main__", "decode_in_memory", request, planes.Values, theirs));
         if (answer.RootElement.TryGetProperty("error", out JsonElement error))
         {
             throw new LatentBridgeException($"{decoder.Description.Id} in Python: {error.GetString()}. NumPy is all it needs: {python.Program} -m pip install numpy");

@@ -3,10 +3,10 @@
 //     dotnet run --project examples/DecodeToPng -- examples/latents/SDXL_kodim23.safetensors preview.png
 
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Formats;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
-using LatentBridge.Weights;
 
 if (args is not [string source, string target])
 {
@@ -16,7 +16,7 @@ if (args is not [string source, string target])
 
 LoadedLatent latent = LatentFile.Load(source);
 LatentFormat format = latent.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(latent.Axes).Format;
-DecoderEntry best = LatentDecoders.For(format, WeightLibrary.OfThisMachine())[0];
+DecoderEntry best = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0];
 
 using ILatentDecoder decoder = best.Load();
 using PreviewRenderer renderer = new(format);

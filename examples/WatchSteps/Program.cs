@@ -4,11 +4,11 @@
 //     dotnet run --project examples/WatchSteps -c Release -- examples/latents/Flux_run8.safetensors out/steps
 
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Formats;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
-using LatentBridge.Weights;
 
 if (args is not [string source, string folder])
 {
@@ -19,7 +19,7 @@ if (args is not [string source, string folder])
 Directory.CreateDirectory(folder);
 LoadedLatent run = LatentFile.Load(source);
 LatentFormat format = run.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(run.Axes).Format;
-using ILatentDecoder decoder = LatentDecoders.For(format, WeightLibrary.OfThisMachine())[0].Load();
+using ILatentDecoder decoder = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0].Load();
 using PreviewRenderer renderer = new(format);
 byte[] png = new byte[PngEncoder.MaximumLength(512, 512, 3)];
 

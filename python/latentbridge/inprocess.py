@@ -30,7 +30,7 @@ from .host_locator import PACKAGE, ROOT
 COMMAND = ("pythonnet",)
 """What stands for a host's command where the host is this process."""
 
-ASSEMBLY = "LatentBridge.PythonNet"
+ASSEMBLY = "LatentBridge.InProcess"
 OLDEST_PYTHON = (3, 11)
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGPIPE", "SIGCHLD", "SIGCONT", "SIGWINCH", "SIGTTIN", "SIGTTOU", "SIGTSTP")
 _ROOM_FOR_SIGACTION = 512
@@ -111,6 +111,10 @@ class InProcessHost:
             if not self._ended:
                 self._ended = True
                 self._host.Dispose()
+
+    def usage(self) -> tuple[float, bool]:
+        """Not known: this process's time is the UI's."""
+        return 0.0, False
 
     def forget(self) -> None:
         """In a forked child nothing of .NET may be touched any more."""

@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 import types
 import unittest
 import unittest.mock
@@ -252,7 +251,7 @@ class Formats(UiTestCase):
         self.assertEqual((self.ui.state.current_image.mode, self.ui.state.current_image.info), ("RGB", {}))
 
     def test_the_format_id_follows_the_checkpoint(self):
-        ui = importlib.import_module("latentbridge.integrations.a1111_ui").Ui()
+        ui = importlib.import_module("latentbridge.integrations.a1111.ui").Ui()
 
         class Flux:
             pass
@@ -345,7 +344,7 @@ class Watched(UiTestCase):
         sampling = self.ui.sample([batch(10 * step) for step in range(8)])
         for _ in range(3):
             next(sampling)
-        self.extension._looked_at -= self.a1111.WATCHED
+        self.extension._looked_at -= self.a1111.extension.WATCHED
         for _ in range(3):
             next(sampling)
         self.assertEqual(self.extension.bridge.status()["submitted"], 3)
@@ -409,15 +408,16 @@ class Faults(UiTestCase):
         self.assertEqual(len(logs.output), 1)
 
     def test_a_host_that_drops_everything_is_stood_in_for(self):
-        self.addCleanup(setattr, self.a1111, "PATIENCE", self.a1111.PATIENCE)
-        self.a1111.PATIENCE = 0.1
+        patience = unittest.mock.patch.object(self.a1111.extension, "PATIENCE", 0.1)
+        patience.start()
+        self.addCleanup(patience.stop)
         with self.assertLogs("latentbridge", "WARNING") as logs:
             self.load("drop=bad-latent")
             self.ui.state.begin()
             for _ in self.ui.sample([batch(10)] * 3):
-                time.sleep(0.15)
                 self.ui.poll()
             until(lambda: self.extension.bridge.status()["dropped"])
+            until(lambda: self.ui.poll() and self.ui.decodes)
         self.assertEqual(set(self.ui.decodes), {2})
         self.assertEqual(len(logs.output), 1)
 
@@ -524,7 +524,7 @@ class Compare(UiTestCase):
             import torch
         except ImportError as error:
             self.skipTest(str(error))
-        compare = importlib.import_module("latentbridge.integrations.a1111_compare")
+        compare = importlib.import_module("latentbridge.integrations.a1111.compare")
         torch.manual_seed(1)
         with Bridge(host=real_host()) as bridge:
             picture, figures = compare.sheet(bridge, torch.randn(1, 4, 16, 24), "SD15", "latent2rgb", 255, [])
@@ -542,8 +542,8 @@ class Corrections(UiTestCase):
         except ImportError as error:
             self.skipTest(str(error))
         self.x0 = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(3)) * 3
-        sys.modules.pop("latentbridge.integrations.a1111_corrections", None)
-        self.module = importlib.import_module("latentbridge.integrations.a1111_corrections")
+        sys.modules.pop("latentbridge.integrations.a1111.corrections", None)
+        self.module = importlib.import_module("latentbridge.integrations.a1111.corrections")
         self.module.install()
         self.script = self.module.CorrectionScript()
         self.p = types.SimpleNamespace(extra_generation_params={}, sampler_name="Euler", sampler=types.SimpleNamespace(

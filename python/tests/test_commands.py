@@ -55,7 +55,7 @@ class Locating(unittest.TestCase):
         expected = []
         for parts in (("path", "latentbridge"), ("root", "artifacts", "bin", "LatentBridge.Host", "debug", host_locator.BUILT),
                       ("root", "artifacts", "bin", "LatentBridge.Host", "release", host_locator.BUILT),
-                      ("root", "bin", host_locator.runtime_identifier(), host_locator.EXECUTABLE)):
+                      ("root", "bin", host_locator.runtime_identifiers()[0], host_locator.EXECUTABLE)):
             expected = [self.program(*parts)]
             self.assertEqual(host_locator.find(), expected)
 
@@ -87,7 +87,7 @@ class Locating(unittest.TestCase):
 
     @unittest.skipIf(os.name == "nt" or os.geteuid() == 0 and not hasattr(os, "access"), "Windows has no execute bit")
     def test_a_file_without_the_execute_bit_says_how_to_mend_it(self):
-        path = Path(self.program("root", "bin", host_locator.runtime_identifier(), host_locator.EXECUTABLE))
+        path = Path(self.program("root", "bin", host_locator.runtime_identifiers()[0], host_locator.EXECUTABLE))
         path.chmod(0o644)
         self.assertIsNone(host_locator.find())
         self.assertIn(f"chmod +x {path}", [place.problem for place in host_locator.places()][1])

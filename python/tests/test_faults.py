@@ -20,8 +20,8 @@ POSIX = os.name == "posix"
 
 
 class HostsThatFail(BridgeTestCase):
-    def give_up(self, *quirks, **options):
-        """Lets a bridge give up; its one log line, and the bridge."""
+    def go_down(self, *quirks, **options):
+        """Lets a bridge fail until it waits for the next run; its one log line, and the bridge."""
         bridge = self.bridge(*quirks, strict=False, **options)
         with self.assertLogs("latentbridge", "WARNING") as logs:
             self.assertTrue(bridge.submit(latent(1, 4, 8, 8), run=1, step=0))
@@ -30,56 +30,81 @@ class HostsThatFail(BridgeTestCase):
                 step += 1
                 bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
                 time.sleep(0.01)
-            until(lambda: not bridge._thread._thread.is_alive())
+            bridge.end(run=1)
         self.assertEqual(len(logs.output), 1, logs.output)
         self.assertIsNone(bridge.wait(run=1, step=0, timeout=60))
-        with self.assertRaises(BridgeError):
-            bridge.decode(latent(1, 4, 8, 8))
         self.assertEqual(bridge.host_pid, 0)
         return logs.output[0], bridge
 
-    def test_a_host_that_never_lives_is_given_up_with_one_line(self):
-        line, bridge = self.give_up("die-at-start", "say-on-stderr=the cat sat on it")
-        self.assertRegex(line, "previews are off: the host failed 3 times in a row .*the cat sat on it.*doctor")
-        self.assertEqual(bridge.status()["hosts"], 3)
+    def mend(self, bridge):
+        """From now on the bridge's hosts behave."""
+        bridge._settings.host = [sys.executable, "-S", str(FAKE_HOST)]
 
-    def test_a_host_that_is_not_there_is_given_up(self):
-        line, _ = self.give_up(host=["/nonexistent/latentbridge"])
+    def test_a_host_that_never_lives_is_said_with_one_line(self):
+        line, bridge = self.go_down("die-at-start", "say-on-stderr=the cat sat on it", back_off=1.0, attempts=1)
+        self.assertRegex(line, "no previews: the host failed 1 times in a row .*the cat sat on it.*doctor.*Each new run tries again")
+        self.assertIn("the cat sat on it", bridge.status()["off"])
+        with self.assertRaisesRegex(BridgeError, "the cat sat on it"):
+            bridge.decode(latent(1, 4, 8, 8))
+
+    def test_a_host_that_is_not_there_is_said(self):
+        line, _ = self.go_down(host=["/nonexistent/latentbridge"])
         self.assertRegex(line, "No such file|cannot find")
 
     def test_no_host_anywhere_says_what_helps(self):
         with unittest.mock.patch("latentbridge.host_locator.find", return_value=None):
-            line, bridge = self.give_up(host=None)
-        self.assertRegex(line, "no host was found; unpack a release .*run.sh")
-        self.assertEqual(bridge.status()["hosts"], 0)
+            line, bridge = self.go_down(host=None)
+            self.assertRegex(line, "no host was found; unpack a release .*run.sh")
+            self.assertEqual(bridge.status()["hosts"], 0)
+        self.mend(bridge)
+        self.show(bridge, run=2)
 
-    def test_a_host_that_says_nothing_is_given_up(self):
-        line, _ = self.give_up("mute", start_patience=0.6, attempts=2)
+    def test_a_host_that_says_nothing_is_said(self):
+        line, _ = self.go_down("mute", start_patience=0.6, attempts=2)
         self.assertIn("did not answer", line)
 
-    def test_a_refusal_is_said_and_not_tried_again(self):
+    def test_a_refusal_is_said_and_tried_again_at_the_next_run_only(self):
         for quirk, said in (("refuse", "update the shim"), ("refuse-by-exit", "versions do not meet"),
                             ("protocol=2", "chose protocol 2")):
             with self.subTest(quirk):
-                line, bridge = self.give_up(quirk)
+                line, bridge = self.go_down(quirk)
                 self.assertIn(said, line)
                 self.assertEqual(bridge.status()["hosts"], 1)
+                self.mend(bridge)
+                self.show(bridge, run=2)
 
-    def test_a_bridge_that_gave_up_can_be_restarted(self):
-        _, bridge = self.give_up("die-at-start")
-        bridge._settings.host = [sys.executable, "-S", str(FAKE_HOST)]
+    def test_whatever_failed_each_new_run_tries_again_at_once(self):
+        _, bridge = self.go_down("die-at-start", back_off=1000.0, attempts=1)
+        bridge.submit(latent(1, 4, 8, 8), run=2, step=0)
+        until(lambda: bridge.status()["hosts"] == 2)
+        self.mend(bridge)
+        self.show(bridge, run=3)
+        self.assertIsNone(bridge.off_reason)
+
+    def test_a_passing_fault_is_got_over_within_a_run(self):
+        _, bridge = self.go_down("die-at-start", back_off=0.05, attempts=2)
+        bridge.begin(run=2)
+        until(lambda: bridge.status()["failures"] >= 4)
+        self.mend(bridge)
+        until(lambda: bridge.off_reason is None)
+        self.show(bridge, run=2, step=5)
+
+    def test_a_bridge_without_a_host_can_be_restarted(self):
+        _, bridge = self.go_down("die-at-start")
+        self.mend(bridge)
         bridge.restart()
         self.show(bridge, run=2)
 
-    def test_once_given_up_submit_touches_nothing(self):
-        _, bridge = self.give_up("refuse")
+    def test_without_a_host_a_runs_steps_touch_nothing(self):
+        _, bridge = self.go_down("refuse")
+        bridge.begin(run=2)
+        until(lambda: bridge.status()["hosts"] == 2 and bridge.off_reason)
 
         class Untouchable:
             def __getattribute__(self, name):
                 raise AssertionError(f"{name} was touched")
 
-        self.assertFalse(bridge.submit(Untouchable(), run=1, step=0))
-        self.assertTrue(bridge._thread._actions.empty())
+        self.assertFalse(bridge.submit(Untouchable(), run=2, step=0))
 
     def test_a_host_that_dies_now_and_then_is_replaced_without_end(self):
         bridge = self.bridge("die-after-ready=2")
@@ -93,8 +118,8 @@ class HostsThatFail(BridgeTestCase):
         self.assertGreater(len(pids), 3)
         until(lambda: sum(map(alive, pids - {0})) <= 1)
 
-    def test_a_host_that_dies_on_every_latent_is_given_up(self):
-        line, _ = self.give_up("die-on-submit=1")
+    def test_a_host_that_dies_on_every_latent_is_said(self):
+        line, _ = self.go_down("die-on-submit=1")
         self.assertIn("exit code 9", line)
 
     def test_a_host_that_hangs_is_replaced(self):
@@ -195,7 +220,7 @@ class HostsThatFail(BridgeTestCase):
 
 @unittest.skipUnless(hasattr(os, "posix_fallocate"), "this system has no posix_fallocate")
 class Memory(BridgeTestCase):
-    def test_no_memory_for_the_mapping_is_given_up_with_one_line(self):
+    def test_no_memory_for_the_mapping_is_said_with_one_line(self):
         bridge = self.bridge(strict=False)
         before = traces()
         with self.assertLogs("latentbridge", "WARNING") as logs, unittest.mock.patch(

@@ -165,4 +165,4 @@ class Missing(unittest.TestCase):
     def test_a_second_kind_of_CLR_is_refused_with_that_of_the_first(self):
         loaded = SimpleNamespace(get_runtime_info=lambda: SimpleNamespace(kind="Mono", initialized=True))
         with unittest.mock.patch.dict(sys.modules, pythonnet=loaded), self.assertRaisesRegex(inprocess.InProcessError, "runs Mono .* one CLR; use host='process'"):
-            inprocess._start(Path("LatentBridge.PythonNet.dll"))
+            inprocess._start(Path("LatentBridge.InProcess.dll"))

@@ -1,7 +1,7 @@
+using LatentBridge.Decoders;
 using LatentBridge.ImageSharp;
 using LatentBridge.Sessions;
 using LatentBridge.Sessions.Control;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host;
 
@@ -60,6 +60,6 @@ static class ServeCommand
     {
         Log.Greeted(greeting);
         ParentWatch.Watch(greeting.Process);
-        return PreviewSession.Start(sink, WeightLibrary.OfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
+        return PreviewSession.Start(sink, LatentDecoders.WeightsOfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
     }
 }

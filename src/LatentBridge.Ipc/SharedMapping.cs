@@ -97,7 +97,7 @@ public sealed unsafe class SharedMapping : IDisposable
     public LatentSlotHeader ReadLatentHeader(int slot) => MemoryMarshal.Read<LatentSlotHeader>(new ReadOnlySpan<byte>(Latent(slot), Protocol.SlotHeaderLength));
 
     /// <summary>The payload that a validated header describes.</summary>
-    public ReadOnlySpan<byte> LatentPayload(int slot, in LatentSlotHeader header) =>
+    public ReadOnlySpan<byte> LatentPayload(int slot, scoped in LatentSlotHeader header) =>
         new(Latent(slot) + Protocol.SlotHeaderLength, checked((int)Math.Min((long)header.PayloadLength, LatentCapacity)));
 
     /// <summary>Where the picture of an image slot is written; at most 2^31 - 1 bytes of it.</summary>

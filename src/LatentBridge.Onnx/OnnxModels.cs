@@ -16,10 +16,10 @@ public static class OnnxModels
     /// <summary>Models by the path they were read from.</summary>
     static readonly ConcurrentDictionary<string, OnnxModel> Known = new();
 
-    static readonly ModelKind Kind = new(".onnx", Recognise, Entry);
+    static readonly ModelKind Kind = new(".onnx", Recognise);
 
     /// <summary>From now on, weight libraries find ONNX models and the catalogue has decoders <c>onnx:FILE</c>. To be called once.</summary>
-    public static void Register() => WeightLibrary.Add(Kind);
+    public static void Register() => LatentDecoders.Add(Kind, Entry);
 
     /// <summary>The decoder of an ONNX file, for latents of a format that need not be the one it was recognised for.</summary>
     /// <exception cref="LatentBridgeException">The file is of no use; the message says why.</exception>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
@@ -13,33 +12,31 @@ namespace LatentBridge.Sessions;
 /// and an in-process host use the same.
 /// </summary>
 /// <remarks>
-/// <para>Design notes. One lock guards all state; a call changes state under it and returns, the worker holds it only between
-/// its work. The sink is called under it, so that messages leave in the order of what they tell: after <see cref="Begin"/> of a newer run returned, no
-/// picture of the older one is announced. Only <see cref="Attach"/> and <see cref="Dispose"/> wait, until the worker let go of
-/// the mapping: a cancelled decode stops within 20 ms.</para>
+/// <para>Design notes. The session is the door; behind it are rooms, each a folder: <c>Slots</c> (the mapping and who owns each slot), <c>Streams</c>
+/// (runs, newest wins), <c>Work</c> (the worker and its picture), <c>Decoders</c> (which there are, what they cost, which is chosen), <c>Calibration</c>
+/// (what is learned of a model). The rooms have no lock of their own: the session's guards them all. A call takes it once, changes state and
+/// returns; the worker holds it only between its work. The sink is called under it, so that messages leave in the order of what they tell: after
+/// <see cref="Begin"/> of a newer run returned, no picture of the older one is announced. Only <see cref="Attach"/> and <see cref="Dispose"/> wait, until
+/// the worker let go of the mapping: a cancelled decode stops within 20 ms. Further work for the worker is a further <see cref="IDuty"/>.</para>
 /// <para>Any thread may call. Nothing is allocated for a frame after warm-up.</para>
 /// </remarks>
-public sealed partial class PreviewSession : IDisposable
+public sealed class PreviewSession : IDisposable
 {
-    const int MaximumStreams = 64;
     static readonly TimeSpan WorkerPatience = TimeSpan.FromSeconds(2);
 
     readonly object _gate = new();
     readonly IPreviewSink _sink;
-    readonly Func<LatentFormat, IReadOnlyList<DecoderEntry>> _catalogue;
-    readonly Func<int>? _threads;
-    readonly IReadOnlyList<IPictureEncoder> _encoders;
-    readonly long _started = Stopwatch.GetTimestamp();
-    readonly List<PreviewStream> _streams = [];
-    readonly Queue<(DecodeRequest Request, SubmittedLatent Latent)> _requests = new();
-    readonly Thread _worker;
-
-    SharedMapping? _mapping;
-    ulong _heldLatentSlots;
-    ulong _freeImageSlots;
-    PreviewOptions _defaults = PreviewOptions.Default;
-    bool _isSearching;
-    bool _isStopping;
+    readonly TimeProvider _time;
+    readonly long _started;
+    readonly SlotTable _slots;
+    readonly Workbench _bench;
+    readonly StreamTable _streams;
+    readonly SinglePictures _singles;
+    readonly Calibrator _calibrator;
+    readonly Lessons _lessons;
+    readonly DecoderPool _decoders;
+    readonly IdleCores? _idle;
+    readonly Worker _worker;
 
     /// <summary>Begins; the worker starts at once.</summary>
     /// <param name="sink">Where results go.</param>
@@ -47,20 +44,31 @@ public sealed partial class PreviewSession : IDisposable
     /// <param name="threads">Threads a decode may use when nobody said; called on the worker. Null: half of the idle cores, measured.</param>
     /// <param name="calibrations">The folder where what was learned of models is kept; null: it is forgotten at the end.</param>
     /// <param name="encoders">For the encodings that are not built in; used by the worker only. Null: none.</param>
+    /// <param name="time">The clock. Null: the machine's.</param>
     public PreviewSession(
         IPreviewSink sink,
         Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue,
         Func<int>? threads = null,
         string? calibrations = null,
-        IReadOnlyList<IPictureEncoder>? encoders = null)
+        IReadOnlyList<IPictureEncoder>? encoders = null,
+        TimeProvider? time = null)
     {
-        _calibrator = new Calibrator(new CalibrationStore(calibrations), catalogue, RefreshCatalogue, LogUnlessStopping);
         _sink = sink;
-        _catalogue = catalogue;
-        _threads = threads;
-        _encoders = encoders ?? [];
-        Encodings = [PreviewEncoding.Png, PreviewEncoding.Rgb24, .. _encoders.Select(encoder => encoder.Encoding)];
-        _worker = new Thread(Work) { IsBackground = true, Name = "LatentBridge decode" };
+        _time = time ?? TimeProvider.System;
+        _started = _time.GetTimestamp();
+        encoders ??= [];
+        Encodings = [PreviewEncoding.Png, PreviewEncoding.Rgb24, .. encoders.Select(encoder => encoder.Encoding)];
+        _slots = new SlotTable(sink, _time);
+        _bench = new Workbench(_slots);
+        _streams = new StreamTable(_slots, _bench, sink, _time);
+        _singles = new SinglePictures(_slots, _bench, sink);
+        _calibrator = new Calibrator(new CalibrationStore(calibrations), catalogue, RefreshCatalogue, Log);
+        _lessons = new Lessons(_gate, _calibrator, catalogue, sink, () => _bench.IsStopping);
+        _decoders = new DecoderPool(_gate, (format, model) => _calibrator.With(catalogue(format), format, model), IsInUse, _time);
+        _idle = threads is null ? new IdleCores(_time) : null;
+        var pictures = new PictureMaker(_gate, _slots, _streams, _singles, _bench, _decoders, sink, encoders, threads ?? _idle!.HalfOfIdle, _time);
+        var preparation = new DecoderPreparation(_gate, _streams, _decoders, Log, _time);
+        _worker = new Worker(_gate, () => _bench.IsStopping, [pictures, preparation], Log, DisposeWorkers);
         _worker.Start();
     }
 
@@ -71,33 +79,18 @@ public sealed partial class PreviewSession : IDisposable
     /// <param name="encoders">As the constructor takes them.</param>
     public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null)
     {
-        var none = new WeightLibrary([]);
-        WeightLibrary known = none;
-        var session = new PreviewSession(sink, format => LatentDecoders.For(format, Volatile.Read(ref known)), calibrations: CalibrationStore.FolderIn(data), encoders: encoders) { _isSearching = true };
-        var search = new Thread(() =>
+        var search = new WeightSearch(weights);
+        var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders);
+        session.HoldSinglePictures(true);
+        search.Start(problem =>
         {
-            BackgroundPriority.Apply();
-            try
+            session.RefreshCatalogue();
+            session.HoldSinglePictures(false);
+            if (problem is not null)
             {
-                _ = weights.Found;
-                Volatile.Write(ref known, weights);
-                session.RefreshCatalogue();
+                session.Log($"The search for weights failed: {problem}");
             }
-#pragma warning disable CA1031 // A folder that cannot be searched costs its decoders, not the host.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                session.LogUnlessStopping($"The search for weights failed: {Describe(e)}");
-            }
-
-            lock (session._gate)
-            {
-                session._isSearching = false;
-                Monitor.PulseAll(session._gate);
-            }
-        })
-        { IsBackground = true, Name = "LatentBridge weight search" };
-        search.Start();
+        });
         return session;
     }
 
@@ -106,7 +99,7 @@ public sealed partial class PreviewSession : IDisposable
     {
         lock (_gate)
         {
-            _decoders.ForEach(d => d.IsStale = true);
+            _decoders.Refresh();
             Monitor.PulseAll(_gate);
         }
     }
@@ -118,28 +111,14 @@ public sealed partial class PreviewSession : IDisposable
         var mapping = SharedMapping.Open(source, length, generation);
         lock (_gate)
         {
-            foreach (PreviewStream stream in _streams)
-            {
-                DropWaiting(stream, DropReason.Cancelled);
-                StopWork(stream, DropReason.Cancelled);
-            }
-
-            StopWork(_single, DropReason.Cancelled);
-            while (_requests.TryDequeue(out (DecodeRequest Request, SubmittedLatent Latent) waiting))
-            {
-                Release(waiting.Latent);
-                _sink.DecodeFailed(waiting.Request, Drop(waiting.Latent.Header, DropReason.Cancelled));
-            }
-
-            while (_work is not null)
+            _streams.DropAll(DropReason.Cancelled);
+            _singles.DropAll(DropReason.Cancelled);
+            while (_bench.Current is not null)
             {
                 Monitor.Wait(_gate);
             }
 
-            _mapping?.Dispose();
-            _mapping = mapping;
-            _heldLatentSlots = 0;
-            _freeImageSlots = ulong.MaxValue >> (64 - mapping.ImageSlotCount);
+            _slots.Attach(mapping);
         }
     }
 
@@ -150,7 +129,7 @@ public sealed partial class PreviewSession : IDisposable
         {
             lock (_gate)
             {
-                return _mapping is not null;
+                return _slots.IsAttached;
             }
         }
     }
@@ -165,7 +144,7 @@ public sealed partial class PreviewSession : IDisposable
         {
             lock (_gate)
             {
-                return _defaults;
+                return _streams.Defaults;
             }
         }
 
@@ -173,7 +152,7 @@ public sealed partial class PreviewSession : IDisposable
         {
             lock (_gate)
             {
-                _defaults = value;
+                _streams.Defaults = value;
             }
         }
     }
@@ -189,19 +168,7 @@ public sealed partial class PreviewSession : IDisposable
     {
         lock (_gate)
         {
-            if (FindStream(streamId) is not { } stream || (stream.HasRun && run < stream.Run))
-            {
-                _sink.Log($"Run {run} of stream {streamId} is not begun: {(_streams.Count >= MaximumStreams ? $"{MaximumStreams} streams are busy" : "a newer one came before")}.");
-                return;
-            }
-
-            if (run != stream.Run)
-            {
-                DropWaiting(stream, DropReason.Ended);
-            }
-
-            StopWork(stream, DropReason.Ended, unless: run);
-            stream.Begin(run, format, space, options, options.Calibrate ? model : null);
+            _streams.Begin(streamId, run, format, space, options, model);
             Monitor.PulseAll(_gate);
         }
     }
@@ -211,49 +178,13 @@ public sealed partial class PreviewSession : IDisposable
     {
         lock (_gate)
         {
-            if (TakeSlot(slot, sequence, out SubmittedLatent latent) is { } problem)
+            if (_slots.Take(slot, sequence, out SubmittedLatent latent) is { } problem)
             {
                 _sink.Dropped(problem);
                 return;
             }
 
-            LatentSlotHeader header = latent.Header;
-            if (FindStream(header.Stream) is not { } stream)
-            {
-                Release(latent);
-                _sink.Dropped(Drop(header, DropReason.Failed, $"{MaximumStreams} streams are busy"));
-                return;
-            }
-
-            if (header.Run > stream.Run || !stream.HasRun)
-            {
-                DropWaiting(stream, DropReason.Ended);
-                StopWork(stream, DropReason.Ended);
-                stream.Begin(header.Run, null, LatentSpace.Sampler, _defaults, null);
-            }
-
-            DropReason? closed = header.Run < stream.Run ? DropReason.Ended : stream.Closed;
-            if (closed is { } reason)
-            {
-                Release(latent);
-                _sink.Dropped(Drop(header, reason));
-                return;
-            }
-
-            stream.CountSubmit(header.Step);
-            if (DropWaiting(stream, DropReason.Replaced))
-            {
-                stream.Replaced++;
-            }
-
-            if ((header.Flags & FrameMarks.LastStep) != 0 && (_job.Latent.Header.Flags & FrameMarks.LastStep) == 0)
-            {
-                // The sampler waits for this one, and only for so long: what is being decoded must not stand in its way, unless it is a last step itself.
-                // Some samplers go on beyond the number of steps that they said: each of those would stop the one before.
-                StopWork(stream, DropReason.Replaced);
-            }
-
-            stream.Waiting = latent;
+            _streams.Submit(latent);
             Monitor.PulseAll(_gate);
         }
     }
@@ -263,40 +194,73 @@ public sealed partial class PreviewSession : IDisposable
     {
         lock (_gate)
         {
-            if (_mapping is null || (uint)slot >= (uint)_mapping.ImageSlotCount)
+            if (!_slots.HasImageSlot(slot))
             {
                 _sink.Log($"Image slot {slot} was given back, but does not exist.");
                 return;
             }
 
-            if (slot != _work?.ImageSlot)
+            if (slot != _bench.Current?.ImageSlot)
             {
-                _freeImageSlots |= 1UL << slot;
+                _slots.FreeImageSlot(slot);
                 Monitor.PulseAll(_gate);
             }
         }
     }
 
     /// <summary>Stops a run: what waits or is decoded of it is dropped, nothing of it is shown any more.</summary>
-    public void Cancel(uint streamId, ulong run) => Close(streamId, run, DropReason.Cancelled);
+    public void Cancel(uint streamId, ulong run)
+    {
+        lock (_gate)
+        {
+            _streams.Close(streamId, run, DropReason.Cancelled);
+        }
+    }
 
     /// <summary>The run is over: what waits is dropped, what is being decoded is not shown.</summary>
-    public void End(uint streamId, ulong run) => Close(streamId, run, DropReason.Ended);
+    public void End(uint streamId, ulong run)
+    {
+        lock (_gate)
+        {
+            _streams.Close(streamId, run, DropReason.Ended);
+        }
+    }
 
     /// <summary>Decodes one latent that somebody waits for, before anything that waits in a stream. Answered by one <c>Decoded</c> or <c>DecodeFailed</c>.</summary>
     public void Decode(DecodeRequest request)
     {
         lock (_gate)
         {
-            if (TakeSlot(request.Slot, request.Sequence, out SubmittedLatent latent) is { } problem)
+            if (_slots.Take(request.Slot, request.Sequence, out SubmittedLatent latent) is { } problem)
             {
                 _sink.DecodeFailed(request, problem);
                 return;
             }
 
-            _requests.Enqueue((request, latent));
+            _singles.Add(request, latent);
             Monitor.PulseAll(_gate);
         }
+    }
+
+    /// <summary>Learns from a latent and its picture. Answered by one <c>Taught</c> or <c>TeachFailed</c>; the slot is given back at once.</summary>
+    public void Teach(TeachRequest request)
+    {
+        byte[] values;
+        LatentSlotHeader header;
+        lock (_gate)
+        {
+            if (_slots.Take(request.Slot, request.Sequence, out SubmittedLatent latent) is { } problem)
+            {
+                _sink.TeachFailed(request, problem.Detail ?? problem.Reason.Name());
+                return;
+            }
+
+            header = latent.Header;
+            values = _slots.Values(latent).ToArray();
+            _slots.GiveBack(latent);
+        }
+
+        _lessons.Take(request, header, values);
     }
 
     /// <summary>What goes on at the moment.</summary>
@@ -305,14 +269,11 @@ public sealed partial class PreviewSession : IDisposable
         lock (_gate)
         {
             return new SessionStatus(
-                Stopwatch.GetElapsedTime(_started).TotalMilliseconds,
+                _time.GetElapsedTime(_started).TotalMilliseconds,
                 Environment.WorkingSet,
-                _mapping?.Generation ?? 0,
-                [.. _streams.Select(s => new StreamStatus(
-                    s.Id, s.Run, s.Format?.Id, s.IsFormatGuessed, s.Choice?.Decoder.Description.Id, s.Choice?.Decoder.Source, s.Choice?.Reason,
-                    s.StepMilliseconds, s.DecodeMilliseconds, s.Submitted, s.Shown, s.Replaced, s.Failed, [.. s.Warnings]))],
-                [.. _decoders.SelectMany(d => d.Candidates.Select(c => new DecoderStatus(
-                    c.Description.Id, d.Format.Id, c.Source, c.IsLoaded, c.Times.LastMilliseconds, c.Failure))).Distinct()]);
+                _slots.Generation,
+                [.. _streams.All.Select(stream => stream.Status())],
+                [.. _decoders.Status()]);
         }
     }
 
@@ -321,14 +282,13 @@ public sealed partial class PreviewSession : IDisposable
     {
         lock (_gate)
         {
-            if (_isStopping)
+            if (_bench.IsStopping)
             {
                 return;
             }
 
-            _isStopping = true;
+            _bench.StopForGood();
             _calibrator.Dispose();
-            _cancellation.Cancel();
             Monitor.PulseAll(_gate);
         }
 
@@ -337,107 +297,43 @@ public sealed partial class PreviewSession : IDisposable
         {
             lock (_gate)
             {
-                _mapping?.Dispose();
-                _mapping = null;
+                _slots.Detach();
             }
 
-            _cancellation.Dispose();
+            _bench.Dispose();
         }
     }
 
-    void Close(uint streamId, ulong run, DropReason reason)
+    bool IsInUse(LatentFormat format, string? model) =>
+        _singles.Context.Uses(format, model) || _streams.All.Any(stream => stream.Context.Uses(format, model));
+
+    void HoldSinglePictures(bool areHeld)
     {
         lock (_gate)
         {
-            if (FindStream(streamId) is { } stream && stream.Close(run, reason))
+            _singles.AreHeld = areHeld;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Called by the worker at its end: what it alone uses.</summary>
+    void DisposeWorkers()
+    {
+        _singles.Dispose();
+        _streams.Dispose();
+        _decoders.Dispose();
+        _idle?.Dispose();
+    }
+
+    /// <summary>Logs, unless the session stops.</summary>
+    void Log(string message)
+    {
+        lock (_gate)
+        {
+            if (!_bench.IsStopping)
             {
-                DropWaiting(stream, reason);
-                StopWork(stream, reason);
+                _sink.Log(message);
             }
         }
-    }
-
-    /// <summary>Checks a slot that was handed over, with a copy of its header.</summary>
-    /// <returns>Null when it is the session's now; else what to answer.</returns>
-    DroppedLatent? TakeSlot(int slot, ulong sequence, out SubmittedLatent latent)
-    {
-        latent = default;
-        if (_mapping is null)
-        {
-            return new(sequence, 0, 0, 0, DropReason.BadSlot, "no mapping is attached");
-        }
-
-        if ((uint)slot >= (uint)_mapping.LatentSlotCount)
-        {
-            return new(sequence, 0, 0, 0, DropReason.BadSlot, $"latent slot {slot} does not exist, there are {_mapping.LatentSlotCount}");
-        }
-
-        if ((_heldLatentSlots & (1UL << slot)) != 0)
-        {
-            return new(sequence, 0, 0, 0, DropReason.BadSlot, $"latent slot {slot} is the host's already");
-        }
-
-        LatentSlotHeader header = _mapping.ReadLatentHeader(slot);
-        string? problem = header.Validate(_mapping.Generation, _mapping.LatentCapacity);
-        problem ??= header.Sequence != sequence ? $"sequence {header.Sequence} in the slot, the message said {sequence}" : null;
-        latent = new SubmittedLatent(slot, header, Stopwatch.GetTimestamp());
-        if (problem is not null)
-        {
-            _sink.Released(slot, sequence);
-            return new(sequence, header.Run < Protocol.NumberLimit ? header.Run : 0, header.Stream, header.Step, DropReason.BadSlot, problem);
-        }
-
-        _heldLatentSlots |= 1UL << slot;
-        return null;
-    }
-
-    void Release(in SubmittedLatent latent)
-    {
-        _heldLatentSlots &= ~(1UL << latent.Slot);
-        _sink.Released(latent.Slot, latent.Header.Sequence);
-    }
-
-    static DroppedLatent Drop(in LatentSlotHeader header, DropReason reason, string? detail = null, long needed = 0) =>
-        new(header.Sequence, header.Run, header.Stream, header.Step, reason, detail, needed);
-
-    bool DropWaiting(PreviewStream stream, DropReason reason)
-    {
-        if (stream.Waiting is not { } latent)
-        {
-            return false;
-        }
-
-        stream.Waiting = null;
-        Release(latent);
-        _sink.Dropped(Drop(latent.Header, reason));
-        return true;
-    }
-
-    /// <summary>The stream, made when it is new; null when there are too many and none is idle.</summary>
-    PreviewStream? FindStream(uint id)
-    {
-        foreach (PreviewStream stream in _streams)
-        {
-            if (stream.Id == id)
-            {
-                return stream;
-            }
-        }
-
-        if (_streams.Count >= MaximumStreams)
-        {
-            int idle = _streams.FindIndex(s => (s.Closed is not null || !s.HasRun) && s.Waiting is null && s != _work?.Stream);
-            if (idle < 0)
-            {
-                return null;
-            }
-
-            _streams[idle].Dispose();
-            _streams.RemoveAt(idle);
-        }
-
-        var made = new PreviewStream(id);
-        _streams.Add(made);
-        return made;
     }
 }

@@ -16,7 +16,7 @@ static class OnnxCatalogue
     public static ILatentDecoder Load(string path, string format = "SD15")
     {
         RequireRuntime();
-        WeightLibrary library = new([Path.GetDirectoryName(path)!]);
+        WeightLibrary library = LatentDecoders.Weights([Path.GetDirectoryName(path)!]);
         FoundWeights found = library.Found.Single(found => found.Path == path);
         Assert.Null(found.Problem);
         return LatentDecoders.For(LatentFormats.Get(format), library).Single(entry => entry.Description.Source == found.FileName).Load();

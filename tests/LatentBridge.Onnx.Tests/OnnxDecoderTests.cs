@@ -1,9 +1,7 @@
 using LatentBridge.Decoders;
-using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Onnx.Export;
 using LatentBridge.Onnx.Model;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Onnx.Tests;
 
@@ -199,7 +197,7 @@ public sealed class OnnxDecoderTests : IDisposable
     ILatentDecoder Tiny()
     {
         string path = Path.Combine(_model.Folder, "tiny-sd1.onnx");
-        File.WriteAllBytes(path, OnnxExport.Convert(FoundWeights.Look(Path.Combine(TestData.RepositoryRoot, "models", "tiny", "tiny-sd1.safetensors"))[0]));
+        File.WriteAllBytes(path, OnnxExport.Convert(LatentDecoders.Networks.Look(Path.Combine(TestData.RepositoryRoot, "models", "tiny", "tiny-sd1.safetensors"))[0]));
         return OnnxCatalogue.Load(path);
     }
 

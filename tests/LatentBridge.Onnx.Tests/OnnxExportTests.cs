@@ -16,7 +16,7 @@ public sealed class OnnxExportTests : IDisposable
     [Fact]
     public void A_converted_network_says_what_it_is()
     {
-        FoundWeights tiny = FoundWeights.Look(Path.Combine(TestData.RepositoryRoot, "models", "tiny", "tiny-sdxl.safetensors"))[0];
+        FoundWeights tiny = LatentDecoders.Networks.Look(Path.Combine(TestData.RepositoryRoot, "models", "tiny", "tiny-sdxl.safetensors"))[0];
         string path = Path.Combine(_folder, "a.onnx");
         File.WriteAllBytes(path, OnnxExport.Convert(tiny));
         OnnxModel model = OnnxModel.Read(path);
@@ -36,18 +36,17 @@ public sealed class OnnxExportTests : IDisposable
     [InlineData("taesd_decoder.safetensors", "SD15", "taesd")]
     [InlineData("taesd3_decoder.safetensors", "SD3", "taesd")]
     [InlineData("taef2_decoder.pth", "Flux2", "taesd")]
-    [InlineData("vaeapprox-sdxl.pt", "SDXL", "approx-nn")]
     public void A_converted_network_paints_in_ONNX_Runtime_what_it_paints_here(string file, string formatId, string decoder)
     {
         OnnxCatalogue.RequireRuntime();
         string weights = file.StartsWith("models/", StringComparison.Ordinal) ? Path.Combine(TestData.RepositoryRoot, file) : TestData.Require("models", file);
-        FoundWeights found = FoundWeights.Look(weights)[0];
+        FoundWeights found = LatentDecoders.Networks.Look(weights)[0];
         string path = Path.Combine(_folder, "converted.onnx");
         File.WriteAllBytes(path, OnnxExport.Convert(found));
 
         LatentFormat format = LatentFormats.Get(formatId);
         using ILatentDecoder theirs = OnnxCatalogue.Load(path, formatId);
-        using ILatentDecoder ours = LatentDecoders.For(format, new WeightLibrary([Path.GetDirectoryName(weights)!]))
+        using ILatentDecoder ours = LatentDecoders.For(format, LatentDecoders.Weights([Path.GetDirectoryName(weights)!]))
             .First(entry => entry.Description.Id == decoder && entry.Description.Source == found.FileName).Load();
         foreach ((int height, int width) in new[] { (9, 5), (1, 1), (16, 24) })
         {
@@ -61,7 +60,7 @@ public sealed class OnnxExportTests : IDisposable
     [Fact]
     public void An_encoder_is_converted_and_is_no_decoder()
     {
-        FoundWeights found = FoundWeights.Look(TestData.Require("models", "taesd_encoder.safetensors"))[0];
+        FoundWeights found = LatentDecoders.Networks.Look(TestData.Require("models", "taesd_encoder.safetensors"))[0];
         string path = Path.Combine(_folder, "encoder.onnx");
         File.WriteAllBytes(path, OnnxExport.Convert(found));
         Assert.Contains("it turns pictures into latents", OnnxModels.Recognise(path).Problem, StringComparison.Ordinal);
@@ -71,7 +70,7 @@ public sealed class OnnxExportTests : IDisposable
     public void What_has_no_ONNX_form_is_named()
     {
         string path = TestData.Require("models", "birch_approx_vae", "decoder_sd1.4.pt");
-        LatentBridgeException failure = Assert.Throws<LatentBridgeException>(() => OnnxExport.Convert(FoundWeights.Look(path)[0]));
+        LatentBridgeException failure = Assert.Throws<LatentBridgeException>(() => OnnxExport.Convert(LatentDecoders.Networks.Look(path)[0]));
         Assert.Contains("per-cell MLP decoder", failure.Message, StringComparison.Ordinal);
     }
 

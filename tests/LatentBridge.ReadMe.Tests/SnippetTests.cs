@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Formats;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
-using LatentBridge.Weights;
 
 namespace LatentBridge.ReadMe.Tests;
 
@@ -80,7 +80,7 @@ public sealed class SnippetTests : IDisposable
         // snippet begins
         LoadedLatent latent = LatentFile.Load("examples/latents/SDXL_kodim23.safetensors");
         LatentFormat format = LatentFormats.Get(latent.FormatId ?? "SDXL");
-        DecoderEntry best = LatentDecoders.For(format, WeightLibrary.OfThisMachine())[0];
+        DecoderEntry best = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0];
 
         using ILatentDecoder decoder = best.Load();
         using PreviewRenderer renderer = new(format);

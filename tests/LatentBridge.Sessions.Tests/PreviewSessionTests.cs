@@ -2,7 +2,6 @@ using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
-using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions.Tests;
 
@@ -469,7 +468,7 @@ public class PreviewSessionTests
         Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1)).Decoder);
         Assert.Contains("being loaded", bench.Session.Status().Streams.Single().Reason, StringComparison.Ordinal);
         loaded.Set();
-        SpinWait.SpinUntil(() => bench.Session.Status().Decoders.Any(d => d.Id == "slow-to-load" && d.Milliseconds is not null), TimeSpan.FromSeconds(30));
+        SpinWait.SpinUntil(() => bench.Session.Status().Decoders.Any(d => d.Id == "slow-to-load" && d.Loaded), TimeSpan.FromSeconds(30));
         Assert.Equal("slow-to-load", bench.Sink.WaitForReady(bench.Submit(0, run: 2)).Decoder);
     }
 

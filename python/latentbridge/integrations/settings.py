@@ -43,16 +43,38 @@ class Setting:
         return int(value) if self.range is not None else value
 
 
+def of_host(option: str, name: str, tooltip: str | None = None, **page: Any) -> Setting:
+    """The control of one of the host's options: its default, range and help come from the host; the page names it and may offer less."""
+    described = HOST_OPTIONS[option]
+    if "minimum" in described and "range" not in page:
+        page["range"] = (described["minimum"], described["maximum"], 1)
+    elif "choices" in described and "choices" not in page:
+        page["choices"] = tuple(described["choices"])
+    page.setdefault("default", described["default"])
+    return Setting(name=name, tooltip=tooltip or described["help"], **page)
+
+
+HOST_OPTIONS: dict[str, dict[str, Any]] = {
+    "decoder": {"default": "auto", "choices": ["auto", "taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb", "estimated"],
+                "help": "auto: the best one whose picture is ready before the next step"},
+    "size": {"default": 0, "minimum": 0, "maximum": 16384, "help": "In pixels; 0: as the decoder gives it"},
+    "batch": {"default": "first", "choices": ["first", "grid", "item"], "help": "All pictures in a grid, only the first, or one of them"},
+    "frame": {"default": "middle", "choices": ["first", "middle", "last"], "help": "Which frame of a video is shown"},
+    "threads": {"default": 0, "minimum": 0, "maximum": 256, "help": "0: half of the idle cores"},
+    "calibrate": {"default": True, "help": "From its finished pictures, which are not kept; used where they come nearer than the built-in ones"},
+}
+"""The host's options by their names in the control channel: what each takes, what holds unless somebody chose, and one line of help."""
+
 COMMON = {
-    "decoder": Setting("auto", "Decoder", "auto: the best one whose picture is ready before the next step",
-                       ("auto", "taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb", "estimated"), is_open=True),
-    "size": Setting(0, "Longest side", "In pixels; 0: as the decoder gives it", range=(0, 2048, 64)),
-    "batch": Setting("grid", "Batch", "All pictures in a grid, only the first, or another one at each step", ("grid", "first", "turn")),
+    "decoder": of_host("decoder", "Decoder", is_open=True),
+    "size": of_host("size", "Longest side", range=(0, 2048, 64)),
+    "batch": of_host("batch", "Batch", "All pictures in a grid, only the first, or another one at each step", default="grid",
+                     choices=("grid", "first", "turn")),
     "every_milliseconds": Setting(0, "At most every n milliseconds", "0: no limit", range=(0, 5000, 50)),
-    "threads": Setting(0, "Threads of a decode", "0: half of the idle cores", range=(0, 32, 1)),
+    "threads": of_host("threads", "Threads of a decode", range=(0, 32, 1)),
     "record": Setting(False, "Record", "Keeps the latents of the newest 20 runs (256 MB a run at most) in the folder latentbridge of the outputs; "
                       "latentbridge replay shows them again"),
-    "calibrate": Setting(True, "Learn each model's colours", "From its finished pictures, which are not kept; used where they come nearer than the built-in ones"),
+    "calibrate": of_host("calibrate", "Learn each model's colours"),
     "host_mode": Setting("auto", "Host mode", "process: C# runs in a program of its own; pythonnet: in the UI's own process (docs/inprocess.md); "
                          "auto: the former where it is there. Holds from the UI's next start on", ("auto", "process", "pythonnet")),
 }

@@ -94,7 +94,7 @@ def _decoder(request: dict[str, Any]) -> Callable[[Any], Any]:
 
     import torch
 
-    from . import approx_nn, latent2rgb, taesd, tiny
+    from . import latent2rgb, taesd, tiny
 
     torch.set_num_threads(request["threads"])
     torch.set_grad_enabled(False)
@@ -108,7 +108,6 @@ def _decoder(request: dict[str, Any]) -> Callable[[Any], Any]:
         "taesd": lambda: taesd.load(weights),
         "taesd-half": lambda: _without_last_doubling(taesd.load(weights)),
         "tiny": lambda: tiny.load(weights),
-        "approx-nn": lambda: approx_nn.load(weights),
     }
     network = _pick(networks, kind)()
     return lambda planes: _bytes(network(torch.from_numpy(planes)[None]))

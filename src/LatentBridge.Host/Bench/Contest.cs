@@ -1,8 +1,8 @@
 using System.Globalization;
+using LatentBridge.Decoders;
 using LatentBridge.Onnx.Export;
 using LatentBridge.Onnx.Runtime;
-using LatentBridge.Tensors;
-using LatentBridge.Weights;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Host.Bench;
 
@@ -138,7 +138,7 @@ sealed class Contest(string folder, Action<string> note)
         string path = Path.Combine(folder, Path.GetFileNameWithoutExtension(weights) + ".onnx");
         if (!File.Exists(path))
         {
-            File.WriteAllBytes(path, OnnxExport.Convert(FoundWeights.Look(weights)[0]));
+            File.WriteAllBytes(path, OnnxExport.Convert(LatentDecoders.Networks.Look(weights)[0]));
         }
 
         return path;

@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
+using LatentBridge.Networks;
 using LatentBridge.Onnx;
 using LatentBridge.Onnx.Runtime;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Bench;
@@ -28,7 +30,7 @@ static class DecodersBench
     internal static IReadOnlyList<BenchRow> Run(Action<string> note)
     {
         using TemporaryFolder folder = new();
-        WeightLibrary library = WeightLibrary.OfThisMachine();
+        WeightLibrary library = LatentDecoders.WeightsOfThisMachine();
         Contest contest = new(folder.Path, note);
         List<BenchRow> rows = [];
         string? taesd = Find(library, "taesd-decoder"), encoder = Find(library, "taesd-encoder"), tiny = Find(library, "latentbridge-tiny");
@@ -138,11 +140,11 @@ static class DecodersBench
     static float[] Picture()
     {
         LatentFormat format = LatentFormats.Get(FormatId);
-        using ILatentDecoder decoder = LatentDecoders.For(format, WeightLibrary.OfThisMachine()).First(entry => entry.Description.Id is "tiny" or "latent2rgb").Load();
+        using ILatentDecoder decoder = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine()).First(entry => entry.Description.Id is "tiny" or "latent2rgb").Load();
         (int width, int height) = decoder.Description.OutputSize(64, 64);
         byte[] small = new byte[3 * width * height], large = new byte[3 * 512 * 512];
         decoder.Decode(new(Latent(64), decoder.Description.Channels, 64, 64), small, 1, CancellationToken.None);
-        new Imaging.ImageScaler().Scale(small, width, height, large, 512, 512, Imaging.ImageScaling.Smooth);
+        new Imaging.Scaling.ImageScaler().Scale(small, width, height, large, 512, 512, Imaging.Scaling.ImageScaling.Smooth);
         return NetworkTurns.PlanesOf(large);
     }
 

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Fitting;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Bench;
 
@@ -20,7 +20,7 @@ static class MapsBench
     /// <param name="note">Gets what is measured.</param>
     internal static IReadOnlyList<BenchRow> Run(Action<string> note)
     {
-        note($"{Side}x{Side} cells, one thread, kernel {Tensors.Kernel.Name}");
+        note($"{Side}x{Side} cells, one thread, kernel {Simd.Kernel.Name}");
         byte[] picture = new byte[3 * Side * Side];
         List<(string Name, Action Decode, Samples Times)> maps = [];
         foreach (int channels in (int[])[4, 16, 32])

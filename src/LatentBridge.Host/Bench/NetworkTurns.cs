@@ -38,12 +38,12 @@ static class NetworkTurns
         int[] numbers = [.. arguments[3..7].Select(argument => int.Parse(argument, CultureInfo.InvariantCulture))];
         (int channels, int height, int width, int threads) = (numbers[0], numbers[1], numbers[2], numbers[3]);
         weights = Path.GetFullPath(weights);
-        FoundWeights found = new WeightLibrary([Path.GetDirectoryName(weights)!]).Found.First(file => file.Path == weights);
+        FoundWeights found = LatentDecoders.Weights([Path.GetDirectoryName(weights)!]).Found.First(file => file.Path == weights);
         Action once = kind == EncodeKind
             ? Encoder(found, input, height, width, threads, output)
             : Decoder(found, kind, input, channels, height, width, threads, output);
         once();
-        string name = kind == OnnxKind ? $"ONNX Runtime {OnnxLibrary.Description}" : $"LatentBridge {Tensors.Kernel.Name}";
+        string name = kind == OnnxKind ? $"ONNX Runtime {OnnxLibrary.Description}" : $"LatentBridge {Simd.Kernel.Name}";
         Console.WriteLine($"{{\"name\":{JsonConvert.ToString(name)}}}");
         while (Console.ReadLine() is not null)
         {
@@ -58,7 +58,7 @@ static class NetworkTurns
     static Action Decoder(FoundWeights found, string kind, string input, int channels, int height, int width, int threads, string output)
     {
         LatentFormat format = LatentFormats.Get(found.Formats[0]);
-        WeightLibrary library = new([Path.GetDirectoryName(found.Path)!]);
+        WeightLibrary library = LatentDecoders.Weights([Path.GetDirectoryName(found.Path)!]);
         ILatentDecoder decoder = kind == OnnxKind
             ? OnnxModels.Load(found.Path, format)
             : LatentDecoders.For(format, library).First(entry => entry.Description.Id == kind && entry.Description.Source == found.FileName).Load();

@@ -62,7 +62,7 @@ sealed class PeerProcess : IDisposable
         ProcessStartInfo start = new(self, [.. program, "bench", .. arguments]);
         if (kernel is not null)
         {
-            start.Environment[Tensors.Kernel.Variable] = kernel;
+            start.Environment[Simd.Kernel.Variable] = kernel;
         }
 
         return TryStart(start) ?? throw new LatentBridgeException($"{self} did not take part in its own benchmark (arguments: {string.Join(' ', arguments)}).");

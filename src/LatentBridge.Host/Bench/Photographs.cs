@@ -1,10 +1,8 @@
 using LatentBridge.Decoders;
-using LatentBridge.Formats;
 using LatentBridge.Host.Commands;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Bench;
 
@@ -29,7 +27,7 @@ static class Photographs
         foreach (string file in files)
         {
             LatentInput input = LatentInput.Open(file, null, null, null);
-            using ILatentDecoder decoder = LatentDecoders.For(input.Format, WeightLibrary.OfThisMachine())[0].Load();
+            using ILatentDecoder decoder = LatentDecoders.For(input.Format, LatentDecoders.WeightsOfThisMachine())[0].Load();
             using PreviewRenderer renderer = new(input.Format);
             for (int item = 0; item < input.Shape.Batch; item++)
             {

@@ -1,11 +1,10 @@
 using System.Globalization;
+using LatentBridge.Files;
 using LatentBridge.Host.Commands;
 using LatentBridge.Host.Photographs;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging;
 using LatentBridge.Imaging.Quality;
-using LatentBridge.Latents;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Codec;
 

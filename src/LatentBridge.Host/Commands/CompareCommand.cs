@@ -60,7 +60,7 @@ sealed class CompareCommand
     int Run(ParseResult parsed)
     {
         string[] files = [.. parsed.GetValue(_files)!.SelectMany(Files)];
-        WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
+        WeightLibrary weights = LatentDecoders.WeightsOfThisMachine(parsed.GetValue(_models));
         int threads = parsed.ThreadCount(_threads);
         using IReference reference = Reference(parsed);
         Comparer comparer = new(weights, reference, threads, parsed.GetValue(_runs));

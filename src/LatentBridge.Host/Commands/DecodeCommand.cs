@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Scaling;
 using LatentBridge.Previews;
 using LatentBridge.Weights;
 using Newtonsoft.Json;
@@ -13,7 +13,7 @@ namespace LatentBridge.Host.Commands;
 sealed class DecodeCommand
 {
     readonly Terminal _terminal;
-    readonly WeightLibrary _weights = WeightLibrary.OfThisMachine();
+    readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
 
     readonly Argument<string[]> _files =
         new Argument<string[]>("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth", Arity = ArgumentArity.OneOrMore }.WithoutOptions();

@@ -1,12 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
+using LatentBridge.Decoders;
 using LatentBridge.Decoders.Taesd;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Host.Output;
 using LatentBridge.Host.Photographs;
 using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Commands;
 
@@ -44,7 +46,7 @@ sealed class EncodeCommand
     {
         LatentFormat format = LatentFormats.Get(parsed.GetValue(_format)!);
         int threads = parsed.ThreadCount(_threads);
-        using TaesdPair taesd = new(format, WeightLibrary.OfThisMachine(parsed.GetValue(_models)), threads);
+        using TaesdPair taesd = new(format, LatentDecoders.WeightsOfThisMachine(parsed.GetValue(_models)), threads);
         TaesdEncoder encoder = taesd.Encoder;
         string folder = parsed.GetValue(_folder)!;
         Directory.CreateDirectory(folder);

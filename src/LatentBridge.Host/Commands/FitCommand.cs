@@ -6,7 +6,6 @@ using LatentBridge.Fitting;
 using LatentBridge.Formats;
 using LatentBridge.Host.Fit;
 using LatentBridge.Host.Output;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Commands;
 
@@ -107,7 +106,7 @@ sealed class FitCommand
         ColourFit fit = (cells ?? neighbourhoods)!;
         (TrainingPair Pair, int Divisor, bool HeldOut)[] readings =
             [.. fitted.SelectMany(pair => scales.Select(divisor => (pair, divisor, false))), .. heldOut.Select(pair => (pair, 1, true))];
-        using (PairReader reader = new(format, WeightLibrary.OfThisMachine(parsed.GetValue(_models)), parsed.GetValue(_target) == "taesd", threads))
+        using (PairReader reader = new(format, LatentDecoders.WeightsOfThisMachine(parsed.GetValue(_models)), parsed.GetValue(_target) == "taesd", threads))
         {
             _terminal.ForEach(readings, reading => Path.GetFileName(reading.Pair.Picture), reading =>
             {

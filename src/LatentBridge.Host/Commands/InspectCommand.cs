@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using LatentBridge.Formats;
+using LatentBridge.Files;
 using LatentBridge.Host.Output;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging;
+using LatentBridge.Imaging.Scaling;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 using Newtonsoft.Json;
@@ -184,7 +185,7 @@ sealed class InspectCommand
         static object? Finite(double value) => double.IsFinite(value) ? value : null;
     }
 
-    static float[] ToSingles(Weights.LoadedLatent latent)
+    static float[] ToSingles(LoadedLatent latent)
     {
         if (latent.ElementType == LatentElementType.F32)
         {

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Imaging;
 using LatentBridge.Latents;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Commands;
 

@@ -31,7 +31,7 @@ static class ModelsCommand
         Option<bool> verifyJson = verify.Json();
         verify.SetAction(parsed => Verify(terminal, parsed.GetValue(verifyJson)));
 
-        Command convert = new("convert", "Writes a network (TAESD and its sisters, Approx NN, tiny) as an ONNX model: any batch and size, F32, checked against our own decoder by `compare --against onnx`.");
+        Command convert = new("convert", "Writes a network (TAESD and its sisters, tiny) as an ONNX model: any batch and size, F32, checked against our own decoder by `compare --against onnx`.");
         Argument<string> file = new Argument<string>("FILE") { Description = "A weight file." }.WithoutOptions();
         Option<string?> output = new("--output", "-o") { Description = "The model; else FILE's name with .onnx, in the current folder.", HelpName = "ONNX" };
         convert.Add(file);
@@ -48,7 +48,7 @@ static class ModelsCommand
             throw new InputException($"\"{file}\" is {(Directory.Exists(file) ? "a folder; a weight file is expected" : "not there")}.");
         }
 
-        FoundWeights found = FoundWeights.Look(file)[0];
+        FoundWeights found = LatentDecoders.Networks.Look(file)[0];
         if (found.Problem is { } problem)
         {
             throw new InputException($"\"{file}\": {problem}");
@@ -63,7 +63,7 @@ static class ModelsCommand
 
     static int List(Terminal terminal, string? formatId, bool json)
     {
-        WeightLibrary weights = WeightLibrary.OfThisMachine();
+        WeightLibrary weights = LatentDecoders.WeightsOfThisMachine();
         IReadOnlyList<LatentFormat> formats = formatId is null ? LatentFormats.All : [LatentFormats.Get(formatId)];
 
         // The same decoder of the same file serves several formats; `built in` maps are one decoder for all of theirs.
@@ -192,7 +192,7 @@ static class ModelsCommand
 
     static int Verify(Terminal terminal, bool json)
     {
-        WeightLibrary weights = WeightLibrary.OfThisMachine();
+        WeightLibrary weights = LatentDecoders.WeightsOfThisMachine();
         FoundWeights[] known = [.. weights.Found.Where(found => found.Known is not null)];
         List<(string File, string Id, string Result, bool IsBad)> results = [];
         terminal.ForEach(known, found => found.FileName, found =>

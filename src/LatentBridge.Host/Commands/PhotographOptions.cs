@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Host.Output;
 using LatentBridge.Host.Photographs;
@@ -40,7 +41,7 @@ sealed class PhotographOptions
     /// <summary>The formats' TAESD, or what there is of it; nothing is loaded yet.</summary>
     internal TaesdPair[] Formats(ParseResult parsed)
     {
-        WeightLibrary weights = WeightLibrary.OfThisMachine(parsed.GetValue(_models));
+        WeightLibrary weights = LatentDecoders.WeightsOfThisMachine(parsed.GetValue(_models));
         return [.. parsed.GetValue(_formats)!.Select(id => new TaesdPair(LatentFormats.Get(id), weights, Threads(parsed)))];
     }
 

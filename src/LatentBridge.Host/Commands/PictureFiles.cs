@@ -1,5 +1,5 @@
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
 namespace LatentBridge.Host.Commands;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
 using LatentBridge.ImageSharp;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
 using LatentBridge.Weights;
 
@@ -19,7 +19,7 @@ sealed class ReplayCommand
 
     readonly IReadOnlyList<IAnimationEncoder> _encoders = ImageSharpEncoders.Animations();
     readonly Terminal _terminal;
-    readonly WeightLibrary _weights = WeightLibrary.OfThisMachine();
+    readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
     readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any file of latents whose batch is the steps of a run." }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the frames and the time-lapse.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };

@@ -1,10 +1,10 @@
 using System.Text;
 using System.Text.Json;
 using LatentBridge.Decoders;
+using LatentBridge.EmbeddedPython;
 using LatentBridge.Host.Python;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Latents;
-using LatentBridge.PythonHosting;
 
 namespace LatentBridge.Host.Compare;
 
@@ -22,7 +22,7 @@ sealed class EmbeddedReference : IReference
     /// <exception cref="LatentBridgeException">It cannot; the message says what is missing.</exception>
     internal EmbeddedReference(string? named, string against)
     {
-        if (EmbeddedPython.Missing is { } missing)
+        if (HostedPython.Missing is { } missing)
         {
             throw new LatentBridgeException($"--embedded: {missing}. Without it Python runs as a child process.");
         }
@@ -31,7 +31,7 @@ sealed class EmbeddedReference : IReference
             ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not beside this program. Unpack the whole release, or run from the clone.");
         _place = PythonPlace.Find(named is null ? ReferencePython.Places() : [named], against == "python" ? [References.NumPy, References.Torch] : [against]);
         _against = against;
-        EmbeddedPython.Start(_place, shim);
+        HostedPython.Start(_place, shim);
     }
 
     public string Name => "Python";
@@ -60,7 +60,7 @@ sealed class EmbeddedReference : IReference
             json.WriteEndObject();
         }
 
-        string answer = EmbeddedPython.Call(Module, "decode_in_memory", Encoding.UTF8.GetString(request.ToArray()), planes.Values, picture);
+        string answer = HostedPython.Call(Module, "decode_in_memory", Encoding.UTF8.GetString(request.ToArray()), planes.Values, picture);
         using JsonDocument document = JsonDocument.Parse(answer);
         JsonElement root = document.RootElement;
         if (root.TryGetProperty("error", out JsonElement error))

@@ -8,7 +8,6 @@ using LatentBridge.Onnx;
 using LatentBridge.Onnx.Export;
 using LatentBridge.Onnx.Model;
 using LatentBridge.Onnx.Runtime;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Compare;
 
@@ -16,7 +15,7 @@ namespace LatentBridge.Host.Compare;
 sealed class OnnxReference : IReference
 {
     /// <summary>Decoders whose networks are converted.</summary>
-    static readonly string[] Converted = ["taesd", "tiny", "approx-nn"];
+    static readonly string[] Converted = ["taesd", "tiny"];
 
     readonly OnnxModel? _model;
     readonly Dictionary<string, string> _converted = [];
@@ -74,7 +73,7 @@ sealed class OnnxReference : IReference
         if (!_converted.TryGetValue(weights, out string? path))
         {
             path = _converted[weights] = Path.Combine(_folder.Path, $"{_converted.Count}.onnx");
-            File.WriteAllBytes(path, OnnxExport.Convert(FoundWeights.Look(weights)[0]));
+            File.WriteAllBytes(path, OnnxExport.Convert(LatentDecoders.Networks.Look(weights)[0]));
         }
 
         return path;

@@ -11,7 +11,7 @@ static class References
 
     static readonly string[] InNumPy = ["latent2rgb", "mlp", "linear", "linear3x3", "quadratic", "cubic"];
     static readonly string[] InDiffusers = ["taesd"];
-    static readonly string[] InTorch = ["taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb"];
+    static readonly string[] InTorch = ["taesd", "taesd-half", "tiny", "latent2rgb"];
 
     /// <summary>The libraries that <c>--against</c> takes beside <c>python</c>, which takes whichever has the decoder.</summary>
     internal static readonly string[] Libraries = [NumPy, Torch, Diffusers];

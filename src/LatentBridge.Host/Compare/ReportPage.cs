@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
-using LatentBridge.Tensors;
+using LatentBridge.Imaging.Png;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Host.Compare;
 

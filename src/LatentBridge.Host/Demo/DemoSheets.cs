@@ -1,6 +1,6 @@
 using System.Globalization;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
 namespace LatentBridge.Host.Demo;
 

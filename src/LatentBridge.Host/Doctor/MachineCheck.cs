@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Host.Doctor;
 

@@ -13,7 +13,7 @@ static class WeightsCheck
     {
         yield return new("formats", FindingState.Good, $"{LatentFormats.Ids.Count} latent formats");
 
-        WeightLibrary weights = WeightLibrary.OfThisMachine();
+        WeightLibrary weights = LatentDecoders.WeightsOfThisMachine();
         yield return new("weight folders", FindingState.Good, weights.Folders.Count == 0 ? "none" : string.Join(", ", weights.Folders));
         foreach (string missing in weights.Folders.Where(folder => !Directory.Exists(folder)))
         {

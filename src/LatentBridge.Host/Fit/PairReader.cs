@@ -2,7 +2,6 @@ using LatentBridge.Formats;
 using LatentBridge.Host.Commands;
 using LatentBridge.Host.Photographs;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 using LatentBridge.Weights;

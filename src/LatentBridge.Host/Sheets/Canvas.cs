@@ -1,4 +1,4 @@
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
 namespace LatentBridge.Host.Sheets;
 

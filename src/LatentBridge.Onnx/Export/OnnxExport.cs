@@ -1,7 +1,5 @@
-using LatentBridge.Decoders.Taesd;
-using LatentBridge.Decoders.Tiny;
+using LatentBridge.Networks;
 using LatentBridge.Onnx.Model;
-using LatentBridge.Tensors;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Onnx.Export;
@@ -13,9 +11,6 @@ namespace LatentBridge.Onnx.Export;
 /// </remarks>
 public static class OnnxExport
 {
-    const int ApproxNnFrame = 11;
-    const float ApproxNnSlope = 0.1f;
-
     /// <summary>Writes a network as an ONNX model.</summary>
     /// <param name="found">What was found in a weight file.</param>
     /// <returns>The model file's bytes.</returns>
@@ -24,33 +19,16 @@ public static class OnnxExport
     {
         using NetworkTensors tensors = found.Open();
         OnnxGraph graph = new(found.Architecture);
-        string range = "0..1";
-        if (found.Architecture == NetworkArchitectures.ApproxNn.Id)
-        {
-            WriteApproxNn(graph, tensors);
-            range = "-1..1";
-        }
-        else
-        {
-            Write(graph, NetworkOf(found), tensors);
-        }
+        Network network = found.Layout.Network
+            ?? throw new LatentBridgeException($"'{found.Path}' holds {found.Title}, which has no ONNX form here. TAESD and its sisters and the tiny decoders have.");
+        Write(graph, network, tensors);
 
         (string, string)[] metadata =
         [
-            (OnnxNotes.FormatKey, found.Formats.Count > 0 ? found.Formats[0] : ""), (OnnxNotes.RangeKey, range), ("architecture", found.Architecture), ("source", found.FileName),
+            (OnnxNotes.FormatKey, found.Formats.Count > 0 ? found.Formats[0] : ""), (OnnxNotes.RangeKey, "0..1"), ("architecture", found.Architecture), ("source", found.FileName),
         ];
         return graph.Model(metadata.Where(pair => pair.Item2.Length > 0)).ToArray();
     }
-
-    static Network NetworkOf(FoundWeights found) => found.Architecture switch
-    {
-        _ when found.Architecture == NetworkArchitectures.Tiny.Id => TinyDecoder.Network(found.Channels),
-        _ when found.Architecture == NetworkArchitectures.TaesdDecoder.Id => TaesdNetworks.Decoder(found.Channels, found.Has("3.pool.0.weight"), half: false),
-        _ when found.Architecture == NetworkArchitectures.SanaDecoder.Id => TaesdNetworks.SanaDecoder(found.Channels, half: false),
-        _ when found.Architecture == NetworkArchitectures.TaesdEncoder.Id => TaesdNetworks.Encoder(found.Channels, found.Has("11.pool.0.weight")),
-        _ when found.Architecture == NetworkArchitectures.SanaEncoder.Id => TaesdNetworks.SanaEncoder(found.Channels),
-        _ => throw new LatentBridgeException($"'{found.Path}' holds {found.Title}, which has no ONNX form here. TAESD and its sisters, Approx NN and the tiny decoders have."),
-    };
 
     static void Write(OnnxGraph graph, Network network, NetworkTensors tensors)
     {
@@ -82,7 +60,7 @@ public static class OnnxExport
 
         x = network.Shuffle > 1 ? graph.Node("DepthToSpace", [x], OnnxGraph.Attribute("blocksize", network.Shuffle), OnnxGraph.Attribute("mode", "CRD")) : x;
         x = network.OutputOffset != 0 ? graph.Node("Add", [x, graph.Constant(network.OutputOffset)]) : x;
-        x = isEncoder ? x : Cut(graph, x, 0);
+        x = isEncoder ? x : graph.Node("Clip", [x, graph.Tensor("least", [0]), graph.Tensor("most", [1])]);
         graph.Output(x, isEncoder ? "latent" : "picture", network.OutputChannels);
     }
 
@@ -101,21 +79,9 @@ public static class OnnxExport
         return graph.Node("Add", [x, Convolution(graph, tensors, normal, pool.NarrowName, null)]);
     }
 
-    static void WriteApproxNn(OnnxGraph graph, NetworkTensors tensors)
-    {
-        string x = Double(graph, graph.Input("latent", tensors.LatentChannels));
-        x = graph.Node("Pad", [x, graph.Integers(0, 0, ApproxNnFrame, ApproxNnFrame, 0, 0, ApproxNnFrame, ApproxNnFrame)]);
-        for (int i = 1; i <= 8; i++)
-        {
-            x = graph.Node("LeakyRelu", [Convolution(graph, tensors, x, $"conv{i}.weight", $"conv{i}.bias")], OnnxGraph.Attribute("alpha", ApproxNnSlope));
-        }
-
-        graph.Output(Cut(graph, x, -1), "picture", 3);
-    }
-
     static string Convolution(OnnxGraph graph, NetworkTensors tensors, string x, string weight, string? bias, params ReadOnlySpan<OnnxMessage> attributes)
     {
-        long[] dimensions = tensors.Found.Tensors.First(tensor => tensor.Name == weight).Dimensions;
+        long[] dimensions = tensors.Found.Layout.Tensors.First(tensor => tensor.Name == weight).Dimensions;
         string kernel = graph.Tensor(weight, tensors.Take(weight), dimensions);
         return bias is null
             ? graph.Node("Conv", [x, kernel], attributes)
@@ -127,7 +93,4 @@ public static class OnnxExport
     static string Double(OnnxGraph graph, string x) => graph.Node(
         "Resize", [x, "", graph.Constant(1, 1, 2, 2)],
         OnnxGraph.Attribute("coordinate_transformation_mode", "asymmetric"), OnnxGraph.Attribute("mode", "nearest"), OnnxGraph.Attribute("nearest_mode", "floor"));
-
-    static string Cut(OnnxGraph graph, string x, float least) =>
-        graph.Node("Clip", [x, graph.Tensor("least", [least]), graph.Tensor("most", [1])]);
 }

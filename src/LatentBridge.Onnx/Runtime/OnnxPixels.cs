@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using LatentBridge.Decoders;
 using LatentBridge.Latents;
 using LatentBridge.Onnx.Model;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Onnx.Runtime;
 

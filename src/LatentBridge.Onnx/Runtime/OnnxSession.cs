@@ -1,5 +1,5 @@
 using LatentBridge.Onnx.Model;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 

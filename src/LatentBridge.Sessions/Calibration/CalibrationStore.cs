@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using LatentBridge.Fitting;
 using LatentBridge.Formats;
 
 namespace LatentBridge.Sessions;

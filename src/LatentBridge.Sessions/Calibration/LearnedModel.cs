@@ -1,7 +1,7 @@
 using System.Globalization;
+using LatentBridge.Files;
 using LatentBridge.Fitting;
 using LatentBridge.Formats;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Sessions;
 

@@ -3,7 +3,7 @@ using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;

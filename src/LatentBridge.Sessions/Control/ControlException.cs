@@ -7,7 +7,6 @@ sealed class ControlException(int code, string message) : Exception(message)
     public const int InvalidRequest = -32600;
     public const int UnknownMethod = -32601;
     public const int InvalidParams = -32602;
-    public const int InternalError = -32603;
     public const int VersionsDoNotMeet = -32001;
     public const int NotReady = -32002;
     public const int MappingRefused = -32003;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
-using LatentBridge.Ipc;
 using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;

@@ -1,4 +1,4 @@
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Scaling;
 using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions.Control;

@@ -1,7 +1,7 @@
 using LatentBridge.Fitting;
 using LatentBridge.Ipc;
 using LatentBridge.Previews;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;
@@ -14,7 +14,7 @@ static class StatusWriter
         json.WriteStartObject();
         ControlWriter.Member(json, "decoder", options.Decoder);
         ControlWriter.Member(json, "size", options.Size);
-        ControlWriter.Member(json, "scaling", options.Scaling == Imaging.ImageScaling.Smooth ? "smooth" : "nearest");
+        ControlWriter.Member(json, "scaling", options.Scaling == Imaging.Scaling.ImageScaling.Smooth ? "smooth" : "nearest");
         ControlWriter.Member(json, "batch", options.Batch switch { BatchChoice.Grid => "grid", BatchChoice.Item => "item", _ => "first" });
         ControlWriter.Member(json, "item", options.Item);
         string frame = options.Frame.ToString();

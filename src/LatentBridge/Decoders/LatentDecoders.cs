@@ -1,4 +1,3 @@
-using LatentBridge.Decoders.ApproxNn;
 using LatentBridge.Decoders.Estimated;
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Decoders.Mlp;
@@ -13,17 +12,63 @@ namespace LatentBridge.Decoders;
 /// <summary>The catalogue: every kind of decoder there is, and which of them a format has with the weights at hand.</summary>
 public static class LatentDecoders
 {
-    /// <summary>The decoders that a recognised network makes, by its architecture.</summary>
-    static readonly Dictionary<string, Func<FoundWeights, DecoderEntry[]>> ByNetwork = new()
+    /// <summary>Every network that is recognised in a file, in the order they are tried, and the decoders it makes.</summary>
+    static readonly IReadOnlyList<(NetworkArchitecture Network, Func<FoundWeights, DecoderEntry[]>? Decoders)> Families =
+    [
+        (TinyDecoder.Architecture, found => [Entry(TinyDecoder.Describe(found), found, weights => new TinyDecoder(weights))]),
+        (TaesdNetworks.DecoderArchitecture, Taesd),
+        (TaesdNetworks.DecoderArchitecture with { IndexShift = -1 }, Taesd),
+        (TaesdNetworks.EncoderArchitecture, null),
+        (TaesdNetworks.SanaEncoderArchitecture, null),
+        (MlpDecoder.Architecture, Mlp),
+        (MlpDecoder.Architecture3x3, Mlp),
+        (MlpDecoder.EncoderArchitecture, null),
+        (PolynomialDecoder.Architecture, found => [Entry(PolynomialDecoder.Describe(found), found, weights => new PolynomialDecoder(weights))]),
+        (TaesdNetworks.SanaDecoderArchitecture, Taesd),
+        (TaesdNetworks.SanaDecoderArchitecture with { IndexShift = -1 }, Taesd),
+        (Taehv, null),
+        (ApproxNn, null),
+    ];
+
+    static readonly Dictionary<ModelKind, Func<FoundWeights, LatentFormat, DecoderEntry>> ByKind = [];
+
+    /// <summary>The networks that are recognised in files.</summary>
+    public static NetworkCatalogue Networks { get; } = new([.. Families.Select(family => family.Network)]);
+
+    static NetworkArchitecture Taehv => new("taehv", "TAEHV video decoder", "22.weight", "1.weight", t =>
+        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["22.weight"] is [_, 64, 3, 3] ? new((int)latent, []) : null)
     {
-        [NetworkArchitectures.TaesdDecoder.Id] = Taesd,
-        [NetworkArchitectures.SanaDecoder.Id] = Taesd,
-        [NetworkArchitectures.Tiny.Id] = found => [new(TinyDecoder.Describe(found), false, () => Load(found, weights => new TinyDecoder(weights)))],
-        [NetworkArchitectures.ApproxNn.Id] = found => [new(ApproxNnDecoder.Describe(found), false, () => Load(found, weights => new ApproxNnDecoder(weights)))],
-        [NetworkArchitectures.MlpDecoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
-        [NetworkArchitectures.Mlp3x3Decoder.Id] = found => [new(MlpDecoder.Describe(found), false, () => Load(found, weights => new MlpDecoder(weights)))],
-        [NetworkArchitectures.Polynomial.Id] = found => [new(PolynomialDecoder.Describe(found), false, () => Load(found, weights => new PolynomialDecoder(weights)))],
+        NotSupported = "video decoders are not built in yet",
     };
+
+    static NetworkArchitecture ApproxNn => new("approx-nn", "stable-diffusion-webui's \"Approx NN\"", "conv8.weight", "conv1.weight", t =>
+        t["conv1.weight"] is [8, (> 0 and <= 1024) and var latent, 7, 7] && t["conv8.weight"] is [3, 8, 3, 3] ? new((int)latent, []) : null)
+    {
+        NotSupported = "the UI shows it itself; tiny, which comes with LatentBridge, is sharper and faster",
+    };
+
+    /// <summary>The weights in these folders.</summary>
+    public static WeightLibrary Weights(IEnumerable<string> folders) => new(folders, Networks);
+
+    /// <summary>
+    /// The weights in the folders given, in those that <c>LATENTBRIDGE_MODELS</c> names and in the program's own <c>models</c> folder (beside
+    /// the program, or in the clone it was built in), in this order.
+    /// </summary>
+    public static WeightLibrary WeightsOfThisMachine(IEnumerable<string>? folders = null) => Weights(
+    [
+        .. folders ?? [],
+        .. (Environment.GetEnvironmentVariable(WeightLibrary.FoldersVariable) ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+        .. WeightLibrary.OwnFolder() is { } own ? (string[])[own] : [],
+    ]);
+
+    /// <summary>Adds a kind of model file that another assembly reads and decodes with. Call it once a kind, before any library is used.</summary>
+    /// <param name="kind">The files, and how they are recognised.</param>
+    /// <param name="decoder">Makes the decoder of a file of use, for one of the formats it serves.</param>
+    public static void Add(ModelKind kind, Func<FoundWeights, LatentFormat, DecoderEntry> decoder)
+    {
+        ByKind.Add(kind, decoder);
+        Networks.Add(kind);
+    }
 
     /// <summary>The decoders of a format, best picture first; never empty.</summary>
     /// <param name="format">The latent format.</param>
@@ -46,9 +91,9 @@ public static class LatentDecoders
 
             if (found.Kind is { } kind)
             {
-                entries.Add(Named(kind.Decoder(found, format)));
+                entries.Add(Named(ByKind[kind](found, format)));
             }
-            else if (ByNetwork.TryGetValue(found.Architecture, out Func<FoundWeights, DecoderEntry[]>? decoders) && (found.Known is null || known.Add(found.Known)))
+            else if (Families.First(family => family.Network.Id == found.Architecture).Decoders is { } decoders && (found.Known is null || known.Add(found.Known)))
             {
                 entries.AddRange(decoders(found).Select(Named));
             }
@@ -76,13 +121,16 @@ public static class LatentDecoders
 
     static DecoderEntry[] Taesd(FoundWeights found) =>
     [
-        new(TaesdDecoder.Describe(found, half: false), false, () => Load(found, weights => new TaesdDecoder(weights))),
-        new(TaesdDecoder.Describe(found, half: true), false, () => Load(found, weights => new TaesdDecoder(weights, half: true))),
+        Entry(TaesdDecoder.Describe(found, half: false), found, weights => new TaesdDecoder(weights)),
+        Entry(TaesdDecoder.Describe(found, half: true), found, weights => new TaesdDecoder(weights, half: true)),
     ];
 
-    static ILatentDecoder Load(FoundWeights found, Func<NetworkTensors, ILatentDecoder> make)
-    {
-        using NetworkTensors tensors = found.Open();
-        return make(tensors);
-    }
+    static DecoderEntry[] Mlp(FoundWeights found) => [Entry(MlpDecoder.Describe(found), found, weights => new MlpDecoder(weights))];
+
+    static DecoderEntry Entry(DecoderDescription description, FoundWeights found, Func<NetworkTensors, ILatentDecoder> make) =>
+        new(description, Stateful: false, () =>
+        {
+            using NetworkTensors tensors = found.Open();
+            return make(tensors);
+        });
 }

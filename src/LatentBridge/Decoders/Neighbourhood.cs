@@ -1,5 +1,6 @@
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders;
@@ -48,7 +49,7 @@ sealed class Neighbourhood
     public static Neighbourhood Of(FoundWeights weights, string firstLayer) => new(weights.Channels, IsIn(weights, firstLayer) ? Side : 1);
 
     /// <summary>Whether the weights' first layer looks at neighbours.</summary>
-    public static bool IsIn(FoundWeights weights, string firstLayer) => weights.Tensors.First(tensor => tensor.Name == firstLayer).Dimensions.Length == 4;
+    public static bool IsIn(FoundWeights weights, string firstLayer) => weights.Layout.Tensors.First(tensor => tensor.Name == firstLayer).Dimensions.Length == 4;
 
     /// <summary>Decodes all cells into RGB24.</summary>
     public void Decode<TOperator>(TOperator pixel, in LatentPlanes latent, Span<byte> destination, KernelWidth kernel, CancellationToken cancellation)

@@ -1,13 +1,13 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using LatentBridge.Tensors;
-using Pair128 = LatentBridge.Tensors.LanesPair<LatentBridge.Tensors.Lanes128, System.Runtime.Intrinsics.Vector128<float>>;
-using Pair256 = LatentBridge.Tensors.LanesPair<LatentBridge.Tensors.Lanes256, System.Runtime.Intrinsics.Vector256<float>>;
-using Pair512 = LatentBridge.Tensors.LanesPair<LatentBridge.Tensors.Lanes512, System.Runtime.Intrinsics.Vector512<float>>;
-using Two128 = LatentBridge.Tensors.Pair<System.Runtime.Intrinsics.Vector128<float>>;
-using Two256 = LatentBridge.Tensors.Pair<System.Runtime.Intrinsics.Vector256<float>>;
-using Two512 = LatentBridge.Tensors.Pair<System.Runtime.Intrinsics.Vector512<float>>;
+using LatentBridge.Simd;
+using Pair128 = LatentBridge.Simd.LanesPair<LatentBridge.Simd.Lanes128, System.Runtime.Intrinsics.Vector128<float>>;
+using Pair256 = LatentBridge.Simd.LanesPair<LatentBridge.Simd.Lanes256, System.Runtime.Intrinsics.Vector256<float>>;
+using Pair512 = LatentBridge.Simd.LanesPair<LatentBridge.Simd.Lanes512, System.Runtime.Intrinsics.Vector512<float>>;
+using Two128 = LatentBridge.Simd.Pair<System.Runtime.Intrinsics.Vector128<float>>;
+using Two256 = LatentBridge.Simd.Pair<System.Runtime.Intrinsics.Vector256<float>>;
+using Two512 = LatentBridge.Simd.Pair<System.Runtime.Intrinsics.Vector512<float>>;
 
 namespace LatentBridge.Decoders;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
 
 namespace LatentBridge.Imaging;

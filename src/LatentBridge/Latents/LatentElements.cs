@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Latents;
 

@@ -1,6 +1,6 @@
 namespace LatentBridge.Previews;
 
-/// <summary>Makes animations of a kind that is not built in; <c>LatentBridge.ImageSharp</c> has WebP and GIF. For APNG see <see cref="Imaging.ApngWriter"/>.</summary>
+/// <summary>Makes animations of a kind that is not built in; <c>LatentBridge.ImageSharp</c> has WebP and GIF. For APNG see <see cref="Imaging.Png.ApngWriter"/>.</summary>
 public interface IAnimationEncoder
 {
     /// <summary>The file's extension without the dot: <c>webp</c>, <c>gif</c>.</summary>

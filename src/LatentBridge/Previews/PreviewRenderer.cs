@@ -3,8 +3,10 @@ using LatentBridge.Decoders;
 using LatentBridge.Decoders.Estimated;
 using LatentBridge.Formats;
 using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
+using LatentBridge.Imaging.Scaling;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Previews;
 

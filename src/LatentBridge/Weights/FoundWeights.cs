@@ -1,3 +1,5 @@
+using LatentBridge.Files;
+
 namespace LatentBridge.Weights;
 
 /// <summary>A network found in a file, what it is for, or why it is of no use.</summary>
@@ -15,7 +17,7 @@ public sealed record FoundWeights
     /// <summary>File name without its ending.</summary>
     public string Stem => System.IO.Path.GetFileNameWithoutExtension(Path);
 
-    /// <summary>Id of the network: <c>latentbridge-tiny</c>, <c>taesd-decoder</c>, <c>approx-nn</c> and so on, or <see cref="UnknownArchitecture"/>.</summary>
+    /// <summary>Id of the network: <c>latentbridge-tiny</c>, <c>taesd-decoder</c> and so on, or <see cref="UnknownArchitecture"/>.</summary>
     public required string Architecture { get; init; }
 
     /// <summary>What people call the network.</summary>
@@ -39,8 +41,8 @@ public sealed record FoundWeights
     /// <summary>What reads and decodes with it when that is not the core itself.</summary>
     internal ModelKind? Kind { get; init; }
 
-    /// <summary>Every tensor of the network, as the architecture names and shapes it.</summary>
-    internal IReadOnlyList<ExpectedTensor> Tensors { get; init; } = [];
+    /// <summary>The network's tensors and layers.</summary>
+    internal NetworkLayout Layout { get; init; } = new(0, []);
 
     /// <summary>What stands before the architecture's keys in this file.</summary>
     internal string Prefix { get; init; } = "";
@@ -49,13 +51,10 @@ public sealed record FoundWeights
     internal int IndexShift { get; init; }
 
     /// <summary>Whether the network has this tensor.</summary>
-    internal bool Has(string name) => Tensors.Any(tensor => tensor.Name == name);
+    internal bool Has(string name) => Layout.Tensors.Any(tensor => tensor.Name == name);
 
     /// <summary>Numbers in the weights of all layers, biases left out: the multiply-adds of one output of each.</summary>
-    internal long WeightCount => Tensors.Where(tensor => tensor.Dimensions.Length > 1).Sum(tensor => tensor.Length);
-
-    /// <summary>The networks of one file; at least one entry, which says what is wrong when there is nothing of use. Never throws for a bad file.</summary>
-    public static IReadOnlyList<FoundWeights> Look(string path) => WeightRecognition.Recognise(System.IO.Path.GetFullPath(path));
+    internal long WeightCount => Layout.Tensors.Where(tensor => tensor.Dimensions.Length > 1).Sum(tensor => tensor.Length);
 
     /// <summary>Opens the file to read the network's tensors.</summary>
     /// <exception cref="LatentBridgeException">It cannot be used (<see cref="Problem"/>) or is not readable any more.</exception>

@@ -1,6 +1,8 @@
+using LatentBridge.Networks;
+
 namespace LatentBridge.Weights;
 
-/// <summary>A network the program can tell by its tensors' names and shapes; the list is <see cref="NetworkArchitectures"/>.</summary>
+/// <summary>A network that is recognised by its tensors' names and shapes. Each decoder's folder describes its own.</summary>
 /// <param name="Id">What the catalogue, the manifest and <c>models list</c> call it.</param>
 /// <param name="Title">What people call it.</param>
 /// <param name="Anchor">The tensor that is looked for; whatever stands before it in a file's key is the prefix of all keys.</param>
@@ -15,17 +17,15 @@ sealed record NetworkArchitecture(string Id, string Title, string Anchor, string
     public string? NotSupported { get; init; }
 }
 
-/// <summary>A tensor a network must have.</summary>
-/// <param name="Name">Its key, as in the architecture's own repository.</param>
-/// <param name="Dimensions">Its axes, outermost first.</param>
-readonly record struct ExpectedTensor(string Name, long[] Dimensions)
+/// <summary>What a file's shapes make of an architecture.</summary>
+/// <param name="LatentChannels">Channels of the latents.</param>
+/// <param name="Tensors">Every tensor that the network has.</param>
+/// <param name="Network">The layers, where it is a convolutional network of the engine's.</param>
+sealed record NetworkLayout(int LatentChannels, IReadOnlyList<ExpectedTensor> Tensors, Network? Network = null)
 {
-    /// <summary>Number of elements.</summary>
-    public long Length => Dimensions.Aggregate(1L, (product, axis) => product * axis);
+    /// <summary>The layout of one of the engine's networks.</summary>
+    public static NetworkLayout Of(long latentChannels, Network network) => new((int)latentChannels, [.. network.Tensors], network);
 }
-
-/// <summary>All tensors of a network of so many latent channels.</summary>
-readonly record struct NetworkLayout(int LatentChannels, IReadOnlyList<ExpectedTensor> Tensors);
 
 /// <summary>The shapes of a file's tensors behind one prefix, by the architecture's own keys.</summary>
 /// <param name="dimensions">The axes of a tensor by its key in the file; null when there is none.</param>

@@ -1,3 +1,5 @@
+using LatentBridge.Files;
+
 namespace LatentBridge.Weights;
 
 /// <summary>
@@ -12,24 +14,6 @@ public sealed class NetworkTensors : IDisposable
     {
         Found = found;
         _file = file;
-    }
-
-    /// <summary>Opens a file that must hold a network of this architecture.</summary>
-    /// <param name="path">A safetensors or <c>.pt</c>/<c>.pth</c> file.</param>
-    /// <param name="architecture">Id of the network, as <see cref="FoundWeights.Architecture"/>.</param>
-    /// <exception cref="LatentBridgeException">It does not, or one of its tensors is missing, too many or of another shape.</exception>
-    public static NetworkTensors Open(string path, string architecture)
-    {
-        IReadOnlyList<FoundWeights> found = WeightRecognition.Recognise(path);
-        return found.FirstOrDefault(f => f.Architecture == architecture)?.Open()
-            ?? throw new LatentBridgeException($"'{path}' holds {found[0].Title}{(found[0].Problem is { } why ? $": {why}" : "")}; {architecture} was expected.");
-    }
-
-    /// <summary>Takes a file in memory, of a network this program made itself.</summary>
-    internal static NetworkTensors Parse(byte[] bytes, string name)
-    {
-        TensorFile file = TensorFile.Parse(bytes, name);
-        return new(WeightRecognition.Recognise(name, file)[0], file);
     }
 
     /// <summary>What was recognised.</summary>

@@ -1,3 +1,6 @@
+using LatentBridge.Files;
+using LatentBridge.Networks;
+
 namespace LatentBridge.Weights;
 
 /// <summary>Tells what networks a file holds, from its tensors' names, shapes and first numbers.</summary>
@@ -20,7 +23,7 @@ static class WeightRecognition
     ];
 
     /// <summary>The networks of a file; at least one entry, which says what is wrong when there is nothing of use. Never throws for a bad file.</summary>
-    public static IReadOnlyList<FoundWeights> Recognise(string path)
+    public static IReadOnlyList<FoundWeights> Recognise(string path, IReadOnlyList<NetworkArchitecture> architectures)
     {
         try
         {
@@ -31,7 +34,7 @@ static class WeightRecognition
             }
 
             using TensorFile tensors = TensorFile.Open(path);
-            return Recognise(path, tensors);
+            return Recognise(path, tensors, architectures);
         }
         catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
         {
@@ -39,8 +42,8 @@ static class WeightRecognition
         }
     }
 
-    /// <summary>The networks of an open file, as <see cref="Recognise(string)"/>.</summary>
-    public static IReadOnlyList<FoundWeights> Recognise(string path, TensorFile file)
+    /// <summary>The networks of an open file, as <see cref="Recognise(string, IReadOnlyList{NetworkArchitecture})"/>.</summary>
+    public static IReadOnlyList<FoundWeights> Recognise(string path, TensorFile file, IReadOnlyList<NetworkArchitecture> architectures)
     {
         var entries = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
         foreach (TensorEntry entry in file.Tensors)
@@ -49,7 +52,7 @@ static class WeightRecognition
         }
 
         var matches = new List<(NetworkArchitecture Architecture, TensorShapes Shapes, NetworkLayout Layout)>();
-        foreach (NetworkArchitecture architecture in NetworkArchitectures.All)
+        foreach (NetworkArchitecture architecture in architectures)
         {
             string anchor = TensorShapes.ShiftIndex(architecture.Anchor, architecture.IndexShift);
             foreach (string name in entries.Keys)
@@ -83,7 +86,7 @@ static class WeightRecognition
             Architecture = architecture.Id,
             Title = $"{architecture.Title}, {layout.LatentChannels} channels",
             Channels = layout.LatentChannels,
-            Tensors = layout.Tensors,
+            Layout = layout,
             Prefix = shapes.Prefix,
             IndexShift = architecture.IndexShift,
             Problem = architecture.NotSupported is { } reason ? $"not supported: {reason}." : FirstMismatch(entries, shapes, layout, prefixes),

@@ -47,19 +47,6 @@ def write(name, tensors):
     (HERE / f"{name}.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + data)
 
 
-def approx_nn(channels):
-    """stable-diffusion-webui's VAEApprox: enlarged by nearest, padded by 11 once, eight valid convolutions."""
-    numbers = Numbers(11)
-    widths = [channels, 8, 16, 32, 64, 32, 16, 8, 3]
-    kernels = [7, 5, 3, 3, 3, 3, 3, 3]
-    layers = [numbers.convolution(o, i, k) for i, o, k in zip(widths, widths[1:], kernels)]
-    latent = numbers.take(2, 1, channels, 5, 7)
-    x = F.pad(F.interpolate(latent, scale_factor=2, mode="nearest"), (11, 11, 11, 11))
-    for weight, bias in layers:
-        x = F.leaky_relu(F.conv2d(x, weight, bias), 0.1)
-    write(f"approx-nn-{channels}", {"latent": latent, "picture": x})
-
-
 def mlp(hidden):
     numbers = Numbers(12)
     widths = [4, *hidden, 3]
@@ -74,8 +61,6 @@ def mlp(hidden):
 
 if __name__ == "__main__":
     with torch.no_grad():
-        approx_nn(4)
-        approx_nn(16)
         mlp([12, 12])
         mlp([10, 10, 10])
     (HERE / "VERSIONS.txt").write_text(f"python {sys.version.split()[0]}\nnumpy {numpy.__version__}\ntorch {torch.__version__}\n")

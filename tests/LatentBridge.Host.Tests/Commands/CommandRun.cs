@@ -1,6 +1,6 @@
 using LatentBridge.Host.Output;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 
 namespace LatentBridge.Host.Tests.Commands;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LatentBridge.EmbeddedPython;
 using LatentBridge.Host.Compare;
 
 namespace LatentBridge.Host.Tests.Commands;
@@ -34,7 +35,7 @@ public sealed class CompareCommandTests : IDisposable
     public void The_same_with_Python_inside_this_process()
     {
         string[] arguments = ["compare", CommandRun.Example("SD15_run8"), "--decoders", "tiny,latent2rgb", "--embedded", "--runs", "1"];
-        if (PythonHosting.EmbeddedPython.Missing is { } missing)
+        if (HostedPython.Missing is { } missing)
         {
             Assert.Equal(ExitCode.Failed, _run.Run(arguments));
             Assert.Contains(missing, _run.Error, StringComparison.Ordinal);
@@ -50,14 +51,14 @@ public sealed class CompareCommandTests : IDisposable
             Assert.Contains("in this process", _run.Output, StringComparison.Ordinal);
         }
 
-        PythonHosting.PythonPlace other = new("/opt/other/python", "/opt/other/libpython.so", new(3, 12));
-        Assert.Contains("a process has one Python; /opt/other/python can be used as a child", Assert.Throws<LatentBridgeException>(() => PythonHosting.EmbeddedPython.Start(other, "")).Message, StringComparison.Ordinal);
+        PythonPlace other = new("/opt/other/python", "/opt/other/libpython.so", new(3, 12));
+        Assert.Contains("a process has one Python; /opt/other/python can be used as a child", Assert.Throws<LatentBridgeException>(() => HostedPython.Start(other, "")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_interpreter_that_cannot_run_inside_is_named_with_what_it_lacks()
     {
-        var error = Assert.Throws<LatentBridgeException>(() => PythonHosting.PythonPlace.Find([Path.Combine(_run.Folder, "python")], ["numpy"]));
+        var error = Assert.Throws<LatentBridgeException>(() => PythonPlace.Find([Path.Combine(_run.Folder, "python")], ["numpy"]));
         Assert.Contains(Path.Combine(_run.Folder, "python"), error.Message, StringComparison.Ordinal);
         Assert.Contains("shared library", error.Message, StringComparison.Ordinal);
     }
@@ -73,7 +74,7 @@ public sealed class CompareCommandTests : IDisposable
         Assert.Equal((ExitCode.Done, ""), (exitCode, _run.Error));
         using JsonDocument document = JsonDocument.Parse(_run.Output);
         string?[] decoders = [.. document.RootElement.GetProperty("comparisons").EnumerateArray().Select(row => row.GetProperty("decoder").GetString())];
-        Assert.All((string[])["taesd", "taesd-half", "approx-nn", "tiny", "latent2rgb", "mlp:decoder_sd1.5"], id => Assert.Contains(id, decoders));
+        Assert.All((string[])["taesd", "taesd-half", "tiny", "latent2rgb", "mlp:decoder_sd1.5"], id => Assert.Contains(id, decoders));
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Host.Sheets;
-using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Tests.Commands;
@@ -52,7 +54,7 @@ public sealed class FitCommandTests : IDisposable
         Assert.Equal(6 * 64, report.RootElement.GetProperty("trainingCells").GetInt32());
         Assert.True(psnr.GetProperty(Path.Combine(Maps, "linear-SD15.safetensors")).GetDouble() > 48);
         Assert.True(psnr.GetProperty("latent2rgb").GetDouble() < 30);
-        IReadOnlyList<FoundWeights> found = new WeightLibrary([Maps]).Found;
+        IReadOnlyList<FoundWeights> found = LatentDecoders.Weights([Maps]).Found;
         Assert.Equal(["cubic-SD15.safetensors", "linear-SD15.safetensors", "mlp-SD15.safetensors"], found.Select(f => f.FileName));
         Assert.All(found, f => Assert.Null(f.Problem));
         Assert.All(found, f => Assert.Contains("SD15", f.Formats));

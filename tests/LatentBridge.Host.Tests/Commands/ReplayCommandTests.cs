@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
+using LatentBridge.Files;
 using LatentBridge.ImageSharp;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Host.Tests.Commands;
 

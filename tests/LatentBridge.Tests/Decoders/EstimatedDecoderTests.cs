@@ -1,7 +1,7 @@
 using LatentBridge.Decoders.Estimated;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Simd;
+using LatentBridge.Tests.Simd;
 
 namespace LatentBridge.Tests.Decoders;
 

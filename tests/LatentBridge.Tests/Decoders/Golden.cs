@@ -1,5 +1,5 @@
+using LatentBridge.Files;
 using LatentBridge.Latents;
-using LatentBridge.Weights;
 
 namespace LatentBridge.Tests.Decoders;
 

@@ -1,6 +1,6 @@
 using LatentBridge.Decoders;
+using LatentBridge.Decoders.Polynomial;
 using LatentBridge.Formats;
-using LatentBridge.Latents;
 using LatentBridge.Testing;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
@@ -10,7 +10,7 @@ namespace LatentBridge.Tests.Decoders;
 /// <summary>The catalogue, and what every decoder in it owes: whatever is added there is tested here.</summary>
 public sealed class LatentDecodersTests : IDisposable
 {
-    static readonly WeightLibrary Weights = new([WeightLibrary.OwnFolder()!, .. TestData.Folder is { } data ? [Path.Combine(data, "models")] : Array.Empty<string>()]);
+    static readonly WeightLibrary Weights = LatentDecoders.Weights([WeightLibrary.OwnFolder()!, .. TestData.Folder is { } data ? [Path.Combine(data, "models")] : Array.Empty<string>()]);
 
     readonly TestWeights _weights = new();
 
@@ -19,7 +19,7 @@ public sealed class LatentDecodersTests : IDisposable
     public void Dispose() => _weights.Dispose();
 
     void WritePolynomial(string name, int seed, string format) =>
-        _weights.Write(name, TestWeights.Random(NetworkArchitectures.Polynomial, seed, ("polynomial.linear", [3, 4]), ("polynomial.quadratic", [])), format);
+        _weights.Write(name, TestWeights.Random(PolynomialDecoder.Architecture, seed, ("polynomial.linear", [3, 4]), ("polynomial.quadratic", [])), format);
 
     [Theory]
     [InlineData("SD15")]
@@ -30,7 +30,7 @@ public sealed class LatentDecodersTests : IDisposable
     [InlineData("Flux2")]
     public void The_big_families_have_a_tiny_decoder_without_any_download(string format)
     {
-        IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get(format), new WeightLibrary([WeightLibrary.OwnFolder()!]));
+        IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get(format), LatentDecoders.Weights([WeightLibrary.OwnFolder()!]));
         Assert.Equal(["tiny", "mlp", "latent2rgb", "estimated"], entries.Select(e => e.Description.Id));
     }
 
@@ -40,7 +40,7 @@ public sealed class LatentDecodersTests : IDisposable
         TestData.Require("models");
         IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get("SD15"), Weights);
         Assert.Equal(
-            ["taesd", "taesd-half", "tiny", "approx-nn", "mlp", "latent2rgb", "mlp:decoder_sd1.4", "mlp:decoder_sd1.5", "mlp:decoder_wd1.3", "mlp:decoder_wd1.4", "mlp:decoder_wd1.5", "estimated"],
+            ["taesd", "taesd-half", "tiny", "mlp", "latent2rgb", "mlp:decoder_sd1.4", "mlp:decoder_sd1.5", "mlp:decoder_wd1.3", "mlp:decoder_wd1.4", "mlp:decoder_wd1.5", "estimated"],
             entries.Select(e => e.Description.Id));
     }
 
@@ -91,7 +91,7 @@ public sealed class LatentDecodersTests : IDisposable
         WritePolynomial("sub/b.safetensors", 3, "SDXL");
         WritePolynomial("c.safetensors", 4, "SD15");
 
-        IEnumerable<string> ids = LatentDecoders.For(LatentFormats.Get("SDXL_Playground_2_5"), new WeightLibrary([_weights.Folder])).Select(e => e.Description.Id);
+        IEnumerable<string> ids = LatentDecoders.For(LatentFormats.Get("SDXL_Playground_2_5"), LatentDecoders.Weights([_weights.Folder])).Select(e => e.Description.Id);
 
         Assert.Equal(["quadratic", "quadratic:b", "quadratic:b-2", "latent2rgb", "estimated"], ids);
     }
@@ -102,7 +102,7 @@ public sealed class LatentDecodersTests : IDisposable
         string copy = Path.Combine(_weights.Folder, "copy.safetensors");
         File.Copy(Path.Combine(WeightLibrary.OwnFolder()!, "tiny", "tiny-sd3.safetensors"), copy);
 
-        IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get("SD3"), new WeightLibrary([_weights.Folder, WeightLibrary.OwnFolder()!]));
+        IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(LatentFormats.Get("SD3"), LatentDecoders.Weights([_weights.Folder, WeightLibrary.OwnFolder()!]));
 
         Assert.Equal("copy.safetensors", Assert.Single(entries, e => e.Description.Id.StartsWith("tiny", StringComparison.Ordinal)).Description.Source);
     }
@@ -111,7 +111,7 @@ public sealed class LatentDecodersTests : IDisposable
     public void A_file_gone_since_it_was_found_is_named()
     {
         WritePolynomial("gone.safetensors", 1, "SD15");
-        DecoderEntry entry = LatentDecoders.For(LatentFormats.Get("SD15"), new WeightLibrary([_weights.Folder]))[0];
+        DecoderEntry entry = LatentDecoders.For(LatentFormats.Get("SD15"), LatentDecoders.Weights([_weights.Folder]))[0];
         File.Delete(Path.Combine(_weights.Folder, "gone.safetensors"));
         Assert.Contains("gone.safetensors", Assert.Throws<LatentBridgeException>(() => entry.Load()).Message, StringComparison.Ordinal);
     }

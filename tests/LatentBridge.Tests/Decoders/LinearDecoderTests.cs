@@ -1,8 +1,8 @@
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Simd;
+using LatentBridge.Tests.Simd;
 
 namespace LatentBridge.Tests.Decoders;
 

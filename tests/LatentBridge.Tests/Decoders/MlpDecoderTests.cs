@@ -1,7 +1,8 @@
+using LatentBridge.Decoders;
 using LatentBridge.Decoders.Mlp;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using LatentBridge.Testing;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Tests.Simd;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
 
@@ -21,7 +22,7 @@ public sealed class MlpDecoderTests : IDisposable
     MlpDecoder RandomDecoder(KernelWidth width, params int[] hidden)
     {
         var shapes = hidden.Select((h, i) => i == 0 ? ("in_proj.weight", new long[] { h, 4 }) : ($"hidden_layers.{i - 1}.weight", [h, h])).Append(("out_proj.weight", [3, hidden[0]]));
-        using NetworkTensors open = NetworkTensors.Open(_weights.Write("random.safetensors", TestWeights.Random(NetworkArchitectures.MlpDecoder, 12, [.. shapes])), "mlp-decoder");
+        using NetworkTensors open = LatentDecoders.Networks.Open(_weights.Write("random.safetensors", TestWeights.Random(MlpDecoder.Architecture, 12, [.. shapes])), "mlp-decoder");
         return new(open, width);
     }
 
@@ -55,7 +56,7 @@ public sealed class MlpDecoderTests : IDisposable
     [InlineData("wd1.5")]
     public void The_published_weights_give_what_torch_gives(string name)
     {
-        using NetworkTensors tensors = NetworkTensors.Open(TestData.Require("models", "birch_approx_vae", $"decoder_{name}.pt"), "mlp-decoder");
+        using NetworkTensors tensors = LatentDecoders.Networks.Open(TestData.Require("models", "birch_approx_vae", $"decoder_{name}.pt"), "mlp-decoder");
         foreach (KernelWidth width in Kernel.Supported)
         {
             using var decoder = new MlpDecoder(tensors, width);

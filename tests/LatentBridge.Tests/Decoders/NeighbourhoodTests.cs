@@ -1,9 +1,9 @@
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using LatentBridge.Testing;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Tests.Simd;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
 
@@ -64,8 +64,8 @@ public sealed class NeighbourhoodTests : IDisposable
     [Trait("Category", "Kernels")]
     public void A_linear_map_of_neighbours_is_a_convolution(KernelWidth width)
     {
-        var tensors = TestWeights.Random(NetworkArchitectures.Polynomial, 31, ("polynomial.linear", [3, Channels, 3, 3]));
-        using NetworkTensors open = NetworkTensors.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial");
+        var tensors = TestWeights.Random(PolynomialDecoder.Architecture, 31, ("polynomial.linear", [3, Channels, 3, 3]));
+        using NetworkTensors open = LatentDecoders.Networks.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial");
         using PolynomialDecoder decoder = new(open, width);
         Assert.Equal(("linear3x3", Channels, 27 * Channels), (decoder.Description.Id, decoder.Description.Channels, decoder.Description.MultiplyAddsPerCell));
         AssertPictures(decoder, (latent, w, h, x, y) => [.. Enumerable.Range(0, 3).Select(colour =>
@@ -77,8 +77,8 @@ public sealed class NeighbourhoodTests : IDisposable
     [Trait("Category", "Kernels")]
     public void A_perceptron_of_neighbours_begins_with_a_convolution(KernelWidth width)
     {
-        var tensors = TestWeights.Random(NetworkArchitectures.Mlp3x3Decoder, 32, ("in_proj.weight", [Hidden, Channels, 3, 3]), ("out_proj.weight", [3, Hidden]));
-        using NetworkTensors open = NetworkTensors.Open(_weights.Write("m.safetensors", tensors, "SD15"), "mlp-3x3");
+        var tensors = TestWeights.Random(MlpDecoder.Architecture3x3, 32, ("in_proj.weight", [Hidden, Channels, 3, 3]), ("out_proj.weight", [3, Hidden]));
+        using NetworkTensors open = LatentDecoders.Networks.Open(_weights.Write("m.safetensors", tensors, "SD15"), "mlp-3x3");
         using MlpDecoder decoder = new(open, width);
         Assert.Equal(("mlp:m", Channels, (9 * Channels * Hidden) + (3 * Hidden)), (decoder.Description.Id, decoder.Description.Channels, decoder.Description.MultiplyAddsPerCell));
         AssertPictures(decoder, (latent, w, h, x, y) =>
@@ -91,8 +91,8 @@ public sealed class NeighbourhoodTests : IDisposable
     [Fact]
     public void A_second_decode_allocates_nothing_and_a_cancelled_one_stops()
     {
-        var tensors = TestWeights.Random(NetworkArchitectures.Mlp3x3Decoder, 33, ("in_proj.weight", [Hidden, Channels, 3, 3]), ("out_proj.weight", [3, Hidden]));
-        using NetworkTensors open = NetworkTensors.Open(_weights.Write("m.safetensors", tensors, "SD15"), "mlp-3x3");
+        var tensors = TestWeights.Random(MlpDecoder.Architecture3x3, 33, ("in_proj.weight", [Hidden, Channels, 3, 3]), ("out_proj.weight", [3, Hidden]));
+        using NetworkTensors open = LatentDecoders.Networks.Open(_weights.Write("m.safetensors", tensors, "SD15"), "mlp-3x3");
         using MlpDecoder decoder = new(open);
         float[] latent = Latent(30, 20);
         byte[] picture = new byte[3 * 600];

@@ -1,8 +1,8 @@
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Decoders.Tiny;
-using LatentBridge.Tensors;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Simd;
+using LatentBridge.Tests.Simd;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
 
@@ -24,13 +24,13 @@ public sealed class NetworkDecoderTests : IDisposable
     [Trait("Category", "Kernels")]
     public void Networks_of_seeded_numbers_give_what_torch_gives(KernelWidth width)
     {
-        AssertDecodes("tiny-4", NetworkArchitectures.Tiny, 21, t => new TinyDecoder(t, width), ("conv_in.weight", [64, 4, 3, 3]), ("conv_out.weight", [48, 64, 3, 3]));
-        AssertDecodes("tiny-32", NetworkArchitectures.Tiny, 21, t => new TinyDecoder(t, width), ("conv_in.weight", [64, 32, 3, 3]), ("conv_out.weight", [48, 64, 3, 3]));
-        AssertDecodes("taesd-4", NetworkArchitectures.TaesdDecoder, 22, t => new TaesdDecoder(t, false, width), Taesd(4));
-        AssertDecodes("taesd-16", NetworkArchitectures.TaesdDecoder, 22, t => new TaesdDecoder(t, false, width), Taesd(16));
-        AssertDecodes("taesd-half-4", NetworkArchitectures.TaesdDecoder, 22, t => new TaesdDecoder(t, true, width), Taesd(4));
-        AssertDecodes("taesd-groupnorm-32", NetworkArchitectures.TaesdDecoder, 22, t => new TaesdDecoder(t, false, width), [.. Taesd(32), ("3.pool.0.weight", [256, 64, 1, 1])]);
-        AssertDecodes("taesana-decoder-32", NetworkArchitectures.SanaDecoder, 23, t => new TaesdDecoder(t, false, width), ("1.weight", [256, 32, 3, 3]), ("29.weight", [3, 64, 3, 3]));
+        AssertDecodes("tiny-4", TinyDecoder.Architecture, 21, t => new TinyDecoder(t, width), ("conv_in.weight", [64, 4, 3, 3]), ("conv_out.weight", [48, 64, 3, 3]));
+        AssertDecodes("tiny-32", TinyDecoder.Architecture, 21, t => new TinyDecoder(t, width), ("conv_in.weight", [64, 32, 3, 3]), ("conv_out.weight", [48, 64, 3, 3]));
+        AssertDecodes("taesd-4", TaesdNetworks.DecoderArchitecture, 22, t => new TaesdDecoder(t, false, width), Taesd(4));
+        AssertDecodes("taesd-16", TaesdNetworks.DecoderArchitecture, 22, t => new TaesdDecoder(t, false, width), Taesd(16));
+        AssertDecodes("taesd-half-4", TaesdNetworks.DecoderArchitecture, 22, t => new TaesdDecoder(t, true, width), Taesd(4));
+        AssertDecodes("taesd-groupnorm-32", TaesdNetworks.DecoderArchitecture, 22, t => new TaesdDecoder(t, false, width), [.. Taesd(32), ("3.pool.0.weight", [256, 64, 1, 1])]);
+        AssertDecodes("taesana-decoder-32", TaesdNetworks.SanaDecoderArchitecture, 23, t => new TaesdDecoder(t, false, width), ("1.weight", [256, 32, 3, 3]), ("29.weight", [3, 64, 3, 3]));
     }
 
     [Theory]
@@ -38,9 +38,9 @@ public sealed class NetworkDecoderTests : IDisposable
     [Trait("Category", "Kernels")]
     public void Encoders_of_seeded_numbers_give_what_torch_gives(KernelWidth width)
     {
-        AssertEncodes("taesd-encoder-4", NetworkArchitectures.TaesdEncoder, 24, width, 53, 39, ("0.weight", [64, 3, 3, 3]), ("14.weight", [4, 64, 3, 3]));
-        AssertEncodes("taesd-encoder-groupnorm-32", NetworkArchitectures.TaesdEncoder, 24, width, 37, 61, ("0.weight", [64, 3, 3, 3]), ("14.weight", [32, 64, 3, 3]), ("11.pool.0.weight", [256, 64, 1, 1]));
-        AssertEncodes("taesana-encoder-32", NetworkArchitectures.SanaEncoder, 25, width, 65, 97, ("0.weight", [32, 3, 3, 3]), ("17.weight", [32, 64, 3, 3]));
+        AssertEncodes("taesd-encoder-4", TaesdNetworks.EncoderArchitecture, 24, width, 53, 39, ("0.weight", [64, 3, 3, 3]), ("14.weight", [4, 64, 3, 3]));
+        AssertEncodes("taesd-encoder-groupnorm-32", TaesdNetworks.EncoderArchitecture, 24, width, 37, 61, ("0.weight", [64, 3, 3, 3]), ("14.weight", [32, 64, 3, 3]), ("11.pool.0.weight", [256, 64, 1, 1]));
+        AssertEncodes("taesana-encoder-32", TaesdNetworks.SanaEncoderArchitecture, 25, width, 65, 97, ("0.weight", [32, 3, 3, 3]), ("17.weight", [32, 64, 3, 3]));
     }
 
     [Theory]
@@ -52,7 +52,7 @@ public sealed class NetworkDecoderTests : IDisposable
     public void Tiny_gives_what_torch_gives(string name)
     {
         string weights = Path.Combine(TestData.RepositoryRoot, "models", "tiny", $"tiny-{name}.safetensors");
-        using NetworkTensors tensors = NetworkTensors.Open(weights, "latentbridge-tiny");
+        using NetworkTensors tensors = LatentDecoders.Networks.Open(weights, "latentbridge-tiny");
         Golden golden = Golden.OfTestData($"golden_tiny_{name}", "tiny01_unclamped");
         foreach (KernelWidth width in Kernel.Supported)
         {
@@ -69,7 +69,7 @@ public sealed class NetworkDecoderTests : IDisposable
     [InlineData("taef2", "taef2_decoder.pth")]
     public void Taesd_gives_what_torch_gives(string name, string file)
     {
-        using NetworkTensors tensors = NetworkTensors.Open(TestData.Require("models", file), "taesd-decoder");
+        using NetworkTensors tensors = LatentDecoders.Networks.Open(TestData.Require("models", file), "taesd-decoder");
         Golden golden = Golden.OfTestData($"golden_{name}", "decoded01_unclamped");
         // The scalar reference takes seconds a picture: one of the family is enough.
         foreach (KernelWidth width in Kernel.Supported.Where(width => width != KernelWidth.Scalar || name == "taesd"))
@@ -100,7 +100,7 @@ public sealed class NetworkDecoderTests : IDisposable
     }
 
     NetworkTensors Open(NetworkArchitecture architecture, int seed, (string Name, long[] Dimensions)[] given) =>
-        NetworkTensors.Open(_weights.Write("network.safetensors", TestWeights.Random(architecture, seed, given), "SD15"), architecture.Id);
+        LatentDecoders.Networks.Open(_weights.Write("network.safetensors", TestWeights.Random(architecture, seed, given), "SD15"), architecture.Id);
 
     static void AssertGives(Golden golden, NetworkDecoder decoder)
     {

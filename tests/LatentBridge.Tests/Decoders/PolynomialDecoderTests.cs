@@ -1,7 +1,8 @@
+using LatentBridge.Decoders;
 using LatentBridge.Decoders.Polynomial;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 using LatentBridge.Testing;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Tests.Simd;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
 
@@ -18,12 +19,12 @@ public sealed class PolynomialDecoderTests : IDisposable
     static List<(string Name, long[] Dimensions, float[] Values)> Tensors(int channels, int degree)
     {
         (string, long[])[] shapes = [("polynomial.linear", [3, channels]), ("polynomial.quadratic", []), ("polynomial.cubic", [])];
-        return TestWeights.Random(NetworkArchitectures.Polynomial, 21, shapes[..degree]);
+        return TestWeights.Random(PolynomialDecoder.Architecture, 21, shapes[..degree]);
     }
 
     PolynomialDecoder Decoder(List<(string Name, long[] Dimensions, float[] Values)> tensors, KernelWidth width)
     {
-        using NetworkTensors open = NetworkTensors.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial");
+        using NetworkTensors open = LatentDecoders.Networks.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial");
         return new(open, width);
     }
 
@@ -109,7 +110,7 @@ public sealed class PolynomialDecoderTests : IDisposable
     [Trait("Category", "Kernels")]
     public void A_quadratic_map_of_63_numbers_gives_its_formulas_bytes(KernelWidth width)
     {
-        var tensors = TestWeights.Random(NetworkArchitectures.Polynomial, 5, ("polynomial.linear", [3, 4]), ("polynomial.quadratic", [3, 4, 4]));
+        var tensors = TestWeights.Random(PolynomialDecoder.Architecture, 5, ("polynomial.linear", [3, 4]), ("polynomial.quadratic", [3, 4, 4]));
         Assert.Equal(63, tensors.Sum(t => t.Values.Length));
         float[] bias = tensors[0].Values, linear = tensors[1].Values, matrix = tensors[2].Values;
         using PolynomialDecoder decoder = Decoder(tensors, width);
@@ -140,7 +141,7 @@ public sealed class PolynomialDecoderTests : IDisposable
     public void Coefficients_of_the_wrong_number_are_named()
     {
         var tensors = Tensors(4, 2).Select(t => t.Name == "polynomial.quadratic" ? (t.Name, [3L, 16], new float[48]) : t);
-        LatentBridgeException thrown = Assert.Throws<LatentBridgeException>(() => NetworkTensors.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial"));
+        LatentBridgeException thrown = Assert.Throws<LatentBridgeException>(() => LatentDecoders.Networks.Open(_weights.Write("p.safetensors", tensors, "SD15"), "polynomial"));
         Assert.Contains("'polynomial.quadratic' is [3, 16]; [3, 10] was expected", thrown.Message, StringComparison.Ordinal);
     }
 }

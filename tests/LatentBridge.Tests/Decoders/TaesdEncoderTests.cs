@@ -1,5 +1,5 @@
+using LatentBridge.Decoders;
 using LatentBridge.Decoders.Taesd;
-using LatentBridge.Tensors;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Tests.Decoders;
@@ -18,7 +18,7 @@ public sealed class TaesdEncoderTests
     public void The_published_weights_give_what_torch_gives(string name, string file)
     {
         Golden golden = Golden.OfTestData("golden_" + name, "image01");
-        using NetworkTensors weights = NetworkTensors.Open(TestData.Require("models", file), TaesdEncoder.Architecture);
+        using NetworkTensors weights = LatentDecoders.Networks.Open(TestData.Require("models", file), TaesdEncoder.Architecture);
         using var encoder = new TaesdEncoder(weights);
         Assert.Equal((golden.Width, golden.Height), encoder.LatentSize(8 * golden.Width, 8 * golden.Height));
 
@@ -31,7 +31,7 @@ public sealed class TaesdEncoderTests
     [Fact]
     public void Bytes_and_floats_give_the_same_latent_at_odd_sizes_too()
     {
-        using NetworkTensors weights = NetworkTensors.Open(TestData.Require("models", "taesd_encoder.safetensors"), TaesdEncoder.Architecture);
+        using NetworkTensors weights = LatentDecoders.Networks.Open(TestData.Require("models", "taesd_encoder.safetensors"), TaesdEncoder.Architecture);
         using var encoder = new TaesdEncoder(weights);
         foreach ((int width, int height) in ((int, int)[])[(1, 1), (8, 17), (23, 9)])
         {
@@ -52,7 +52,7 @@ public sealed class TaesdEncoderTests
     [Fact]
     public void Lengths_that_do_not_fit_are_named_and_a_cancelled_encode_stops()
     {
-        using NetworkTensors weights = NetworkTensors.Open(TestData.Require("models", "taesd_encoder.safetensors"), TaesdEncoder.Architecture);
+        using NetworkTensors weights = LatentDecoders.Networks.Open(TestData.Require("models", "taesd_encoder.safetensors"), TaesdEncoder.Architecture);
         using var encoder = new TaesdEncoder(weights);
         Assert.Contains("192", Assert.Throws<ArgumentException>(() => encoder.Encode(new byte[5], 8, 8, new float[4], 1, CancellationToken.None)).Message, StringComparison.Ordinal);
         Assert.Contains("4 planes", Assert.Throws<ArgumentException>(() => encoder.Encode(new byte[192], 8, 8, new float[5], 1, CancellationToken.None)).Message, StringComparison.Ordinal);

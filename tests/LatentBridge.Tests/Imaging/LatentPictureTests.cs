@@ -1,4 +1,5 @@
 using LatentBridge.Imaging;
+using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
 
 namespace LatentBridge.Tests.Imaging;

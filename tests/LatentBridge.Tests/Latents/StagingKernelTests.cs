@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
-using LatentBridge.Tests.Tensors;
+using LatentBridge.Simd;
+using LatentBridge.Tests.Simd;
 
 namespace LatentBridge.Tests.Latents;
 

@@ -4,6 +4,7 @@ using LatentBridge.Decoders.Estimated;
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Formats;
 using LatentBridge.Imaging;
+using LatentBridge.Imaging.Scaling;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 using LatentBridge.Testing;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using LatentBridge.Networks;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Tests.Weights;

@@ -1,3 +1,7 @@
+using LatentBridge.Decoders;
+using LatentBridge.Decoders.Mlp;
+using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Decoders.Taesd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Tests.Weights;
@@ -9,17 +13,17 @@ public sealed class WeightLibraryTests : IDisposable
     public void Dispose() => _weights.Dispose();
 
     static List<(string Name, long[] Dimensions, float[] Values)> Taesd(int channels = 4) =>
-        TestWeights.Random(NetworkArchitectures.TaesdDecoder, 1, ("1.weight", [64, channels, 3, 3]), ("19.weight", [3, 64, 3, 3]));
+        TestWeights.Random(TaesdNetworks.DecoderArchitecture, 1, ("1.weight", [64, channels, 3, 3]), ("19.weight", [3, 64, 3, 3]));
 
     static List<(string Name, long[] Dimensions, float[] Values)> Mlp() =>
-        TestWeights.Random(NetworkArchitectures.MlpDecoder, 2, ("in_proj.weight", [12, 4]), ("hidden_layers.0.weight", [12, 12]), ("out_proj.weight", [3, 12]));
+        TestWeights.Random(MlpDecoder.Architecture, 2, ("in_proj.weight", [12, 4]), ("hidden_layers.0.weight", [12, 12]), ("out_proj.weight", [3, 12]));
 
-    static FoundWeights Only(string path) => Assert.Single(WeightRecognition.Recognise(path));
+    static FoundWeights Only(string path) => Assert.Single(LatentDecoders.Networks.Look(path));
 
     [Fact]
     public void Own_decoders_are_found_and_known_by_their_numbers()
     {
-        var library = new WeightLibrary([WeightLibrary.OwnFolder()!]);
+        var library = LatentDecoders.Weights([WeightLibrary.OwnFolder()!]);
 
         string[] found = [.. library.Found.Select(f => $"{f.Stem} {f.Architecture} {string.Join("+", f.Formats)} {f.Known?.Id} {f.Problem}")];
 
@@ -53,12 +57,11 @@ public sealed class WeightLibraryTests : IDisposable
     public void Every_published_file_of_the_test_data_is_told_for_what_it_is()
     {
         string folder = TestData.Require("models");
-        Dictionary<string, FoundWeights> found = new WeightLibrary([folder]).Found.Where(f => f.Known is not null).ToDictionary(f => f.Known!.Id);
+        Dictionary<string, FoundWeights> found = LatentDecoders.Weights([folder]).Found.Where(f => f.Known is not null).ToDictionary(f => f.Known!.Id);
 
         Assert.Equal(WeightManifest.Known.Where(k => k.Architecture != "mlp-encoder" && !k.File.StartsWith("maps/", StringComparison.Ordinal)).Select(k => k.Id).Order(), found.Keys.Order());
         Assert.All(found.Values, f => Assert.Equal((null, f.Known!.Architecture, f.Known.Channels), (f.Problem, f.Architecture, f.Channels)));
         Assert.Equal(["SDXL", "SDXL_Playground_2_5"], found["taesdxl_decoder"].Formats);
-        Assert.Equal("vaeapprox_model.pt", found["vaeapprox-sd1"].FileName);
     }
 
     [Theory]
@@ -81,10 +84,10 @@ public sealed class WeightLibraryTests : IDisposable
     public void Diffusers_keys_are_accepted_decoder_and_encoder_in_one_file()
     {
         var decoder = Taesd().Select(t => ("decoder.layers." + TensorShapes.ShiftIndex(t.Name, -1), t.Dimensions, t.Values));
-        var encoder = TestWeights.Random(NetworkArchitectures.TaesdEncoder, 3, ("0.weight", [64, 3, 3, 3]), ("14.weight", [4, 64, 3, 3])).Select(t => ("encoder.layers." + t.Name, t.Dimensions, t.Values));
+        var encoder = TestWeights.Random(TaesdNetworks.EncoderArchitecture, 3, ("0.weight", [64, 3, 3, 3]), ("14.weight", [4, 64, 3, 3])).Select(t => ("encoder.layers." + t.Name, t.Dimensions, t.Values));
         string path = _weights.Write("diffusion_pytorch_model.safetensors", [.. decoder, .. encoder], "SD15");
 
-        IReadOnlyList<FoundWeights> found = WeightRecognition.Recognise(path);
+        IReadOnlyList<FoundWeights> found = LatentDecoders.Networks.Look(path);
 
         Assert.Equal(["taesd-decoder", "taesd-encoder"], found.Select(f => f.Architecture).Order());
         Assert.All(found, f => Assert.Null(f.Problem));
@@ -135,8 +138,7 @@ public sealed class WeightLibraryTests : IDisposable
         List<(string Name, long[] Dimensions, float[] Values)>[] networks =
         [
             Mlp(),
-            TestWeights.Random(NetworkArchitectures.ApproxNn, 4, ("conv1.weight", [8, 4, 7, 7]), ("conv8.weight", [3, 8, 3, 3])),
-            TestWeights.Random(NetworkArchitectures.Polynomial, 5, ("polynomial.linear", [3, 4])),
+            TestWeights.Random(PolynomialDecoder.Architecture, 5, ("polynomial.linear", [3, 4])),
         ];
         foreach (var network in networks)
         {
@@ -173,7 +175,7 @@ public sealed class WeightLibraryTests : IDisposable
         tensors.First(t => t.Name == "hidden_layers.0.weight").Values[7] = bad;
         string path = _weights.Write("x.safetensors", tensors);
 
-        using NetworkTensors open = NetworkTensors.Open(path, "mlp-decoder");
+        using NetworkTensors open = LatentDecoders.Networks.Open(path, "mlp-decoder");
         LatentBridgeException thrown = Assert.Throws<LatentBridgeException>(() => open.Take("hidden_layers.0.weight"));
 
         Assert.Contains("number 7 of tensor 'hidden_layers.0.weight'", thrown.Message, StringComparison.Ordinal);
@@ -200,7 +202,7 @@ public sealed class WeightLibraryTests : IDisposable
         File.WriteAllBytes(Path.Combine(_weights.Folder, "c.pt"), []);
         File.WriteAllText(Path.Combine(_weights.Folder, "readme.txt"), "not weights");
 
-        IReadOnlyList<FoundWeights> found = new WeightLibrary([_weights.Folder, "/no/such/folder"]).Found;
+        IReadOnlyList<FoundWeights> found = LatentDecoders.Weights([_weights.Folder, "/no/such/folder"]).Found;
 
         Assert.Equal(["a-sdxl", "b", "c"], found.Select(f => f.Stem));
         Assert.Equal([false, true, true], found.Select(f => f.Problem is not null));
@@ -210,7 +212,7 @@ public sealed class WeightLibraryTests : IDisposable
     public void A_changed_file_is_looked_at_again_after_a_refresh()
     {
         string path = _weights.Write("sub/one.safetensors", [("nothing", [1], [1])]);
-        var library = new WeightLibrary([_weights.Folder]);
+        var library = LatentDecoders.Weights([_weights.Folder]);
         Assert.NotNull(Assert.Single(library.Found).Problem);
 
         _weights.Write("sub/one.safetensors", Mlp());

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import sys
 import threading
@@ -17,14 +16,12 @@ from server import PromptServer
 from ... import host_locator, inprocess
 from ...client import Bridge
 from ...preview import Preview
+from ...say_once import SayOnce
 from ..recorder import Recorder
 from ..settings import DecoderList
 from .delivery import Outbox, has_metadata
 from .settings import SETTINGS_NODE, Settings
 from .teacher import Teacher
-
-log = logging.getLogger("latentbridge")
-
 
 PREVIEW_METHODS = ("default", "auto", "latent2rgb", "taesd")
 
@@ -40,6 +37,7 @@ class Pack:
     """One for each ComfyUI process. ``settings`` is replaced as a whole, so that whoever holds one sees no half of a change."""
 
     def __init__(self, **bridge: Any) -> None:
+        self.say = SayOnce()
         self.settings = Settings.load()
         self.folders = _model_folders()
         self.decoders = DecoderList(self.folders)
@@ -51,7 +49,6 @@ class Pack:
         self.sampling: Any = None
         self.runs = itertools.count(1)
         self.latest: Preview | None = None
-        self._said: set[str] = set()
 
     def wish(self, shows_nothing: bool) -> Wish | None:
         """What the user asked for, None for no preview of ours.
@@ -98,12 +95,6 @@ class Pack:
         if host_locator.find() is not None or (self.settings.host_mode != "process" and inprocess.problem() is None):
             return None
         return f"no host was found; {host_locator.ADVICE}"
-
-    def say(self, text: str) -> None:
-        """Logs each kind of trouble once."""
-        if text not in self._said and len(self._said) < 50:
-            self._said.add(text)
-            log.warning("LatentBridge: %s", text)
 
     def close(self) -> None:
         self.teacher.uninstall()

@@ -30,7 +30,7 @@ class Sampling:
         self._pack = pack
         self._bridge = pack.bridge  # another one once the settings name another host
         self._wish = wish
-        self._latent_format, self._format = latent_format, _format_id(latent_format)
+        self._latent_format, self._format = latent_format, format_id(latent_format)
         self._model: str | None = None
         self._of_page: Settings | None = None
         self._settings: Settings | None = None
@@ -108,7 +108,7 @@ class Sampling:
         if self._destination is None:
             self._destination = Destination.here()
             self._model = self._destination.model()
-            add_progress_handler(_NodeEnd(self._pack, self._destination.node_id))
+            add_progress_handler(NodeEnd(self._pack, self._destination.node_id))
         self._encoding = settings.encoding(self._destination.is_local(), self._destination.with_metadata)
         self._awaited = -1
         self._latest = None
@@ -166,7 +166,7 @@ class Sampling:
         return self._latest is not None and self._latest.step >= step
 
 
-class _NodeEnd(ProgressHandler):
+class NodeEnd(ProgressHandler):
     """Tells the host that nobody waits for more once the node has finished. Core drops it with the prompt."""
 
     def __init__(self, pack: Any, node_id: str) -> None:
@@ -182,7 +182,7 @@ class _NodeEnd(ProgressHandler):
             sampling.end()
 
 
-def _format_id(latent_format: Any) -> str | None:
+def format_id(latent_format: Any) -> str | None:
     """The name of core's class, of which other packs may have made a subclass."""
     for kind in type(latent_format).__mro__:
         if kind.__module__ == "comfy.latent_formats":

@@ -1,6 +1,6 @@
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Decoders.Estimated;
 

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Decoders.Linear;
 

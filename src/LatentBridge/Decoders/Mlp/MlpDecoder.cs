@@ -1,5 +1,6 @@
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders.Mlp;
@@ -11,6 +12,21 @@ namespace LatentBridge.Decoders.Mlp;
 public sealed class MlpDecoder : ILatentDecoder
 {
     const string FirstLayer = "in_proj.weight";
+
+    /// <summary>Birch-san's multilayer perceptron, latent to colour: any hidden width, any number of hidden layers.</summary>
+    internal static readonly NetworkArchitecture Architecture = new("mlp-decoder", "per-cell MLP decoder", "in_proj.weight", "in_proj.weight", t =>
+        t["in_proj.weight"] is not [> 0 and <= 1024, > 0 and <= 1024] || t["out_proj.weight"] is not [3, _] ? null : Perceptron(t, t["in_proj.weight"]![1]));
+
+    /// <summary>LatentBridge's own: the same behind a 3 x 3 convolution.</summary>
+    internal static readonly NetworkArchitecture Architecture3x3 = new("mlp-3x3", "MLP decoder of 3 x 3 cells", "in_proj.weight", "in_proj.weight", t =>
+        t["in_proj.weight"] is not [> 0 and <= 1024, > 0 and <= 1024, 3, 3] || t["out_proj.weight"] is not [3, _] ? null : Perceptron(t, t["in_proj.weight"]![1]));
+
+    /// <summary>Birch-san's multilayer perceptron, colour to latent.</summary>
+    internal static readonly NetworkArchitecture EncoderArchitecture = new("mlp-encoder", "per-cell MLP encoder", "in_proj.weight", "in_proj.weight", t =>
+        t["in_proj.weight"] is not [> 0 and <= 1024, 3] || t["out_proj.weight"] is not [(> 3 and <= 128) and var latent, _] ? null : Perceptron(t, latent))
+    {
+        NotSupported = "it turns pictures into latents; previews go the other way",
+    };
 
     readonly MlpLayer[] _layers;
     readonly MlpOperator _operator;
@@ -30,7 +46,7 @@ public sealed class MlpDecoder : ILatentDecoder
         _layers =
         [
             Layer("in_proj"),
-            .. NetworkArchitectures.HiddenLayers(weights.Has).Select(name => Layer(name)),
+            .. HiddenLayers(weights.Has).Select(name => Layer(name)),
             Layer("out_proj", PixelKernel.Half, PixelKernel.Rounded),
         ];
         _operator = new(_layers);
@@ -68,4 +84,24 @@ public sealed class MlpDecoder : ILatentDecoder
     public void Dispose()
     {
     }
+
+    static NetworkLayout Perceptron(TensorShapes t, long latentChannels)
+    {
+        long[] input = t["in_proj.weight"]!;
+        long width = t["in_proj.weight"]![0];
+        long output = t["out_proj.weight"]![0];
+        return new((int)latentChannels,
+        [
+            new("in_proj.weight", input),
+            new("in_proj.bias", [width]),
+            .. HiddenLayers(name => t[name] is not null).SelectMany(name => Linear(name, width, width)),
+            .. Linear("out_proj", width, output),
+        ]);
+    }
+
+    /// <summary>Names of the hidden layers, in their order; numbers may be left out (an activation between takes one).</summary>
+    static IEnumerable<string> HiddenLayers(Func<string, bool> has) =>
+        Enumerable.Range(0, 64).Select(i => $"hidden_layers.{i}").Where(name => has(name + ".weight"));
+
+    static ExpectedTensor[] Linear(string name, long input, long output) => [new(name + ".weight", [output, input]), new(name + ".bias", [output])];
 }

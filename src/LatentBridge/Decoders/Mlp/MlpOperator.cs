@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using LatentBridge.Tensors;
+using LatentBridge.Simd;
 
 namespace LatentBridge.Decoders.Mlp;
 

@@ -1,5 +1,6 @@
 using LatentBridge.Latents;
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders.Polynomial;
@@ -16,6 +17,23 @@ namespace LatentBridge.Decoders.Polynomial;
 /// </remarks>
 public sealed class PolynomialDecoder : ILatentDecoder
 {
+    /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, or of degree 1 in those of 3 x 3 cells, as <c>fit</c> writes it; or of degree 2 with a full matrix of products.</summary>
+    internal static readonly NetworkArchitecture Architecture = new("polynomial", "polynomial map", "polynomial.linear", "polynomial.linear", t =>
+        t["polynomial.linear"] is [3, (> 0 and <= 1024) and var neighbours, 3, 3]
+        ? new((int)neighbours, [new("polynomial.bias", [3]), new("polynomial.linear", [3, neighbours, 3, 3])])
+        : t["polynomial.linear"] is not [3, (> 0 and <= 128) and var c] ? null : new((int)c,
+        [
+            new("polynomial.bias", [3]),
+            new("polynomial.linear", [3, c]),
+            .. (t["polynomial.quadratic"], t["polynomial.cubic"]) switch
+            {
+                (null, null) => Array.Empty<ExpectedTensor>(),
+                ([_, _, _], null) => [new("polynomial.quadratic", [3, c, c])],
+                _ => [new("polynomial.quadratic", [3, c * (c + 1) / 2])],
+            },
+            .. t["polynomial.cubic"] is null ? Array.Empty<ExpectedTensor>() : [new("polynomial.cubic", [3, c * (c + 1) * (c + 2) / 6])],
+        ]));
+
     readonly KernelWidth _width;
     readonly Neighbourhood _neighbourhood;
     readonly float[] _coefficients;
@@ -54,7 +72,7 @@ public sealed class PolynomialDecoder : ILatentDecoder
         return new(id, weights.FileName, weights.Channels, 1, weights.WeightCount - folded, quality);
     }
 
-    static bool HasMatrix(FoundWeights weights) => weights.Tensors.Any(tensor => tensor is { Name: "polynomial.quadratic", Dimensions.Length: 3 });
+    static bool HasMatrix(FoundWeights weights) => weights.Layout.Tensors.Any(tensor => tensor is { Name: "polynomial.quadratic", Dimensions.Length: 3 });
 
     static int Degree(FoundWeights weights) => weights.Has("polynomial.cubic") ? 3 : weights.Has("polynomial.quadratic") ? 2 : 1;
 

@@ -1,4 +1,5 @@
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders.Taesd;
@@ -33,7 +34,8 @@ public sealed class TaesdDecoder : NetworkDecoder
     internal static DecoderDescription Describe(FoundWeights weights, bool half) =>
         half ? Describe(HalfId, weights, Network(weights, half), 70) : Describe(Id, weights, Network(weights, half), 80);
 
-    static Network Network(FoundWeights weights, bool half) => weights.Architecture == NetworkArchitectures.SanaDecoder.Id
-        ? TaesdNetworks.SanaDecoder(weights.Channels, half)
+    static Network Network(FoundWeights weights, bool half) =>
+        !half ? weights.Layout.Network!
+        : weights.Architecture == TaesdNetworks.SanaDecoderArchitecture.Id ? TaesdNetworks.SanaDecoder(weights.Channels, half)
         : TaesdNetworks.Decoder(weights.Channels, weights.Has("3.pool.0.weight"), half);
 }

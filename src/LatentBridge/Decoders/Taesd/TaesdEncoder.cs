@@ -1,4 +1,5 @@
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders.Taesd;
@@ -22,12 +23,9 @@ public sealed unsafe class TaesdEncoder : IDisposable
 
     internal TaesdEncoder(NetworkTensors weights, KernelWidth width)
     {
-        bool sana = weights.Found.Architecture == NetworkArchitectures.SanaEncoder.Id;
-        Network network = sana
-            ? TaesdNetworks.SanaEncoder(weights.LatentChannels)
-            : TaesdNetworks.Encoder(weights.LatentChannels, weights.Has("11.pool.0.weight"));
+        Network network = weights.Found.Layout.Network!;
         _engine = new NetworkEngine(network, weights.Take, width);
-        _halvings = sana ? 5 : 3;
+        _halvings = int.Log2(network.Reduction);
         Channels = weights.LatentChannels;
     }
 

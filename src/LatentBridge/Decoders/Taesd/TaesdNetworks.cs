@@ -1,4 +1,5 @@
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders.Taesd;
 
@@ -8,6 +9,30 @@ namespace LatentBridge.Decoders.Taesd;
 /// </summary>
 static class TaesdNetworks
 {
+    /// <summary>How to recognise the decoder of TAESD and its sisters (taesdxl, taesd3, taef1; taef2 with group norm).</summary>
+    internal static readonly NetworkArchitecture DecoderArchitecture = new("taesd-decoder", "TAESD decoder", "19.weight", "1.weight", t =>
+        t["1.weight"] is [64, (> 0 and <= 1024) and var latent, 3, 3] && t["19.weight"] is [3, 64, 3, 3]
+            ? NetworkLayout.Of(latent, Decoder((int)latent, groupNorm: t["3.pool.0.weight"] is not null, half: false))
+            : null);
+
+    /// <summary>The decoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
+    internal static readonly NetworkArchitecture SanaDecoderArchitecture = new("taesana-decoder", "TAESANA decoder", "29.weight", "1.weight", t =>
+        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["29.weight"] is [3, 64, 3, 3]
+            ? NetworkLayout.Of(latent, SanaDecoder((int)latent, half: false))
+            : null);
+
+    /// <summary>The encoder of TAESD and its sisters.</summary>
+    internal static readonly NetworkArchitecture EncoderArchitecture = new("taesd-encoder", "TAESD encoder", "14.weight", "0.weight", t =>
+        t["0.weight"] is [64, 3, 3, 3] && t["14.weight"] is [(> 0 and <= 1024) and var latent, 64, 3, 3]
+            ? NetworkLayout.Of(latent, Encoder((int)latent, groupNorm: t["11.pool.0.weight"] is not null))
+            : null);
+
+    /// <summary>The encoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
+    internal static readonly NetworkArchitecture SanaEncoderArchitecture = new("taesana-encoder", "TAESANA encoder", "17.weight", "0.weight", t =>
+        t["0.weight"] is [32, 3, 3, 3] && t["17.weight"] is [(> 0 and <= 1024) and var latent, 64, 3, 3]
+            ? NetworkLayout.Of(latent, SanaEncoder((int)latent))
+            : null);
+
     /// <summary>taesd, taesdxl (4 latent channels), taesd3, taef1 (16), taef2 (32, with GroupNorm). Half leaves out the last doubling.</summary>
     public static Network Decoder(int latentChannels, bool groupNorm, bool half) => new Network(latentChannels)
         .Clamp()                                                            // 0

@@ -1,4 +1,5 @@
-using LatentBridge.Tensors;
+using LatentBridge.Networks;
+using LatentBridge.Simd;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Decoders.Tiny;
@@ -12,6 +13,12 @@ public sealed class TinyDecoder : NetworkDecoder
     /// <summary>What people type and status names.</summary>
     public const string Id = "tiny";
 
+    /// <summary>LatentBridge's own tiny decoder.</summary>
+    internal static readonly NetworkArchitecture Architecture = new("latentbridge-tiny", "LatentBridge tiny decoder", "blocks.0.0.weight", "conv_in.weight", t =>
+        t["conv_in.weight"] is [64, (> 0 and <= 1024) and var latent, 3, 3] && t["conv_out.weight"] is [48, 64, 3, 3]
+            ? NetworkLayout.Of(latent, Network((int)latent))
+            : null);
+
     /// <summary>Takes the weights; the tensors are not needed afterwards.</summary>
     /// <exception cref="LatentBridgeException">A weight is NaN or infinite.</exception>
     public TinyDecoder(NetworkTensors weights)
@@ -20,7 +27,7 @@ public sealed class TinyDecoder : NetworkDecoder
     }
 
     internal TinyDecoder(NetworkTensors weights, KernelWidth width)
-        : base(Describe(weights.Found), Network(weights.LatentChannels), weights, width)
+        : base(Describe(weights.Found), weights.Found.Layout.Network!, weights, width)
     {
     }
 
@@ -37,5 +44,5 @@ public sealed class TinyDecoder : NetworkDecoder
         .Add(0.5f);
 
     /// <summary>What a decoder of these weights is, known without reading them.</summary>
-    internal static DecoderDescription Describe(FoundWeights weights) => Describe(Id, weights, Network(weights.Channels), 60);
+    internal static DecoderDescription Describe(FoundWeights weights) => Describe(Id, weights, weights.Layout.Network!, 60);
 }

@@ -33,7 +33,7 @@ public static class ImageQuality
             throw new ArgumentException($"{a.Length} bytes given; a picture of {width} x {height} has {3L * width * height}.", nameof(a));
         }
 
-        return StructuralSimilarity.Mean(a, b, width, height, Tensors.Kernel.Width);
+        return StructuralSimilarity.Mean(a, b, width, height, Simd.Kernel.Width);
     }
 
     /// <summary>Mean and 95th percentile of the CIEDE2000 colour differences of the pixels (sRGB, D65).</summary>

@@ -1,0 +1,32 @@
+"""One sampling of one job."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+class Sampling:
+    """What the bridge calls a run."""
+
+    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
+                 is_rearranged: bool) -> None:
+        self.number, self.place, self.settings = number, place, settings
+        self.settled_until = 0.0
+        self.batch, self.count, self.pause = batch, count, pause
+        self.format, self.is_rearranged = format, is_rearranged
+        self.started = time.monotonic()
+        self.submitted_at = 0.0
+        self.is_shown = False
+        self._turn = 0
+
+    def has_paused(self) -> bool:
+        """Whether the setting "At most every n milliseconds" lets another picture through."""
+        return self.pause == 0 or (time.monotonic() - self.submitted_at) * 1000 >= self.pause
+
+    def choose(self, latent: Any) -> Any:
+        """With "turn": the picture to send, another one at each step. Otherwise the bridge takes what it needs."""
+        if self.count < 2:
+            return latent
+        self._turn += 1
+        return latent[(self._turn - 1) % self.count:][:1]

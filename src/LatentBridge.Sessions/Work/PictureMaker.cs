@@ -1,0 +1,324 @@
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+using LatentBridge.Imaging;
+using LatentBridge.Ipc;
+using LatentBridge.Latents;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>Makes pictures: a single one that somebody waits for first, then the streams' in turn.</summary>
+/// <remarks>Whatever fails costs one picture, never the host.</remarks>
+sealed class PictureMaker(
+    object gate,
+    SlotTable slots,
+    StreamTable streams,
+    SinglePictures singles,
+    Workbench bench,
+    DecoderPool pool,
+    IPreviewSink sink,
+    IReadOnlyList<IPictureEncoder> encoders,
+    Func<int> idleThreads,
+    TimeProvider time) : IDuty
+{
+    public bool TryTake()
+    {
+        if (!slots.HasFreeImageSlot)
+        {
+            return false;
+        }
+
+        if (singles.TryTake(out DecodeRequest? request, out SubmittedLatent latent))
+        {
+            bench.Start(singles.Context, null, request, latent);
+            return true;
+        }
+
+        if (streams.TryTake(out PreviewStream? stream, out latent))
+        {
+            bench.Start(stream.Context, stream, null, latent);
+            return true;
+        }
+
+        return false;
+    }
+
+    public void Do()
+    {
+        Job job = bench.Current!;
+        int idle = idleThreads();
+        double waited = time.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
+        PreviewRenderer? renderer = Stage(job, out DropReason reason, out string? problem);
+        lock (gate)
+        {
+            // The slot was staged or is of no use: either way the shim can have it back before the decode.
+            slots.GiveBack(job.Latent);
+        }
+
+        if (renderer is null)
+        {
+            Fail(job, reason, problem);
+            return;
+        }
+
+        // More threads than cores only wait for one another.
+        Render(job, renderer, job.Options.Threads > 0 ? Math.Min(job.Options.Threads, Environment.ProcessorCount) : idle, waited);
+    }
+
+    /// <returns>The renderer that holds the staged latent; null when it cannot be staged.</returns>
+    PreviewRenderer? Stage(Job job, out DropReason reason, out string? problem)
+    {
+        reason = DropReason.BadLatent;
+        try
+        {
+            LatentSlotHeader header = job.Latent.Header;
+            ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
+            LatentFormat format = job.Format ??= GuessFormat(job, axes);
+            problem = LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape);
+            if (problem is not null)
+            {
+                return null;
+            }
+
+            PreviewRenderer renderer = job.Context.RendererOf(format, encoders);
+            renderer.Stage(new Latent(slots.Values(job.Latent), (LatentElementType)header.ElementType, shape, job.Space), job.Options);
+            return renderer;
+        }
+        catch (LatentBridgeException e)
+        {
+            problem = e.Message;
+        }
+#pragma warning disable CA1031 // Whatever fails costs this picture, never the host.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            reason = DropReason.Failed;
+            problem = Problem.Describe(e);
+        }
+
+        return null;
+    }
+
+    LatentFormat GuessFormat(Job job, ReadOnlySpan<long> axes)
+    {
+        FormatGuess guess = LatentFormats.Guess(axes);
+        lock (gate)
+        {
+            if (job.Stopped is null)
+            {
+                job.Context.Format = guess.Format;
+                job.Stream?.Warn(guess.Reason);
+            }
+        }
+
+        return guess.Format;
+    }
+
+    void Render(Job job, PreviewRenderer renderer, int threads, double waited)
+    {
+        FormatDecoders? decoders = null;
+        DecoderCandidate? candidate = null;
+        try
+        {
+            decoders = pool.Of(job.Format!, job.Model);
+            long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
+            DecoderChoice choice = Choose(job, renderer, decoders, cells, threads, out int size);
+            candidate = choice.Decoder;
+            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
+            PreviewOptions options = job.Context.Resolve(job.Options, threads, size);
+            PreviewResult picture = renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
+            if (!picture.Fits)
+            {
+                Fail(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}", picture.ByteLength);
+                return;
+            }
+
+            Count(job, decoders, candidate, cells, threads, picture);
+            Show(job, picture, choice, waited);
+        }
+        catch (OperationCanceledException) when (job.Stopped is not null || bench.IsStopping)
+        {
+            lock (gate)
+            {
+                // A decoder that never gets done within a run must not keep the others' bad moments alive.
+                decoders?.CountFrame(candidate!);
+            }
+
+            Fail(job, job.Stopped ?? DropReason.Cancelled, null);
+        }
+#pragma warning disable CA1031 // Whatever fails costs this picture, never the host.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            string what = Problem.Describe(e);
+            lock (gate)
+            {
+                candidate?.Failed(what);
+                job.Stream?.Warn($"{candidate?.Description.Id ?? "decoding"} failed: {what}");
+            }
+
+            Fail(job, DropReason.Failed, what);
+        }
+    }
+
+    /// <param name="job">The picture to make.</param>
+    /// <param name="renderer">Holds what was staged.</param>
+    /// <param name="decoders">The decoders to choose from.</param>
+    /// <param name="cells">Cells of all that was staged.</param>
+    /// <param name="threads">Threads the decode may use.</param>
+    /// <param name="size">Longest side of the picture: the wanted one, or for a run the one that all of its pictures have; 0: the decoder's own.</param>
+    DecoderChoice Choose(Job job, PreviewRenderer renderer, FormatDecoders decoders, long cells, int threads, out int size)
+    {
+        size = job.Options.Size;
+        LatentSlotHeader header = job.Latent.Header;
+        int? stepsLeft = header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null;
+        lock (gate)
+        {
+            DecoderCandidate? onScreen =
+                job.Stream?.OnScreen is { } shown && DecoderChooser.IsNear(shown.Step, header.Step, header.TotalSteps, job.IsAwaited) ? shown.Decoder : null;
+            var demand = new FrameDemand(
+                cells, threads, job.Stream?.StepMilliseconds, job.IsAwaited, job.Stream?.LastStepMilliseconds(job.Options) ?? job.Options.LastStepMilliseconds,
+                job.Options.Decoder, stepsLeft, job.Request is not null, OnScreen: onScreen);
+            if (size == 0 && job.Stream is { } run)
+            {
+                size = SizeOf(renderer, run.PixelsPerCell(decoders.Candidates, demand));
+            }
+
+            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
+            if (job is { Stopped: null, Stream: { } stream })
+            {
+                stream.Choice = choice;
+            }
+
+            return choice;
+        }
+    }
+
+    /// <summary>Longest side of what is staged, at so many pixels per cell.</summary>
+    static int SizeOf(PreviewRenderer renderer, int pixelsPerCell)
+    {
+        (int columns, int rows) = ImageGrid.Layout(renderer.ItemCount);
+        return (int)Math.Min(PreviewOptions.MaximumSize, Math.Max((long)renderer.PlaneWidth * columns, (long)renderer.PlaneHeight * rows) * pixelsPerCell);
+    }
+
+    void Count(Job job, FormatDecoders decoders, DecoderCandidate candidate, long cells, int threads, in PreviewResult picture)
+    {
+        double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
+        lock (gate)
+        {
+            candidate.Succeeded();
+            candidate.Times.Record(cells, threads, milliseconds);
+            decoders.CountFrame(candidate);
+            if (job is { Stopped: null, Stream: { } stream })
+            {
+                stream.DecodeMilliseconds = milliseconds;
+            }
+
+            if (picture.NonFiniteCount > 0)
+            {
+                job.Stream?.Warn("values of the latent were NaN or infinite");
+            }
+        }
+    }
+
+    void Show(Job job, in PreviewResult picture, in DecoderChoice choice, double waited)
+    {
+        lock (gate)
+        {
+            if (job.Stopped is { } reason)
+            {
+                Drop(job, reason, null, 0);
+                return;
+            }
+
+            slots.WriteHeader(job.ImageSlot, HeaderOf(job, picture));
+            LatentSlotHeader header = job.Latent.Header;
+            var ready = new ReadyPreview(
+                job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited,
+                choice.Note, choice.Warning);
+            if (job.Stream is { } stream)
+            {
+                stream.Shown++;
+                stream.OnScreen = (choice.Decoder, header.Step);
+                if (ready.Warning is { } warning)
+                {
+                    stream.Warn(warning);
+                }
+            }
+
+            End();
+            if (job.Request is { } request)
+            {
+                sink.Decoded(request, ready);
+            }
+            else
+            {
+                sink.Ready(ready);
+            }
+        }
+    }
+
+    static ImageSlotHeader HeaderOf(Job job, in PreviewResult picture)
+    {
+        LatentSlotHeader header = job.Latent.Header;
+        return new()
+        {
+            Magic = ImageSlotHeader.ExpectedMagic,
+            Generation = header.Generation,
+            Sequence = header.Sequence,
+            Run = header.Run,
+            Stream = header.Stream,
+            Step = header.Step,
+            TotalSteps = header.TotalSteps,
+            Flags = (header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame)) | (picture.NonFiniteCount > 0 ? FrameMarks.NotFinite : FrameMarks.None),
+            Encoding = (uint)picture.Encoding,
+            Width = (uint)picture.Width,
+            Height = (uint)picture.Height,
+            PayloadLength = (ulong)picture.ByteLength,
+        };
+    }
+
+    void Fail(Job job, DropReason reason, string? detail, long needed = 0)
+    {
+        lock (gate)
+        {
+            if (reason is DropReason.BadLatent or DropReason.Failed or DropReason.ImageSlotTooSmall && job.Stream is { } stream)
+            {
+                stream.Failed++;
+            }
+
+            Drop(job, job.Stopped ?? reason, detail, needed);
+        }
+    }
+
+    void Drop(Job job, DropReason reason, string? detail, long needed)
+    {
+        slots.FreeImageSlot(job.ImageSlot);
+        if (job.Stream is { } stream && reason == DropReason.Replaced)
+        {
+            stream.Replaced++;
+        }
+
+        End();
+        if (bench.IsStopping)
+        {
+            return;
+        }
+
+        DroppedLatent dropped = job.Latent.Drop(reason, detail, needed);
+        if (job.Request is { } request)
+        {
+            sink.DecodeFailed(request, dropped);
+        }
+        else
+        {
+            sink.Dropped(dropped);
+        }
+    }
+
+    void End()
+    {
+        bench.End();
+        Monitor.PulseAll(gate);
+    }
+}

@@ -1,0 +1,178 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace LatentBridge.Files;
+
+/// <summary>
+/// One tensor of a <see cref="TensorFile"/>: its name and shape at hand, its values read when they are asked for.
+/// </summary>
+/// <remarks>Reading is safe from several threads; not after the file was disposed of.</remarks>
+public sealed class TensorEntry
+{
+    const int ChunkLength = 1 << 15;
+    const long MaximumGatheredBytes = 1L << 30;
+
+    readonly TensorBytes _bytes;
+    readonly long _offset;
+    readonly bool _bigEndian;
+    readonly TensorLayout _layout;
+
+    TensorEntry(string name, TensorElementType elementType, TensorLayout layout, TensorBytes bytes, long offset, bool bigEndian)
+    {
+        Name = name;
+        ElementType = elementType;
+        _layout = layout;
+        _bytes = bytes;
+        _offset = offset;
+        _bigEndian = bigEndian;
+    }
+
+    /// <summary>Its key in the file. Nested dictionaries and lists are joined by dots; a file's only array is "tensor".</summary>
+    public string Name { get; }
+
+    /// <summary>What a stored element is.</summary>
+    public TensorElementType ElementType { get; }
+
+    /// <summary>Axes, outermost first; none for a single number.</summary>
+    public IReadOnlyList<long> Dimensions => _layout.Dimensions;
+
+    /// <summary>Number of elements: the product of the axes.</summary>
+    public long Length => _layout.Length;
+
+    /// <summary>Number of bytes when written one behind the other.</summary>
+    public long ByteLength => Length * ElementType.ByteLength();
+
+    /// <summary>Makes an entry whose elements start at <paramref name="offset"/> and may use <paramref name="byteLength"/> bytes.</summary>
+    /// <exception cref="LatentBridgeException">The shape does not fit the bytes, or the bytes do not lie in the file.</exception>
+    internal static TensorEntry Create(
+        string name, TensorElementType elementType, long[] dimensions, long[]? strides, TensorBytes bytes, long offset, long byteLength, bool bigEndian = false)
+    {
+        if (!bytes.Holds(offset, byteLength))
+        {
+            throw bytes.Bad($"tensor \"{Shorten(name)}\" lies at {offset} with {byteLength} bytes, but there are only {bytes.Length}. The file is cut off or damaged; copy or download it again");
+        }
+
+        string? fault = TensorLayout.Check(dimensions, strides, byteLength / elementType.ByteLength(), out TensorLayout layout);
+        return fault is null
+            ? new(name, elementType, layout, bytes, offset, bigEndian)
+            : throw bytes.Bad($"tensor \"{Shorten(name)}\" ({elementType}) {fault}. The file is cut off or damaged; copy or download it again");
+    }
+
+    /// <summary>Writes all values in row-major order, converted to F32.</summary>
+    /// <param name="destination">Exactly <see cref="Length"/> values.</param>
+    /// <exception cref="ArgumentException">The destination has another length.</exception>
+    /// <exception cref="LatentBridgeException">The file cannot be read.</exception>
+    public void CopyTo(Span<float> destination)
+    {
+        if (destination.Length != Length)
+        {
+            throw new ArgumentException($"{destination.Length} values given; tensor \"{Name}\" has {Length}.", nameof(destination));
+        }
+
+        int size = ElementType.ByteLength();
+        byte[]? gathered = _layout.IsContiguous ? null : Gather();
+        byte[] rented = gathered is null && ElementType != TensorElementType.F32 ? ArrayPool<byte>.Shared.Rent(ChunkLength * size) : [];
+        for (int done = 0; done < destination.Length; done += ChunkLength)
+        {
+            Span<float> values = destination[done..Math.Min(done + ChunkLength, destination.Length)];
+            if (gathered is not null)
+            {
+                TensorConversion.ToSingle(gathered.AsSpan(done * size, values.Length * size), ElementType, values);
+                continue;
+            }
+
+            Span<byte> chunk = ElementType == TensorElementType.F32 ? MemoryMarshal.AsBytes(values) : rented.AsSpan(0, values.Length * size);
+            ReadStored((long)done * size, chunk);
+            if (ElementType != TensorElementType.F32)
+            {
+                TensorConversion.ToSingle(chunk, ElementType, values);
+            }
+        }
+
+        if (rented.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>Writes all elements' bytes in row-major order, little-endian, unconverted.</summary>
+    /// <param name="destination">Exactly <see cref="ByteLength"/> bytes.</param>
+    /// <exception cref="ArgumentException">The destination has another length.</exception>
+    /// <exception cref="LatentBridgeException">The file cannot be read.</exception>
+    public void CopyBytesTo(Span<byte> destination)
+    {
+        if (destination.Length != ByteLength)
+        {
+            throw new ArgumentException($"{destination.Length} bytes given; tensor \"{Name}\" has {ByteLength}.", nameof(destination));
+        }
+
+        if (_layout.IsContiguous)
+        {
+            ReadStored(0, destination);
+        }
+        else
+        {
+            Gather().CopyTo(destination);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} {ElementType} {TensorLayout.Describe(Dimensions)}";
+
+    /// <summary>A text of a file, fit for a message: short, and without characters that would steer a terminal.</summary>
+    internal static string Shorten(string text)
+    {
+        string start = text.Length <= 80 ? text : $"{text[..80]}...";
+        return string.Create(start.Length, start, static (shown, from) =>
+        {
+            for (int i = 0; i < shown.Length; i++)
+            {
+                shown[i] = char.IsControl(from[i]) ? '?' : from[i];
+            }
+        });
+    }
+
+    void ReadStored(long offset, Span<byte> destination)
+    {
+        _bytes.Read(_offset + offset, destination);
+        if (_bigEndian)
+        {
+            SwapBytes(destination);
+        }
+    }
+
+    byte[] Gather()
+    {
+        int size = ElementType.ByteLength();
+        if (_layout.Extent * size > MaximumGatheredBytes || ByteLength > MaximumGatheredBytes)
+        {
+            throw _bytes.Bad($"tensor \"{Shorten(Name)}\" is a strided view of {_layout.Extent * size} bytes; at most {MaximumGatheredBytes} are supported. Save it contiguous (torch: tensor.contiguous())");
+        }
+
+        byte[] stored = new byte[_layout.Extent * size];
+        ReadStored(0, stored);
+        byte[] gathered = new byte[ByteLength];
+        _layout.Gather(stored, size, gathered);
+        return gathered;
+    }
+
+    void SwapBytes(Span<byte> elements)
+    {
+        switch (ElementType.ByteLength())
+        {
+            case 2:
+                Span<ushort> words = MemoryMarshal.Cast<byte, ushort>(elements);
+                BinaryPrimitives.ReverseEndianness(words, words);
+                break;
+            case 4:
+                Span<uint> doubles = MemoryMarshal.Cast<byte, uint>(elements);
+                BinaryPrimitives.ReverseEndianness(doubles, doubles);
+                break;
+            case 8:
+                Span<ulong> quads = MemoryMarshal.Cast<byte, ulong>(elements);
+                BinaryPrimitives.ReverseEndianness(quads, quads);
+                break;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+namespace LatentBridge.Networks;
+
+/// <summary>
+/// A convolutional network as the list of its layers, in the order of its paper: which tensors it needs, what it costs and
+/// how big its picture is follow from it. <see cref="NetworkEngine"/> computes it.
+/// </summary>
+sealed class Network(int channels)
+{
+    readonly List<NetworkLayer> _layers = [];
+    bool _doubleNext;
+
+    /// <summary>Channels of the input.</summary>
+    public int InputChannels { get; } = channels;
+
+    /// <summary>Channels of the output, after any pixel shuffle.</summary>
+    public int OutputChannels => Channels / (Shuffle * Shuffle);
+
+    /// <summary>Whether the input x is first bent to 3 tanh(x / 3).</summary>
+    public bool ClampsInput { get; private set; }
+
+    /// <summary>Side of the square of pixels that the pixel shuffle makes of one: 1 without.</summary>
+    public int Shuffle { get; private set; } = 1;
+
+    /// <summary>Added to the output.</summary>
+    public float OutputOffset { get; private set; }
+
+    /// <summary>The layers that compute; what needs no weights is folded into them.</summary>
+    public IReadOnlyList<NetworkLayer> Layers => _layers;
+
+    /// <summary>Output pixels along a side for one input pixel, at least 1; see <see cref="Reduction"/>.</summary>
+    public int Enlargement => _layers.Aggregate(Shuffle, (side, layer) => layer.Reach == RowReach.Doubled ? 2 * side : side);
+
+    /// <summary>Input pixels along a side for one output pixel.</summary>
+    public int Reduction => _layers.Aggregate(1, (side, layer) => layer.Reach == RowReach.Halved ? 2 * side : side);
+
+    /// <summary>Pixels along a side at the finest layer for one input pixel, at least 1.</summary>
+    public int Finest
+    {
+        get
+        {
+            double side = 1, finest = 1;
+            foreach (NetworkLayer layer in _layers)
+            {
+                side *= layer.Reach switch { RowReach.Doubled => 2, RowReach.Halved => 0.5, _ => 1 };
+                finest = Math.Max(finest, side);
+            }
+
+            return (int)finest;
+        }
+    }
+
+    /// <summary>Columns, or rows, behind the last layer, before any pixel shuffle, for so many of the input.</summary>
+    public int PixelsOf(int input) => _layers.Aggregate(input, (pixels, layer) => layer.Reach.Size(pixels));
+
+    /// <summary>Multiply-adds for one input pixel, as the layers define them, not as they are computed.</summary>
+    public double MultiplyAddsPerPixel
+    {
+        get
+        {
+            double sum = 0, area = 1;
+            foreach (NetworkLayer layer in _layers)
+            {
+                area *= layer.Reach switch { RowReach.Doubled => 4, RowReach.Halved => 0.25, _ => 1 };
+                sum += area * layer.MultiplyAdds;
+            }
+
+            return sum;
+        }
+    }
+
+    /// <summary>Every tensor it needs.</summary>
+    public IEnumerable<ExpectedTensor> Tensors => _layers.SelectMany(layer => layer.Tensors);
+
+    int Channels { get; set; } = channels;
+
+    /// <summary>x = 3 tanh(x / 3), before all else.</summary>
+    public Network Clamp()
+    {
+        ClampsInput = true;
+        return this;
+    }
+
+    /// <summary>3x3 convolution, padding 1, tensors <paramref name="key"/>.weight and, if it has one, <paramref name="key"/>.bias.</summary>
+    public Network Convolution(string key, int outputs, bool bias = true, int stride = 1)
+    {
+        RowReach reach = _doubleNext ? RowReach.Doubled : stride == 2 ? RowReach.Halved : RowReach.Neighbours;
+        _doubleNext = false;
+        _layers.Add(new ConvolutionLayer(key, Channels, outputs, bias, reach));
+        Channels = outputs;
+        return this;
+    }
+
+    /// <summary>Nearest-neighbour doubling of both sides; the next convolution does it on the way.</summary>
+    public Network Double()
+    {
+        _doubleNext = true;
+        return this;
+    }
+
+    /// <summary>x = max(x, 0)</summary>
+    public Network Relu()
+    {
+        ((ConvolutionLayer)_layers[^1]).Relu = true;
+        return this;
+    }
+
+    /// <summary>x = ReLU(x + f(x)), f being convolutions of x's own width with ReLU between them.</summary>
+    public Network Block(params ReadOnlySpan<string> keys)
+    {
+        int first = _layers.Count;
+        foreach (string key in keys)
+        {
+            Convolution(key, Channels).Relu();
+        }
+
+        ((ConvolutionLayer)_layers[first]).StartsBlock = true;
+        ((ConvolutionLayer)_layers[^1]).EndsBlock = true;
+        return this;
+    }
+
+    /// <summary>
+    /// x = x + W2 ReLU(GroupNorm(W1 x)): 1x1 convolutions without bias from c channels to 4 c and back, four groups, over
+    /// the whole picture.
+    /// </summary>
+    public Network GroupNormPool(string key)
+    {
+        _layers.Add(new GroupNormPoolLayer(key, Channels));
+        return this;
+    }
+
+    /// <summary>Channels [colour][dy][dx] become squares of <paramref name="side"/> x side pixels.</summary>
+    public Network PixelShuffle(int side)
+    {
+        Shuffle = side;
+        return this;
+    }
+
+    /// <summary>x = x + <paramref name="offset"/>, at the end.</summary>
+    public Network Add(float offset)
+    {
+        OutputOffset = offset;
+        return this;
+    }
+}
+
+/// <summary>One layer of a <see cref="Network"/>.</summary>
+abstract class NetworkLayer
+{
+    /// <summary>Rows of its input that a row of its output needs, which also says how its size changes.</summary>
+    public abstract RowReach Reach { get; }
+
+    public abstract int Outputs { get; }
+
+    /// <summary>Multiply-adds for one output pixel.</summary>
+    public abstract double MultiplyAdds { get; }
+
+    /// <summary>Names and shapes of its tensors.</summary>
+    public abstract IEnumerable<ExpectedTensor> Tensors { get; }
+}
+
+sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, RowReach reach) : NetworkLayer
+{
+    public int Inputs { get; } = inputs;
+
+    public override int Outputs { get; } = outputs;
+
+    public override RowReach Reach { get; } = reach;
+
+    public bool Relu { get; set; }
+
+    /// <summary>Its input is what the block adds at its end.</summary>
+    public bool StartsBlock { get; set; }
+
+    /// <summary>Adds the block's input before its ReLU.</summary>
+    public bool EndsBlock { get; set; }
+
+    /// <summary>Whether <see cref="RgbConvolution{TLanes, TVector}"/> can compute it.</summary>
+    public bool IsRgb => Outputs == 3 && Reach == RowReach.Neighbours && !Relu;
+
+    public string WeightName { get; } = $"{key}.weight";
+
+    public string? BiasName { get; } = bias ? $"{key}.bias" : null;
+
+    public override double MultiplyAdds => 9.0 * Inputs * Outputs;
+
+    public override IEnumerable<ExpectedTensor> Tensors =>
+        BiasName is null ? [new(WeightName, [Outputs, Inputs, 3, 3])] : [new(WeightName, [Outputs, Inputs, 3, 3]), new(BiasName, [Outputs])];
+}
+
+sealed class GroupNormPoolLayer(string key, int channels) : NetworkLayer
+{
+    public const int Groups = 4;
+    public const float Epsilon = 1e-5f;
+
+    public override int Outputs { get; } = channels;
+
+    /// <summary>Channels between the two 1x1 convolutions.</summary>
+    public int Inner => 4 * Outputs;
+
+    public override RowReach Reach => RowReach.Same;
+
+    public string WidenName { get; } = $"{key}.0.weight";
+
+    public string ScaleName { get; } = $"{key}.1.weight";
+
+    public string ShiftName { get; } = $"{key}.1.bias";
+
+    public string NarrowName { get; } = $"{key}.3.weight";
+
+    public override double MultiplyAdds => 2.0 * Inner * Outputs;
+
+    public override IEnumerable<ExpectedTensor> Tensors =>
+        [new(WidenName, [Inner, Outputs, 1, 1]), new(ScaleName, [Inner]), new(ShiftName, [Inner]), new(NarrowName, [Outputs, Inner, 1, 1])];
+}

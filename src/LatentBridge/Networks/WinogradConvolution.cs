@@ -1,0 +1,270 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using LatentBridge.Simd;
+
+namespace LatentBridge.Networks;
+
+/// <summary>
+/// 3x3 convolution, stride 1, padding 1, of a picture or of a picture doubled by nearest neighbour, by <see cref="Winograd"/>
+/// tiles; then bias, residual and ReLU.
+/// </summary>
+/// <remarks>
+/// A batch of tiles at a time stays in the second-level cache with the layer's transformed weights (590 kB for 64 to 64
+/// channels): transform inputs, 36 (or 25) matrix products, transform outputs into the next ring.
+/// </remarks>
+sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
+    where TLanes : ILanes<TVector>
+    where TVector : struct
+{
+    const int BatchTiles = 12;
+    const int StepPixels = 128 * Winograd.Tile * Winograd.Tile;
+
+    /// <summary>Floats between positions beyond the batch: keeps 36 positions out of the same cache sets.</summary>
+    const int Padding = 16;
+
+    readonly RowRing _input;
+    readonly RowRing _output;
+    readonly RowRing? _residual;
+    readonly WinogradWeights<TLanes, TVector> _weights;
+    readonly bool _doubled;
+    readonly bool _relu;
+    readonly int _tilesAcross;
+
+    public WinogradConvolution(RowRing input, RowRing output, RowRing? residual, WinogradWeights<TLanes, TVector> weights, bool doubled, bool relu)
+        : base(output.Height, output)
+    {
+        _input = input;
+        _output = output;
+        _residual = residual;
+        _weights = weights;
+        _doubled = doubled;
+        _relu = relu;
+        _tilesAcross = (output.Width + Winograd.Tile - 1) / Winograd.Tile;
+        StepRows = RowsOf(StepPixels, output.Width);
+        Reads(input, doubled ? RowReach.Doubled : RowReach.Neighbours);
+        if (residual is not null)
+        {
+            Reads(residual, RowReach.Same);
+        }
+    }
+
+    public override long KernelsLength => _weights.TransformedLength;
+
+    public override long ScratchLength => (Winograd.Positions * (InputStride + OutputStride)) + (Winograd.Tile * Winograd.Tile * _output.Channels);
+
+    nint InputStride => (BatchTiles * _input.Channels) + Padding;
+
+    nint OutputStride => (BatchTiles * _weights.PaddedOutputs) + Padding;
+
+    public override int Parts(int first, int end) => (Tiles(first, end) + BatchTiles - 1) / BatchTiles;
+
+    public override void Run(int first, int end, int part, Workspace workspace)
+    {
+        float* u = workspace.Kernels(_weights, out bool isThere);
+        if (!isThere)
+        {
+            _weights.Transform(u);
+        }
+
+        int tile = part * BatchTiles;
+        RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), u, workspace.Scratch);
+    }
+
+    int Tiles(int first, int end) => (end - first + Winograd.Tile - 1) / Winograd.Tile * _tilesAcross;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void RunBatch(int first, int firstTile, int tiles, float* u, float* v)
+    {
+        float* m = v + (Winograd.Positions * InputStride);
+        float* edge = m + (Winograd.Positions * OutputStride);
+        (int firstDown, int firstAcross) = Math.DivRem(firstTile, _tilesAcross);
+        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = 0)
+        {
+            int run = Math.Min(tiles - i, _tilesAcross - across);
+            TransformInputs(first + (down * Winograd.Tile), across, run, v + (i * _input.Channels));
+            i += run;
+        }
+
+        Fetch fetch = new(this, first + (firstDown * Winograd.Tile), firstAcross, tiles);
+        for (int position = 0; position < Winograd.Positions; position++)
+        {
+            if (!_doubled || Winograd.IsUsedAfterDoubling(position))
+            {
+                fetch.Share(position);
+                MatrixKernel<TLanes, TVector>.Multiply(
+                    v + (position * InputStride), _input.Channels, tiles, u + (position * _weights.PositionStride), _weights.Inputs, _weights.PaddedOutputs,
+                    _weights.Initial(position), 0, m + (position * OutputStride), _weights.PaddedOutputs);
+            }
+        }
+
+        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = 0)
+        {
+            int run = Math.Min(tiles - i, _tilesAcross - across);
+            TransformOutputs(m + (i * _weights.PaddedOutputs), first + (down * Winograd.Tile), across, run, edge);
+            i += run;
+        }
+    }
+
+    // The rows of inputs of the tiles whose first output row is y, from the first pixel of a tile on.
+    Six InputRows(int y, int across) => _doubled
+        ? new Six(_input, (y / 2) - 1, 4, ((2 * across) - 1) * (nint)_input.Channels)
+        : new Six(_input, y - 1, 6, ((4 * across) - 1) * (nint)_input.Channels);
+
+    void TransformInputs(int y, int across, int tiles, float* v)
+    {
+        int channels = _input.Channels;
+        nint step = (_doubled ? 2 : 4) * channels;
+        Six d = InputRows(y, across);
+        for (int i = 0; i < tiles; i++, v += channels, d = d.Moved(step))
+        {
+            if (_doubled)
+            {
+                WinogradKernel<TLanes, TVector>.TransformDoubledInput(d, channels, v, InputStride);
+            }
+            else
+            {
+                WinogradKernel<TLanes, TVector>.TransformInput(d, channels, v, InputStride);
+            }
+        }
+    }
+
+    // A tile that hangs over the right or lower border goes through a buffer: around the picture all must stay zero.
+    void TransformOutputs(float* m, int y, int across, int tiles, float* edge)
+    {
+        int channels = _output.Channels;
+        nint step = Winograd.Tile * channels;
+        int rows = Math.Min(Winograd.Tile, _output.Height - y);
+        Six to = new Six(_output, y, rows, across * step), residual = _residual is null ? default : new Six(_residual, y, Winograd.Tile, across * step);
+        Six corner = new(edge, step);
+        for (int x = across * Winograd.Tile; tiles > 0; tiles--, x += Winograd.Tile, m += _weights.PaddedOutputs)
+        {
+            int columns = Math.Min(Winograd.Tile, _output.Width - x);
+            bool whole = rows == Winograd.Tile && columns == Winograd.Tile;
+            WinogradKernel<TLanes, TVector>.TransformOutput(m, OutputStride, _doubled, channels, residual, _relu, whole ? to : corner);
+            for (int row = 0; !whole && row < rows; row++)
+            {
+                new ReadOnlySpan<float>(edge + (row * step), columns * channels).CopyTo(new Span<float>(to[row], columns * channels));
+            }
+
+            to = to.Moved(step);
+            residual = _residual is null ? residual : residual.Moved(step);
+        }
+    }
+
+    /// <summary>
+    /// While the products run, brings into the second-level cache what the transforms around them wait for: the inputs of the
+    /// next tiles of the row, and this batch's residuals and places of output; a 36th part before each product.
+    /// </summary>
+    /// <remarks>Only a hint, and for neighbouring tiles of one row only: addresses beyond it do no harm.</remarks>
+    readonly struct Fetch
+    {
+        readonly Six _inputs;
+        readonly Six _residuals;
+        readonly Six _outputs;
+        readonly nint _inputLength;
+        readonly nint _outputLength;
+
+        public Fetch(WinogradConvolution<TLanes, TVector> layer, int y, int across, int tiles)
+        {
+            nint inputStep = (layer._doubled ? 2 : 4) * layer._input.Channels, outputStep = Winograd.Tile * layer._output.Channels;
+            _inputs = layer.InputRows(y, across + tiles);
+            _outputs = new Six(layer._output, y, Winograd.Tile, across * outputStep);
+            _residuals = layer._residual is null ? default : new Six(layer._residual, y, Winograd.Tile, across * outputStep);
+            _inputLength = tiles * inputStep;
+            _outputLength = tiles * outputStep;
+        }
+
+        public void Share(int position)
+        {
+            if (Sse.IsSupported)
+            {
+                for (int row = 0; row < 6; row++)
+                {
+                    Lines(_inputs[row], _inputLength, position);
+                    Lines(_residuals[row], _outputLength, position);
+                    Lines(_outputs[row], _outputLength, position);
+                }
+            }
+        }
+
+        static void Lines(float* row, nint length, int position)
+        {
+            const int Line = 16;
+            if (row != null)
+            {
+                nint end = (position + 1) * length / Winograd.Positions;
+                for (nint at = position * length / Winograd.Positions / Line * Line; at < end; at += Line)
+                {
+                    Sse.Prefetch1(row + at);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>
+/// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: untransformed, a quarter of the
+/// transformed bytes.
+/// </summary>
+sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
+    where TLanes : ILanes<TVector>
+    where TVector : struct
+{
+    /// <summary>Floats between positions beyond the matrix: keeps 36 positions out of the same cache sets.</summary>
+    const int Padding = 16;
+
+    readonly NativeBuffer _buffer;
+
+    // kernels: [output][input][3][3], kept as [panel][input][3][3][output in panel]; bias: one for each output, or nothing.
+    public WinogradWeights(ReadOnlySpan<float> kernels, ReadOnlySpan<float> bias, int outputs, int inputs)
+    {
+        Inputs = inputs;
+        PaddedOutputs = MatrixKernel<TLanes, TVector>.PaddedColumns(outputs);
+        _buffer = new NativeBuffer((9L * inputs * PaddedOutputs) + (2 * PaddedOutputs));
+        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
+        for (int output = 0; output < outputs; output++)
+        {
+            for (int input = 0; input < inputs; input++)
+            {
+                for (int tap = 0; tap < 9; tap++)
+                {
+                    _buffer.Pointer[(((((output / panel * inputs) + input) * 9) + tap) * panel) + (output % panel)] = kernels[(((output * inputs) + input) * 9) + tap];
+                }
+            }
+        }
+
+        bias.CopyTo(new Span<float>(Initial(Winograd.BiasPosition), PaddedOutputs));
+    }
+
+    public int Inputs { get; }
+
+    /// <summary>Outputs rounded up to whole panels.</summary>
+    public int PaddedOutputs { get; }
+
+    public long ByteLength => _buffer.ByteLength;
+
+    /// <summary>Floats from one position's matrix to the next.</summary>
+    public nint PositionStride => (Inputs * (nint)PaddedOutputs) + Padding;
+
+    /// <summary>Floats of all positions' matrices.</summary>
+    public long TransformedLength => Winograd.Positions * PositionStride;
+
+    /// <summary>What the sums of a position start from: the bias at one of them, zeros elsewhere.</summary>
+    public float* Initial(int position) =>
+        _buffer.Pointer + (9L * Inputs * PaddedOutputs) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
+
+    /// <summary>Writes G g Gt: for every position the matrix inputs x outputs, packed for <see cref="MatrixKernel{TLanes, TVector}"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Transform(float* transformed)
+    {
+        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
+        float* g = _buffer.Pointer;
+        for (int i = 0; i < Inputs * PaddedOutputs; i += panel, g += 9 * panel)
+        {
+            WinogradKernel<TLanes, TVector>.TransformKernel(g, panel, transformed + i, PositionStride);
+            WinogradKernel<TLanes, TVector>.TransformKernel(g + TLanes.Count, panel, transformed + i + TLanes.Count, PositionStride);
+        }
+    }
+
+    public void Dispose() => _buffer.Dispose();
+}
