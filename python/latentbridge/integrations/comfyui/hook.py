@@ -143,6 +143,7 @@ class Hook:
         for name, ours in (("get_previewer", self._get), ("prepare_callback", self._prepare)):
             if ours is not None and getattr(latent_preview, name) is ours:
                 setattr(latent_preview, name, ours.__wrapped__)
+        self._get = None
 
     def chain(self) -> list[str]:
         """The modules that ``get_previewer`` goes through, outermost first."""
@@ -221,7 +222,7 @@ class Hook:
     def _at_prompt(self, prompt: dict[str, Any]) -> dict[str, Any]:
         """Called by the server for each prompt: puts the hook outside again, and starts the host while the model loads."""
         try:
-            if latent_preview.get_previewer is not self._get:
+            if self._get is not None and latent_preview.get_previewer is not self._get:
                 self._wrap()
             self._pack.warm_up(prompt)
         except Exception as error:

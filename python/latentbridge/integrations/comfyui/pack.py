@@ -83,9 +83,9 @@ class Pack:
         self.settings = settings
 
     def warm_up(self, prompt: dict[str, Any]) -> None:
-        """Starts the host before the first latent comes."""
+        """Starts the host before the first latent comes, also one that failed before."""
         asked = (prompt.get("extra_data") or {}).get("preview_method")
-        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0 and self.bridge.off_reason is None:
+        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0:
             self.bridge.start()
 
     def trouble(self) -> str | None:
