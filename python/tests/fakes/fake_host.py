@@ -195,7 +195,8 @@ class FakeHost:
         self.memory[start:start + len(digest)] = digest
         return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
                 "total": header.total, "width": 1, "height": 1, "length": len(digest), "encoding": "png",
-                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25}
+                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25,
+                **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
         self.finish(header, digest, lambda picture: tell("ready", **picture))
