@@ -66,7 +66,7 @@ class Pack:
         return Wish(method, settings)
 
     def change(self, values: dict[str, Any]) -> None:
-        """Takes new settings, effective at the next step; switching on takes up work again after the host was given up."""
+        """Takes new settings, effective at the next step; where no host works, it is tried again with all that was wrong forgotten."""
         settings = self.settings.changed(values)
         if settings == self.settings and self.bridge.off_reason is None:
             return  # the page reports all of them whenever it loads
@@ -80,7 +80,7 @@ class Pack:
     def warm_up(self, prompt: dict[str, Any]) -> None:
         """Starts the host before the first latent comes."""
         asked = (prompt.get("extra_data") or {}).get("preview_method")
-        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0 and self.bridge.off_reason is None:
+        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0:
             self.bridge.start()
 
     def trouble(self) -> str | None:
