@@ -22,6 +22,7 @@ from typing import Any
 
 from . import inprocess, protocol
 from .host_process import HostProcess
+from .restarts import Decoder
 from .shared_memory import Mapping, SharedMemory, SharedMemoryError
 
 CREDIT = 3500
@@ -60,8 +61,7 @@ class Connection:
         """The last lines of the host's stderr, complete once ``end`` was called."""
         self.has_shown = False
         """Whether it made a picture."""
-        self.loading: tuple[str, str | None] | None = None
-        """The decoder it named last, unless that has made a picture."""
+        self._loading: list[Decoder] = []
         self._post, self._listener = post, listener
         self._start_patience, self._patience = patience
         self._requests: dict[int, Answer] = {}
@@ -96,6 +96,11 @@ class Connection:
     @property
     def pid(self) -> int:
         return self._process.pid if self._process else 0
+
+    @property
+    def loading(self) -> Decoder | None:
+        """The decoder that the host named last, unless it loaded it or showed a picture of it since."""
+        return self._loading[-1] if self._loading else None
 
     @property
     def capacity(self) -> int:
@@ -343,8 +348,8 @@ class Connection:
                     result["image"] = self._take_image(result)
             elif method == "ready":
                 image = self._take_image(params)
-            elif method == "loading":
-                self.loading = (str(params.get("decoder")), str(params["file"]) if params.get("file") else None)
+            elif method in ("loading", "loaded"):
+                self._note_loading(method, params)
             elif method == "loaded" and self.loading is not None and self.loading[0] == params.get("decoder"):
                 self.loading = None
         except protocol.ProtocolError as error:
@@ -358,6 +363,12 @@ class Connection:
             finally:
                 self._delivering = False
 
+    def _note_loading(self, method: str, params: dict[str, Any]) -> None:
+        named = (str(params.get("decoder")), str(params["file"]) if params.get("file") else None)
+        self._loading = [decoder for decoder in self._loading if decoder != named]
+        if method == "loading":
+            self._loading.append(named)
+
     def _take_image(self, params: dict[str, Any]) -> tuple[protocol.ImageHeader, bytes]:
         """Copies an image out of its slot and gives the slot back, also when its header lies."""
         mapping, slot = self._image_mapping, params.get("slot")
@@ -369,8 +380,7 @@ class Connection:
                 raise protocol.ProtocolError(f"image slot {slot} holds sequence {header.sequence}, {header.length} bytes; "
                                              f"the message says {params.get('sequence')}, {params.get('length')}")
             self.has_shown = True
-            if self.loading is not None and self.loading[0] == params.get("decoder"):
-                self.loading = None
+            self._loading = [decoder for decoder in self._loading if decoder[0] != params.get("decoder")]
             return header, data
         finally:
             if isinstance(slot, int):
