@@ -7,7 +7,7 @@ namespace LatentBridge.Host.Commands;
 /// <summary><c>latentbridge bench</c>: timings as ratios to the peers that this machine has, measured in the same run.</summary>
 static class BenchCommand
 {
-    internal static Command Create(Terminal terminal) => new("bench", "Timings, as ratios to the peers that this machine has.")
+    internal static Command Create(Terminal terminal) => new("bench", "Measure speed, as ratios to the peers on this machine.")
     {
         CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon its pictures come.", BridgeBench.Run),
         CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),

@@ -15,7 +15,7 @@ sealed class CodecCommand
 
     readonly Terminal _terminal;
     readonly PhotographOptions _photographs;
-    readonly Option<string?> _plot = new("--plot") { Description = "Also draws the curves, as an SVG picture.", HelpName = "FILE" };
+    readonly Option<string?> _plot = new("--plot") { Description = "Also draw the curves, as an SVG file.", HelpName = "FILE" };
 
     CodecCommand(Terminal terminal, Command command)
     {
@@ -27,7 +27,7 @@ sealed class CodecCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("codec", "Latents as files of pictures, beside JPEG and WebP of as many bytes.");
+        Command command = new("codec", "Store latents as picture files and compare them with JPEG and WebP of as many bytes.");
         _ = new CodecCommand(terminal, command);
         return command;
     }

@@ -16,7 +16,7 @@ static class DemoCommand
     internal static Command Create(Terminal terminal)
     {
         Option<string> folder = new("--output", "-o", "--out") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("out", "demo") };
-        Command command = new("demo", "Example latents through the real bridge: previews, contact sheets, time-lapses.") { folder };
+        Command command = new("demo", "Send example latents through the real bridge: previews, contact sheets, time-lapses.") { folder };
         Option<bool> json = command.Json();
         command.SetAction(parsed => Run(terminal, parsed.GetValue(folder)!, parsed.GetValue(json)));
         return command;

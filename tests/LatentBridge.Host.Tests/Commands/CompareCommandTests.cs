@@ -108,7 +108,7 @@ public sealed class CompareCommandTests : IDisposable
         Assert.Equal(ExitCode.Usage, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "jax"));
         Assert.Contains("python, numpy, torch, diffusers, onnx are, and ONNX models", _run.Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "/no/such/model.onnx"));
-        Assert.Contains("model.onnx\" is not there", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("model.onnx\" does not exist", _run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
