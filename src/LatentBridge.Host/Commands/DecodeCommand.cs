@@ -38,7 +38,7 @@ sealed class DecodeCommand
         {
             if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int item) || item < 0))
             {
-                result.AddError($"--item {result.Tokens[0].Value}: expected a number from 0.");
+                result.AddError($"--item {result.Tokens[0].Value}: expected 0 or more.");
             }
         });
         command.Add(_files);

@@ -183,7 +183,7 @@ sealed class FitCommand
         }
 
         _terminal.Write(table);
-        _terminal.Say($"Fitted to {fitted} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. A map is used from any folder of weights: see `models list`.");
+        _terminal.Say($"Fitted to {fitted} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. Put a map into a folder of weights to use it; `models list` shows it.");
     }
 
     void WriteJson(ColourFit fit, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present) => _terminal.WriteJson(json =>

@@ -26,7 +26,7 @@ sealed class LatentOptions
         {
             if (!FrameChoice.TryParse(result.Tokens[0].Value, out FrameChoice choice))
             {
-                result.AddError($"--frame {result.Tokens[0].Value}: expected first, middle, last or a number from 0.");
+                result.AddError($"--frame {result.Tokens[0].Value}: expected first, middle, last or a number, 0 or more.");
             }
 
             return choice;

@@ -131,7 +131,7 @@ static class ModelsCommand
         terminal.Write(table);
         foreach (FoundWeights found in useless)
         {
-            terminal.Say($"not usable: {found.Path} ({found.Title}): {found.Problem}");
+            terminal.Say($"unusable: {found.Path} ({found.Title}): {found.Problem}");
         }
 
         if (learned.Length > 0)
@@ -148,7 +148,7 @@ static class ModelsCommand
             terminal.Write(calibrated);
         }
 
-        terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names further ones.");
+        terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names more.");
         return ExitCode.Done;
     }
 
@@ -200,13 +200,13 @@ static class ModelsCommand
             using FileStream file = File.OpenRead(found.Path);
             bool same = Convert.ToHexStringLower(SHA256.HashData(file)) == found.Known!.Sha256;
             string result = same ? "byte for byte the published file"
-                : found.Known.Bundled ? "differs from the file that came with LatentBridge: unpack it anew"
+                : found.Known.Bundled ? "differs from the file that LatentBridge ships; unpack it again"
                 : "the published numbers, stored differently";
             results.Add((found.Path, found.Known.Id, result, !same && found.Known.Bundled));
         });
         foreach (KnownWeights missing in WeightManifest.Known.Where(entry => entry.Bundled && !known.Any(found => found.Known == entry)))
         {
-            results.Add((missing.File, missing.Id, "missing: it comes with LatentBridge, in its models folder", true));
+            results.Add((missing.File, missing.Id, "missing: LatentBridge ships it in its models folder", true));
         }
 
         if (json)

@@ -58,7 +58,7 @@ sealed class QualityCommand
         {
             if (taesd.Missing is { } missing)
             {
-                _terminal.Note($"{taesd.Format.Id}: left out, no TAESD {missing} for it among the weights found.");
+                _terminal.Note($"{taesd.Format.Id}: left out, because no TAESD {missing} for it was found among the weights.");
                 continue;
             }
 
@@ -89,7 +89,7 @@ sealed class QualityCommand
 
         _photographs.Write(
             parsed, _terminal, table,
-            $"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format reduced by area to the same side. Milliseconds and memory are those of 128 x 128 cells on one thread.",
+            $"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format, reduced by area average to the same side. Milliseconds and memory: 128 x 128 cells on one thread.",
             json => WriteJson(json, rows));
         return ExitCode.Done;
     }

@@ -77,7 +77,7 @@ sealed record PythonInterpreter(string Path, Version Version)
     internal (int ExitCode, string Output) RunShim(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
     {
         string shim = FindShimFolder()
-            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not beside this program. Unpack the whole release, or run from the clone.");
+            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not next to this program. Unpack the whole release, or run from the clone.");
         ProcessStartInfo start = new(Path, ["-c", RunModule, shim, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PYTHONIOENCODING"] = "utf-8";
         if (hostIsThis && Environment.ProcessPath is { } self && System.IO.Path.GetFileNameWithoutExtension(self) is not ("dotnet" or "testhost"))
