@@ -32,7 +32,7 @@ sealed class FolderSearch
     public IReadOnlyList<FoundWeights> Wait(TimeSpan patience, TimeSpan limit)
     {
         _end.Task.Wait(patience < TimeSpan.Zero ? TimeSpan.Zero : patience);
-        return Found ?? [Problem($"did not answer within {limit.TotalSeconds:0.#} seconds, and its networks are left out. Check the drive, or take the folder out of {WeightLibrary.FoldersVariable} or the UI's folders")];
+        return Found ?? [Problem($"did not answer within {limit.TotalSeconds:0.#} seconds, so its networks are left out. Check the drive, or remove the folder from {WeightLibrary.FoldersVariable} or the UI's folders")];
     }
 
     IReadOnlyList<FoundWeights> Search(Func<string, IReadOnlyList<FoundWeights>> search)
