@@ -91,7 +91,7 @@ class Settings:
             "size": self.size or getattr(args, "preview_size", 512),
             "batch": "grid" if self.batch == "grid" else "first",
             "frame": self.frame if self.frame != "auto" else "first" if is_causal_video(latent_format) else "middle",
-            "encoding": encoding,  # a host without JPEG or WebP sends pixels, which Frame.of encodes
+            "encoding": encoding,
             "threads": self.threads,
             "calibrate": self.calibrate,
         }
