@@ -9,7 +9,6 @@ try {
     Set-Location $PSScriptRoot
     Assert-Dotnet
     $python = Find-Python
-    Find-OptionalPackages
 
     # Publishes a project, or the script ends; a trimming warning is an error.
     function Publish([string]$name, [string[]]$arguments) {
@@ -27,7 +26,7 @@ try {
     foreach ($runtime in 'linux-x64', 'win-x64') {
         $folder = Join-Path $PSScriptRoot "artifacts\package\$runtime"
         if (Test-Path $folder) { Remove-Item $folder -Recurse -Force }
-        Publish "for $runtime" @('src\LatentBridge.Host', '-r', $runtime, '--self-contained', '-p:LatentBridgeSingleFile=true', "-p:LatentBridgeSystem=$runtime", '-o', $folder)
+        Publish "for $runtime" @('src\LatentBridge.Host', '-r', $runtime, '--self-contained', '-p:LatentBridgeSingleFile=true', '-o', $folder)
         $extension = if ($runtime -like 'win-*') { '.exe' } else { '' }
         Rename-Item (Join-Path $folder "LatentBridge.Host$extension") "latentbridge$extension"
         $programs += "$runtime=" + (Join-Path $folder "latentbridge$extension")

@@ -22,7 +22,6 @@ function Test-Built {
 
 function Build {
     Assert-Dotnet
-    Find-OptionalPackages
     $started = [DateTime]::UtcNow
     [Console]::Error.WriteLine('Building (once) ...')
     $log = Join-Path $root 'artifacts\run.log'

@@ -14,7 +14,6 @@ is_built() {
 build() {
     . "$root/build/setup.sh"
     require_dotnet
-    find_optional_packages
     mkdir -p "$root/artifacts"
     touch "$stamp.new"
     say "Building (once) ..."

@@ -7,7 +7,6 @@ try {
     Set-Location $PSScriptRoot
     Assert-Dotnet
     $python = Find-Python
-    Find-OptionalPackages
 
     $results = Join-Path $PSScriptRoot 'artifacts\test-results'
     if (Test-Path $results) { Remove-Item $results -Recurse -Force }

@@ -120,6 +120,19 @@ class HostsThatFail(BridgeTestCase):
         self.assertGreater(len(pids), 3)
         until(lambda: sum(map(alive, pids - {0})) <= 1)
 
+    def test_a_decoder_that_ends_two_hosts_is_left_out_of_the_next(self):
+        bridge = self.bridge("load=bad", strict=False)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=0) and bridge.wait(run=1, step=0, timeout=0.3))
+        self.assertEqual(bridge.status()["avoided"], [{"decoder": "bad", "file": "/models/it.onnx"}])
+        self.assertEqual(bridge.status()["hosts"], 3)
+        self.assertIn("bad", "".join(logs.output))
+
+    def test_a_decoder_that_was_loaded_before_hosts_ended_is_not_blamed(self):
+        bridge = self.bridge("load=good", "die-loaded", strict=False)
+        until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=0) and bridge.status()["hosts"] >= 3)
+        self.assertEqual(bridge.status()["avoided"], [])
+
     def test_a_host_that_dies_on_every_latent_is_said(self):
         line, _ = self.go_down("die-on-submit=1")
         self.assertIn("exit code 9", line)

@@ -80,9 +80,9 @@ class FakeHost:
         if "refuse-by-exit" in QUIRKS:
             print("versions do not meet", file=sys.stderr, flush=True)
             sys.exit(3)
+        self.avoid = params.get("avoid", [])
         say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else 1, "host": "fake",
-                                   "process": os.getpid(), "kernel": "none", "processors": 1,
-                                   **({"encodings": QUIRKS["encodings"].split(",")} if "encodings" in QUIRKS else {})})
+                                   "process": os.getpid(), "kernel": "none", "processors": 1})
 
     def attach(self, identifier: int, params: dict) -> None:
         if "section" in params["mapping"]["kind"]:
@@ -116,6 +116,11 @@ class FakeHost:
 
     def submit(self, identifier: None, params: dict) -> None:
         self.submits += 1
+        if "load" in QUIRKS and not any(avoided["decoder"] == QUIRKS["load"] for avoided in self.avoid):
+            tell("loading", decoder=QUIRKS["load"], file="/models/it.onnx")
+            if "die-loaded" in QUIRKS:
+                tell("loaded", decoder=QUIRKS["load"], file="/models/it.onnx")
+            os._exit(9)
         if self.submits == number("die-on-submit") and self.is_first("die-on-submit-once"):
             if "say-before-dying" in QUIRKS:
                 os.write(2, QUIRKS["say-before-dying"].encode() + b"\n")
@@ -190,7 +195,8 @@ class FakeHost:
         self.memory[start:start + len(digest)] = digest
         return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
                 "total": header.total, "width": 1, "height": 1, "length": len(digest), "encoding": "png",
-                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25}
+                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25,
+                **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
         self.finish(header, digest, lambda picture: tell("ready", **picture))
