@@ -81,6 +81,8 @@ class Lines(unittest.TestCase):
         built = {
             "hello": protocol.request(1, "hello", protocol=1, protocolMinimum=1, client="latentbridge-python 0.1.0",
                                       process=4711, models=["/ui/models/vae_approx"]),
+            "hello-avoid": protocol.request(1, "hello", protocol=1, client="latentbridge-python 0.1.0",
+                                            avoid=[{"decoder": "onnx", "file": "/ui/models/bad.onnx"}, {"decoder": "taesd", "file": None}]),
             "attach-fd": protocol.request(2, "attach", mapping={"kind": "fd", "fd": 7}, length=7376896, generation=1),
             "configure": protocol.request(3, "configure", decoder="tiny", size=512, threads=1, calibrate=True),
             "begin": protocol.notification("begin", stream=0, run=7, format="SDXL", space="sampler", frame=2),
@@ -120,7 +122,7 @@ class Lines(unittest.TestCase):
 class Options(unittest.TestCase):
     def test_the_protocols_values_pass(self):
         for options in ({"decoder": "tiny"}, {"size": 0}, {"size": 16384}, {"scaling": "nearest"}, {"batch": "grid"}, {"item": 3},
-                        {"frame": "last"}, {"frame": 7}, {"encoding": "webp"}, {"threads": 256}, {"lastStepMilliseconds": 1000},
+                        {"frame": "auto"}, {"frame": "last"}, {"frame": 7}, {"encoding": "webp"}, {"threads": 256}, {"lastStepMilliseconds": 1000},
                         {"calibrate": False}):
             with self.subTest(options):
                 self.assertEqual(protocol.check_options(options), options)

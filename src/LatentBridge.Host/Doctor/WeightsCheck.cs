@@ -20,6 +20,11 @@ static class WeightsCheck
             yield return new("weight folders", FindingState.Bad, $"{missing} is not there", $"Make it, or take it out of {WeightLibrary.FoldersVariable}.");
         }
 
+        foreach (FoundWeights folder in weights.Found.Where(found => weights.Folders.Contains(found.Path)))
+        {
+            yield return new("weight folders", FindingState.Bad, folder.Path, folder.Problem!);
+        }
+
         KnownWeights[] bundled = [.. WeightManifest.Known.Where(known => known.Bundled)];
         string[] absent = [.. bundled.Where(known => !weights.Found.Any(found => found.Known == known && found.Problem is null)).Select(known => known.File)];
         yield return absent.Length == 0

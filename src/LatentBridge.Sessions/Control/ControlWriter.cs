@@ -65,6 +65,18 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         }
     }
 
+    public void Loading(string method, string decoder, string? file)
+    {
+        lock (_gate)
+        {
+            JsonTextWriter json = BeginNotification(method);
+            Member(json, "decoder", decoder);
+            Member(json, "file", file);
+            json.WriteEndObject();
+            End(json);
+        }
+    }
+
     public void Ready(in ReadyPreview preview)
     {
         lock (_gate)
@@ -180,9 +192,9 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
                 json.WriteValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
             }
 
-            if (preview.Warning is { } warning)
+            if (preview.Warning is not null)
             {
-                json.WriteValue(warning);
+                json.WriteValue(preview.Warning);
             }
 
             json.WriteEndArray();

@@ -16,6 +16,7 @@ sealed class PictureMaker(
     SinglePictures singles,
     Workbench bench,
     DecoderPool pool,
+    LoadingNotice notice,
     IPreviewSink sink,
     IReadOnlyList<IPictureEncoder> encoders,
     Func<int> idleThreads,
@@ -124,9 +125,7 @@ sealed class PictureMaker(
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             DecoderChoice choice = Choose(job, renderer, decoders, cells, threads, out int size);
             candidate = choice.Decoder;
-            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
-            PreviewOptions options = job.Context.Resolve(job.Options, threads, size);
-            PreviewResult picture = renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
+            PreviewResult picture = Decode(job, renderer, candidate, cells, threads, size);
             if (!picture.Fits)
             {
                 Fail(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}", picture.ByteLength);
@@ -134,7 +133,7 @@ sealed class PictureMaker(
             }
 
             Count(job, decoders, candidate, cells, threads, picture);
-            Show(job, picture, choice, waited);
+            Show(job, picture, choice, choice.Warning ?? decoders.Warning, waited);
         }
         catch (OperationCanceledException) when (job.Stopped is not null || bench.IsStopping)
         {
@@ -184,7 +183,7 @@ sealed class PictureMaker(
                 size = SizeOf(renderer, run.PixelsPerCell(decoders.Candidates, demand));
             }
 
-            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
+            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder) with { IsSearching = pool.IsSearching };
             if (job is { Stopped: null, Stream: { } stream })
             {
                 stream.Choice = choice;
@@ -201,12 +200,34 @@ sealed class PictureMaker(
         return (int)Math.Min(PreviewOptions.MaximumSize, Math.Max((long)renderer.PlaneWidth * columns, (long)renderer.PlaneHeight * rows) * pixelsPerCell);
     }
 
+    PreviewResult Decode(Job job, PreviewRenderer renderer, DecoderCandidate candidate, long cells, int threads, int size)
+    {
+        bool isProven = cells <= candidate.ProvenCells;
+        if (!isProven)
+        {
+            notice.Begin(candidate.Entry);
+        }
+
+        try
+        {
+            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
+            return renderer.Render(decoder, job.Context.Resolve(job.Options, threads, size), slots.Picture(job.ImageSlot), bench.Cancellation);
+        }
+        finally
+        {
+            if (!isProven)
+            {
+                notice.End(candidate.Entry);
+            }
+        }
+    }
+
     void Count(Job job, FormatDecoders decoders, DecoderCandidate candidate, long cells, int threads, in PreviewResult picture)
     {
         double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
         lock (gate)
         {
-            candidate.Succeeded();
+            candidate.Succeeded(cells);
             candidate.Times.Record(cells, threads, milliseconds);
             decoders.CountFrame(candidate);
             if (job is { Stopped: null, Stream: { } stream })
@@ -221,7 +242,7 @@ sealed class PictureMaker(
         }
     }
 
-    void Show(Job job, in PreviewResult picture, in DecoderChoice choice, double waited)
+    void Show(Job job, in PreviewResult picture, in DecoderChoice choice, string? warning, double waited)
     {
         lock (gate)
         {
@@ -235,14 +256,14 @@ sealed class PictureMaker(
             LatentSlotHeader header = job.Latent.Header;
             var ready = new ReadyPreview(
                 job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited,
-                choice.Note, choice.Warning);
+                warning, choice.Note);
             if (job.Stream is { } stream)
             {
                 stream.Shown++;
                 stream.OnScreen = (choice.Decoder, header.Step);
-                if (ready.Warning is { } warning)
+                if (choice.Warning is { } missing)
                 {
-                    stream.Warn(warning);
+                    stream.Warn(missing);
                 }
             }
 

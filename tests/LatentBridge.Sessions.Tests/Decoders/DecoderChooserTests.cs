@@ -102,7 +102,8 @@ public class DecoderChooserTests
         Assert.Equal("taesd was asked for", pinned.Reason);
         DecoderChoice missing = Choose(step: 100, pin: "taesd-half");
         Assert.Equal("tiny", missing.Decoder.Description.Id);
-        Assert.StartsWith("taesd-half was asked for", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for, but there is none", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for, and the folders are still being searched for weights;", (missing with { IsSearching = true }).Reason, StringComparison.Ordinal);
         _taesd.Failed("broken file");
         DecoderChoice failed = Choose(step: 100, pin: "taesd");
         Assert.Equal("tiny", failed.Decoder.Description.Id);
@@ -256,7 +257,7 @@ public class DecoderChooserTests
     {
         Measured(300, 8, 0.1);
         Assert.Equal([8, 16, 32], Enumerable.Range(0, 3).Select(_ => FramesWithoutTiny()));
-        _tiny.Succeeded();
+        _tiny.Succeeded(cells: 1);
         Assert.Equal(8, FramesWithoutTiny());
 
         int FramesWithoutTiny()

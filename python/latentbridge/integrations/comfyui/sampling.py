@@ -114,7 +114,7 @@ class Sampling:
         self._latest = None
         run = next(self._pack.runs)
         self._bridge.begin(run=run, latent_format=self._format, model=self._model,
-                           **settings.options(self._wish.method, self._encoding, self._format))
+                           **settings.options(self._wish.method, self._encoding))
         self.run = run
         self._pack.sampling = self
 
