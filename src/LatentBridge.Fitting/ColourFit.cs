@@ -193,7 +193,7 @@ public sealed class ColourFit
     {
         if (_heldOut.Count == 0)
         {
-            throw new LatentBridgeException("No pair is held out, so nothing can be measured. Two pairs are needed at least.");
+            throw new LatentBridgeException("No pair is held out, so nothing can be measured. At least two pairs are needed.");
         }
 
         if (_side == 1)

@@ -111,7 +111,7 @@ sealed class PeerProcess : IDisposable
     {
         _process.StandardInput.WriteLine(number.ToString(CultureInfo.InvariantCulture));
         _process.StandardInput.Flush();
-        string answer = _process.StandardOutput.ReadLine() ?? throw new LatentBridgeException($"The peer {Name} ended in the middle of the benchmark.");
+        string answer = _process.StandardOutput.ReadLine() ?? throw new LatentBridgeException($"The peer {Name} ended during the benchmark.");
         return double.Parse(answer, CultureInfo.InvariantCulture);
     }
 

@@ -20,11 +20,11 @@ sealed class ReplayCommand
     readonly IReadOnlyList<IAnimationEncoder> _encoders = ImageSharpEncoders.Animations();
     readonly Terminal _terminal;
     readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
-    readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any file of latents whose batch is the steps of a run." }.WithoutOptions();
+    readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any latent file whose batch axis is the steps of a run." }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the frames and the time-lapse.", HelpName = "DIR", DefaultValueFactory = _ => "." };
-    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
+    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder; `models list` shows them. auto takes the best available.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
-    readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "How long a frame of the time-lapse stays.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
+    readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "Duration of a frame of the time-lapse.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
     readonly Option<string> _animate = new("--animate") { DefaultValueFactory = _ => Apng };
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly LatentOptions _latent;
@@ -45,7 +45,7 @@ sealed class ReplayCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("replay", "A recorded run again, with any decoder: PNG frames and a time-lapse.");
+        Command command = new("replay", "Show a recorded run again, with any decoder: PNG frames and a time-lapse.");
         _ = new ReplayCommand(terminal, command);
         return command;
     }

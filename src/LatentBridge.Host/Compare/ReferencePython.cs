@@ -59,7 +59,7 @@ sealed class ReferencePython : IDisposable
     internal static ReferencePython Start(string? named, IReadOnlyCollection<string> wanted)
     {
         string shim = PythonInterpreter.FindShimFolder()
-            ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not beside this program. Unpack the whole release, or run from the clone.");
+            ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not next to this program. Unpack the whole release, or run from the clone.");
         ReferencePython? best = null;
         List<string> tried = [];
         foreach (string path in named is null ? Places() : [named])
@@ -84,7 +84,7 @@ sealed class ReferencePython : IDisposable
 
         return best ?? throw new LatentBridgeException(
             $"No Python with {string.Join(" or ", wanted)} was found ({(tried.Count == 0 ? "there is no Python" : string.Join("; ", tried))}). "
-            + $"Install them (python -m pip install {string.Join(' ', wanted)}), or name the Python that has them by --python or {PythonInterpreter.Variable}.");
+            + $"Install them (python -m pip install {string.Join(' ', wanted)}), or name a Python that has them with --python or {PythonInterpreter.Variable}.");
     }
 
     /// <summary>What to type to have this Python get a library.</summary>
@@ -125,7 +125,7 @@ sealed class ReferencePython : IDisposable
         _process.StandardInput.BaseStream.Write(line.GetBuffer(), 0, (int)line.Length);
         _process.StandardInput.BaseStream.Flush();
         string answer = _process.StandardOutput.ReadLine()
-            ?? throw new LatentBridgeException($"{Description} ended while it decoded with {decoderId}: {LastError()}. Is there enough memory?");
+            ?? throw new LatentBridgeException($"{Description} ended while decoding with {decoderId}: {LastError()}. Is there enough memory?");
         using JsonDocument document = JsonDocument.Parse(answer);
         JsonElement root = document.RootElement;
         if (root.TryGetProperty("error", out JsonElement error))

@@ -14,14 +14,14 @@ static class PythonCheck
         {
             yield return new(
                 "python", FindingState.Note, string.Join("; ", tried.Select(place => $"{place.Place}: {place.Found}")),
-                $"Python 3.10 or newer is needed by UIs, demo and `bench bridge`. Install it, or name it in {PythonInterpreter.Variable}.");
+                $"UIs, demo and `bench bridge` need Python 3.10 or newer. Install it, or name it in {PythonInterpreter.Variable}.");
             yield break;
         }
 
         yield return new("python", FindingState.Good, $"{python.Version}, {python.Path}");
         if (PythonInterpreter.FindShimFolder() is not { } shim)
         {
-            yield return new("shim", FindingState.Note, "python/latentbridge is not beside this program", "Unpack the whole release, or run from the clone.");
+            yield return new("shim", FindingState.Note, "python/latentbridge is not next to this program", "Unpack the whole release, or run from the clone.");
             yield break;
         }
 
@@ -43,7 +43,7 @@ static class PythonCheck
         }
         catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            return [new("shim", FindingState.Bad, $"its doctor did not answer: {errors.LastOrDefault() ?? failure.Message}", "Unpack the release, or build the clone, anew: program and shim may be of different versions.")];
+            return [new("shim", FindingState.Bad, $"its doctor did not answer: {errors.LastOrDefault() ?? failure.Message}", "Unpack the release again, or rebuild the clone: program and shim may have different versions.")];
         }
     }
 

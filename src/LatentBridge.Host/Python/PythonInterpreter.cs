@@ -110,7 +110,7 @@ sealed record PythonInterpreter(string Path, Version Version)
     internal (int ExitCode, string Output) RunShim(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
     {
         string shim = FindShimFolder()
-            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not beside this program. Unpack the whole release, or run from the clone.");
+            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not next to this program. Unpack the whole release, or run from the clone.");
         ProcessStartInfo start = new(Path, [.. Utf8, "-c", RunModule, shim, .. arguments])
         {
             RedirectStandardOutput = true,

@@ -192,9 +192,9 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
                 json.WriteValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
             }
 
-            if (preview.Warning is not null)
+            if (preview.Warning is { } warning)
             {
-                json.WriteValue(preview.Warning);
+                json.WriteValue(warning);
             }
 
             json.WriteEndArray();

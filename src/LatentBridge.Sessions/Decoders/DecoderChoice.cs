@@ -43,7 +43,7 @@ readonly record struct DecoderChoice(
             }
 
             return Rule == ChoiceRule.Pinned || Pin == "auto" ? sentence
-                : !(IsMissing || Better!.Failure is not null) ? $"{Pin} was asked for; {sentence}"
+                : !IsMissing && Better!.Failure is null ? $"{Pin} was asked for; {sentence}"
                 : IsSearching && Better is null ? $"{Pin} was asked for, and the folders are still being searched for weights; {sentence}"
                 : $"{Pin} was asked for, but there is none for this format that works; {sentence}";
         }

@@ -125,7 +125,7 @@ sealed class PictureMaker(
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             DecoderChoice choice = Choose(job, renderer, decoders, cells, threads, out int size);
             candidate = choice.Decoder;
-            PreviewResult picture = Decode(job, renderer, candidate, cells, threads, size);
+            PreviewResult picture = Decode(job, renderer, candidate, cells, job.Context.Resolve(job.Options, threads, size));
             if (!picture.Fits)
             {
                 Fail(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}", picture.ByteLength);
@@ -133,7 +133,7 @@ sealed class PictureMaker(
             }
 
             Count(job, decoders, candidate, cells, threads, picture);
-            Show(job, picture, choice, choice.Warning ?? decoders.Warning, waited);
+            Show(job, picture, choice, decoders.Warning, waited);
         }
         catch (OperationCanceledException) when (job.Stopped is not null || bench.IsStopping)
         {
@@ -193,14 +193,7 @@ sealed class PictureMaker(
         }
     }
 
-    /// <summary>Longest side of what is staged, at so many pixels per cell.</summary>
-    static int SizeOf(PreviewRenderer renderer, int pixelsPerCell)
-    {
-        (int columns, int rows) = ImageGrid.Layout(renderer.ItemCount);
-        return (int)Math.Min(PreviewOptions.MaximumSize, Math.Max((long)renderer.PlaneWidth * columns, (long)renderer.PlaneHeight * rows) * pixelsPerCell);
-    }
-
-    PreviewResult Decode(Job job, PreviewRenderer renderer, DecoderCandidate candidate, long cells, int threads, int size)
+    PreviewResult Decode(Job job, PreviewRenderer renderer, DecoderCandidate candidate, long cells, PreviewOptions options)
     {
         bool isProven = cells <= candidate.ProvenCells;
         if (!isProven)
@@ -211,7 +204,7 @@ sealed class PictureMaker(
         try
         {
             ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
-            return renderer.Render(decoder, job.Context.Resolve(job.Options, threads, size), slots.Picture(job.ImageSlot), bench.Cancellation);
+            return renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
         }
         finally
         {
@@ -220,6 +213,13 @@ sealed class PictureMaker(
                 notice.End(candidate.Entry);
             }
         }
+    }
+
+    /// <summary>Longest side of what is staged, at so many pixels per cell.</summary>
+    static int SizeOf(PreviewRenderer renderer, int pixelsPerCell)
+    {
+        (int columns, int rows) = ImageGrid.Layout(renderer.ItemCount);
+        return (int)Math.Min(PreviewOptions.MaximumSize, Math.Max((long)renderer.PlaneWidth * columns, (long)renderer.PlaneHeight * rows) * pixelsPerCell);
     }
 
     void Count(Job job, FormatDecoders decoders, DecoderCandidate candidate, long cells, int threads, in PreviewResult picture)
@@ -242,7 +242,7 @@ sealed class PictureMaker(
         }
     }
 
-    void Show(Job job, in PreviewResult picture, in DecoderChoice choice, string? warning, double waited)
+    void Show(Job job, in PreviewResult picture, in DecoderChoice choice, string? leftOut, double waited)
     {
         lock (gate)
         {
@@ -256,7 +256,7 @@ sealed class PictureMaker(
             LatentSlotHeader header = job.Latent.Header;
             var ready = new ReadyPreview(
                 job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited,
-                warning, choice.Note);
+                choice.Note, leftOut ?? choice.Warning);
             if (job.Stream is { } stream)
             {
                 stream.Shown++;

@@ -85,7 +85,7 @@ public sealed class CompareCommandTests : IDisposable
         Assert.Contains("<h1>C# against ONNX Runtime</h1>", File.ReadAllText(report), StringComparison.Ordinal);
 
         Assert.Equal(ExitCode.Failed, _run.Run("compare", CommandRun.Example("SD15_run8"), "--decoders", "latent2rgb", "--against", model));
-        Assert.Contains("latent2rgb: not compared: ONNX Runtime has no reference of it", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("latent2rgb: not compared: ONNX Runtime has no reference for it", _run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class CompareCommandTests : IDisposable
         Assert.Equal(ExitCode.Usage, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "jax"));
         Assert.Contains("python, numpy, torch, diffusers, onnx are, and ONNX models", _run.Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, _run.Run("compare", CommandRun.Example("SD15_run8"), "--against", "/no/such/model.onnx"));
-        Assert.Contains("model.onnx\" is not there", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("model.onnx\" does not exist", _run.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public sealed class CompareCommandTests : IDisposable
         Require("numpy");
         File.WriteAllText(Path.Combine(_run.Folder, "a.npy"), "no");
         Assert.Equal(ExitCode.Failed, _run.Run("compare", CommandRun.Example("SD15_run8"), "--decoders", "estimated", "--python", Python!));
-        Assert.Contains("estimated: not compared: Python has no reference of it", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("estimated: not compared: Python has no reference for it", _run.Error, StringComparison.Ordinal);
         int exitCode = _run.Run("compare", _run.Folder, CommandRun.Example("SD15_run8"), "--decoders", "latent2rgb", "--python", Python!);
         Assert.Equal(ExitCode.Usage, exitCode);
         Assert.Contains("a.npy", _run.Error, StringComparison.Ordinal);

@@ -71,7 +71,7 @@ class Pack:
         return Wish(method, settings)
 
     def change(self, values: dict[str, Any]) -> None:
-        """Takes new settings, effective at the next step; switching on takes up work again after the host was given up."""
+        """Takes new settings, effective at the next step; where no host works, it is tried again with all that was wrong forgotten."""
         settings = self.settings.changed(values)
         if settings == self.settings and self.bridge.off_reason is None:
             return  # the page reports all of them whenever it loads

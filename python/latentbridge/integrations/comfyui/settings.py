@@ -90,7 +90,7 @@ class Settings:
             "size": self.size or getattr(args, "preview_size", 512),
             "batch": "grid" if self.batch == "grid" else "first",
             "frame": self.frame,
-            "encoding": encoding,  # a host without JPEG or WebP sends pixels, which Frame.of encodes
+            "encoding": encoding,
             "threads": self.threads,
             "calibrate": self.calibrate,
         }
