@@ -1,13 +1,16 @@
-"""The bridge thread: it alone starts and ends hosts, sends what waits, and decides between trying again and giving up.
+"""The bridge thread: it alone starts and ends hosts, sends what waits, and starts another host when one fails.
 
 Other threads hand it actions through a queue (``post``), so nothing it owns needs a lock. What they may read: ``mapping``
-(None while there is nothing to write to) and ``off`` (why nothing is taken any more).
+(None while there is nothing to write to), ``off`` (closed or forked: nothing is taken any more) and ``down`` (why there is no
+host now; each new run tries again).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -16,10 +19,11 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from . import host_locator, inprocess, protocol
+from . import host_locator, inprocess, protocol, tensors
 from ._version import VERSION
 from .connection import HOST_ENDED, Answer, Connection, Listener
 from .protocol import LatentHeader
+from .restarts import Restarts
 from .shared_memory import Mapping, SharedMemoryError
 from .streams import Frame, Stream, options_for_host
 
@@ -30,7 +34,6 @@ MINIMUM_IMAGE_CAPACITY = 4 << 20
 MAXIMUM_GUESSED_IMAGE = 16 << 20
 MAXIMUM_IMAGE_CAPACITY = 1 << 30
 DEVICE_POLL = 0.001
-BACK_OFF_LIMIT = 30.0
 HOST_MODES = ("auto", "process", "pythonnet")
 
 
@@ -41,6 +44,7 @@ class HostSettings:
     host: str | os.PathLike[str] | Sequence[str] | None = None
     models: list[str] = field(default_factory=list)
     data: str | None = None
+    largest: int = tensors.LARGEST
     patience: float = 5.0
     start_patience: float = 20.0
     attempts: int = 5
@@ -49,7 +53,7 @@ class HostSettings:
 
 class BridgeThread:
     """One bridge's thread and its host. ``say`` logs a sentence once, ``refuse`` is the bridge's seam for exceptions,
-    ``listener`` hears of pictures on the reader thread, ``changed`` is called when ``mapping`` came or ``off`` was set."""
+    ``listener`` hears of pictures on the reader thread, ``changed`` is called when ``mapping``, ``off`` or ``down`` was set."""
 
     def __init__(
         self,
@@ -65,12 +69,13 @@ class BridgeThread:
         self.settings, self.options, self.streams = settings, options, streams
         self._listener, self._changed, self._say, self._refuse = listener, changed, say, refuse
         self.off: str | None = None
+        self.down: str | None = None
         self.mapping: Mapping | None = None
         self.connection: Connection | None = None
-        self.latent_limit = protocol.MAXIMUM_NUMBER
+        self.restarts = Restarts(settings.back_off, settings.attempts)
+        self.latent_limit = settings.largest
         self.latent_capacity = MINIMUM_LATENT_CAPACITY
         self.image_capacity = MINIMUM_IMAGE_CAPACITY
-        self.failures = 0
         self.submitted_at: dict[int, int] = {}
         self.spare: deque[bytearray] = deque(maxlen=4)
         self.counts = dict.fromkeys(("submitted", "shown", "replaced", "dropped", "stale", "hosts"), 0)
@@ -81,11 +86,17 @@ class BridgeThread:
         self._begun: dict[int, dict[str, Any]] = {}
         self._not_before = 0.0
         self._wanted = False
+        self._is_down_said = False
         self._actions: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
 
     # --- for all threads ---------------------------------------------------------------------------------------------
+
+    def try_again(self, *action: Any) -> None:
+        """Posts an action that tries a host at once; until that has failed, previews count as possible."""
+        self.down = None
+        self.post(*action)
 
     def post(self, *action: Any) -> None:
         """Hands an action to the bridge thread, which is started with the first."""
@@ -124,9 +135,20 @@ class BridgeThread:
         """There is something to send, or soon will be: a host is needed."""
         self._wanted = True
 
+    def retry(self) -> None:
+        """A new run, or somebody who waits: a host is tried now, even where the pause is not over."""
+        self._wanted = True
+        if self.restarts.is_down:
+            self._not_before = 0.0
+
+    def begin_run(self, state: Stream) -> None:
+        """A new run of a stream."""
+        self.retry()
+        self.send_begin(state)
+
     def decode(self, frame: Frame, params: dict[str, Any], answer: SimpleQueue[Any], answered: Answer) -> None:
         """A frame to decode; ``answered`` is called with the host's answer, ``answer`` gets the reason when there will be none."""
-        self._wanted = True
+        self.retry()
         self._decodes.append((frame, params, answer, answered))
         if self.off is not None:
             answer.put(self.off)
@@ -154,11 +176,11 @@ class BridgeThread:
         """Rings for a slot that a sampler's thread has filled; ``fields`` are its header's."""
         header = LatentHeader(*fields)
         connection, state = self.connection, self.streams[header.stream]
-        if connection is None or not connection.owns(mapping):
-            self.counts["dropped"] += 1
-        elif not state.shows(header.run):
+        if not state.shows(header.run):
             mapping.free.append(slot)
             self.counts["stale"] += 1
+        elif connection is None or not connection.owns(mapping):
+            self._keep_for_the_next_host(state, mapping, slot, header, started)
         elif header.sequence < state.sent:  # a newer one that waited in private memory found a slot first
             mapping.free.append(slot)
             self.counts["replaced"] += 1
@@ -166,6 +188,7 @@ class BridgeThread:
             self.send_begin(state)  # its own action may still stand behind this one
             mapping.write_header(slot, header)
             state.sent = header.sequence
+            state.newest = (mapping, slot, header, started)
             self.submitted_at[header.sequence] = started
             connection.submit(slot, header.sequence)
 
@@ -178,7 +201,7 @@ class BridgeThread:
         if connection is None:
             answer.put(None)
         else:
-            connection.ask("status", lambda result, error: answer.put(result))
+            connection.ask("status", lambda result, error: answer.put(result if isinstance(result, dict) else None))
 
     def grow_images(self, needed: int) -> None:
         """A picture of ``needed`` bytes found no room: the next one shall."""
@@ -214,6 +237,9 @@ class BridgeThread:
         except Empty:
             if pause == 0:
                 raise
+            if pause == DEVICE_POLL and sys.platform == "win32":  # a queue's wait takes 15 ms at least there, a sleep does not
+                time.sleep(pause)
+                return self._actions.get_nowait()
             # CPython 3.10 waits for ever when the time is over before it begins to wait; after the line above it begins at once.
             return self._actions.get(timeout=pause)
 
@@ -237,7 +263,9 @@ class BridgeThread:
             self._say(f"{error}; latents of more than {connection.capacity} bytes get no preview")
             pause = None
         if connection.refusal is not None:
-            self._give_up(connection.refusal)
+            self._disconnect(0)
+            self._refused(connection.refusal)
+            return 0.0
         elif connection.failure is not None:
             self._fail(connection.failure, connection)
             return 0.0
@@ -255,6 +283,7 @@ class BridgeThread:
             for state in tuple(self.streams.values()):
                 self.send_begin(state)
         self.mapping = connection.mapping
+        self.down = None
         self._changed()
 
     def _connect(self) -> None:
@@ -262,7 +291,8 @@ class BridgeThread:
         if command is None:
             return
         hello = {"client": f"latentbridge-python {VERSION}", **({"models": self.settings.models} if self.settings.models else {}),
-                 **({"data": self.settings.data} if self.settings.data else {})}
+                 **({"data": self.settings.data} if self.settings.data else {}),
+                 **({"avoid": self.avoided()} if self.restarts.avoided else {})}
         for state in tuple(self.streams.values()):
             for frame in tuple(state.waiting):
                 self._measure(frame)
@@ -296,7 +326,7 @@ class BridgeThread:
             if (problem := self._problem_in_process()) is None:
                 return list(inprocess.COMMAND)
             reason += f". In this process neither: {problem}"
-        self._give_up(reason)
+        self._refused(reason)
         return None
 
     def _problem_in_process(self) -> str | None:
@@ -307,30 +337,57 @@ class BridgeThread:
         connection, self.connection, self.mapping = self.connection, None, None
         return connection.end(seconds) if connection is not None else None
 
+    def avoided(self) -> list[dict[str, Any]]:
+        """The decoders that ended a host too often, as ``hello`` names them."""
+        return [{"decoder": decoder, "file": file} for decoder, file in self.restarts.avoided]
+
     def _fail(self, reason: str, connection: Connection | None) -> None:
-        """The host failed: it is ended; another one is started after a pause, or never again after too many."""
-        words = connection.last_words if connection else []
+        """The host failed: it is ended, what it had is kept, and another one is started, sooner or later."""
+        self.mapping = None  # from here on no sampler begins to write to its memory
+        if connection is not None:
+            for state in tuple(self.streams.values()):
+                self._keep_newest(connection, state)
         code = self._disconnect(0.2 if reason == "it ended" else 0)
+        words = connection.last_words if connection else []
         if code == 3:
-            self._give_up(words[-1] if words else "host and shim are of different versions; install the same release of both")
+            self._refused(words[-1] if words else "host and shim are of different versions; install the same release of both")
             return
-        self.failures += 1
         self.submitted_at.clear()
-        detail = f"{reason}, exit code {code}" if code is not None else reason
+        detail = f"{reason}{_how_it_ended(code)}"
         if words:
             detail += f"; its last words: {words[-1]}"
-        if self.failures >= self.settings.attempts:
-            self._give_up(f"the host failed {self.failures} times in a row ({detail}); "
-                          "`python -m latentbridge doctor` shows more")
-            return
-        self._not_before = time.monotonic() + min(self.settings.back_off * 2 ** (self.failures - 1), BACK_OFF_LIMIT)
-        self._wanted = any(state.waiting or state.held for state in self.streams.values()) or bool(self._decodes)
-        log.info("LatentBridge: the host failed (%s); starting another", detail)
+        avoided = len(self.restarts.avoided)
+        pause = self.restarts.failed(
+            time.monotonic(), connection is not None and connection.has_shown, connection.loading if connection else None)
+        self._not_before = time.monotonic() + pause
+        self._wanted = bool(self._decodes) or any(state.live for state in tuple(self.streams.values()))
+        for decoder, file in self.restarts.avoided[avoided:]:
+            self._say(f"the decoder {decoder}{f' ({file})' if file else ''} ended the host twice and is left out from now on "
+                      f"({detail}); choose another, or reload the UI to try it again")
+        if self.restarts.is_down:
+            self._go_down(f"the host failed {self.restarts.failures} times in a row ({detail}); {host_locator.doctor()} shows more")
+        else:
+            log.info("LatentBridge: the host failed (%s); starting another", detail)
 
-    def _give_up(self, reason: str) -> None:
-        log.warning("LatentBridge: previews are off: %s", reason)
-        self._turn_off(reason)
-        self._disconnect(0)
+    def _refused(self, reason: str) -> None:
+        """There is no host, or none that works with this shim: nothing to try soon."""
+        self._not_before = time.monotonic() + self.restarts.refused()
+        self._go_down(reason)
+
+    def _go_down(self, reason: str) -> None:
+        """There is no host for now: whoever waits hears it, and the UI can show its own previews."""
+        if not self._is_down_said:
+            self._is_down_said = True
+            log.warning("LatentBridge: no previews: %s. Each new run tries again", reason)
+        self.down = f"{reason}. Each new run tries again"
+        self._answer_decodes(self.down)
+        self._decodes.clear()
+        self._changed()
+
+    def shown(self) -> None:
+        """Reader thread: a picture came, so the host works."""
+        self.restarts.failures = 0
+        self._is_down_said = False
 
     def _turn_off(self, reason: str) -> None:
         self.off = self.off or reason
@@ -339,9 +396,36 @@ class BridgeThread:
             state.waiting.clear()
             state.held = None
         self._lessons.clear()
-        for _, _, answer, _ in tuple(self._decodes):
-            answer.put(self.off)
+        self._answer_decodes(self.off)
         self._changed()
+
+    def _answer_decodes(self, reason: str) -> None:
+        """Nobody will make these pictures."""
+        for _, _, answer, _ in tuple(self._decodes):
+            answer.put(reason)
+
+    def _keep_newest(self, connection: Connection, state: Stream) -> None:
+        """The newest latent that a dead host was given, and of which no picture came, lies in its slot still: the next host gets it, once."""
+        newest, state.newest = state.newest, None
+        if newest is None:
+            return
+        mapping, slot, header, started = newest
+        latest = state.latest
+        is_done = (latest is not None and latest.sequence >= header.sequence) or state.lost_step >= header.step
+        if is_done or not state.shows(header.run) or state.kept == header.sequence or not connection.still_has(mapping, slot, header.sequence):
+            return
+        state.kept, state.sent = header.sequence, header.sequence - 1
+        self._keep_for_the_next_host(state, mapping, slot, header, started)
+
+    def _keep_for_the_next_host(self, state: Stream, mapping: Mapping, slot: int, header: LatentHeader, started: int) -> None:
+        """Takes a latent out of a dead host's memory, unless a newer one waits already."""
+        if state.held is not None and state.held.header.sequence > header.sequence:
+            self.counts["replaced"] += 1
+            return
+        self.counts["replaced"] += state.held is not None
+        payload, _ = mapping.payloads[slot]
+        state.held = Frame(None, header, bytearray(payload[:header.length]), started)
+        self._wanted = True
 
     def _configured(self, _: Any, error: dict[str, Any] | None) -> None:
         if error is not None and error.get("code") != HOST_ENDED:
@@ -371,7 +455,7 @@ class BridgeThread:
             frame = self._next(state)
             if frame is None:
                 continue
-            if not frame.source.ready():
+            if not frame.ready():
                 state.held, polling = frame, True
                 continue
             slot = self._copy(connection, mapping, frame)
@@ -387,14 +471,15 @@ class BridgeThread:
         """The frame of a stream to send next. One that a device still writes is seen through, or a fast sampler's frames
         would replace one another for ever; any other gives way to a newer one."""
         frame, state.held = state.held, None
-        if frame is None or frame.source.ready():
+        if frame is None or frame.ready():
             try:
-                newer = state.waiting.popleft()
+                other = state.waiting.popleft()
             except IndexError:
                 pass
             else:
                 self.counts["replaced"] += frame is not None
-                frame = newer
+                if frame is None or other.header.sequence > frame.header.sequence:
+                    frame = other
         if frame is None or (state.shows(frame.header.run) and frame.header.sequence > state.sent
                              and frame.header.length <= self.latent_limit):
             return frame
@@ -420,3 +505,16 @@ class BridgeThread:
         picture = axes[0] * axes[-1] * axes[-2] * 8 * 8 * 3 if len(axes) > 3 else 0
         self.latent_capacity = max(self.latent_capacity, frame.header.length)
         self.image_capacity = max(self.image_capacity, min(picture, MAXIMUM_GUESSED_IMAGE))
+
+
+def _how_it_ended(code: int | None) -> str:
+    """An exit code as words behind a reason; nothing for a host that had to be killed."""
+    if code is None:
+        return ""
+    if code >= 0 or sys.platform == "win32":
+        return f", exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f", killed by {name}{', often for want of memory' if name == 'SIGKILL' else ''}"

@@ -23,6 +23,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
+import operator
 import os
 import threading
 import time
@@ -34,8 +35,10 @@ from typing import Any
 
 from . import protocol, tensors
 from .bridge_thread import BridgeThread, HostSettings
+from .connection import HOST_ENDED
 from .preview import Preview
 from .protocol import LatentHeader
+from .say_once import SayOnce
 from .shared_memory import SharedMemoryError
 from .streams import Frame, Stream, choice_of, options_for_host
 
@@ -57,9 +60,10 @@ class Bridge:
     ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...); pictures come as ``rgb24``
     where the host cannot encode JPEG or WebP.
 
-    ``patience`` is the silence in seconds after which a host counts as hung, ``attempts`` how many failures in a row
-    (without a picture in between) end in giving up, ``back_off`` the pause in seconds before the second of them; it
-    doubles each time. ``strict`` lets errors out of ``submit`` (for tests).
+    ``patience`` is the silence in seconds after which a host counts as hung. A host that fails is started again: at once when
+    it had shown a picture, else after ``back_off`` seconds, which double with each failure up to five minutes. After ``attempts``
+    failures in a row ``off_reason`` says so, and each new run tries at once. ``largest`` is the length in bytes of the largest
+    latent that ``submit`` takes. ``strict`` lets errors out of ``submit`` (for tests).
     """
 
     def __init__(
@@ -73,16 +77,18 @@ class Bridge:
         start_patience: float = 20.0,
         attempts: int = 5,
         back_off: float = 0.5,
+        largest: int = tensors.LARGEST,
         strict: bool = False,
         **options: Any,
     ) -> None:
         self._settings = HostSettings(host, [os.fspath(folder) for folder in models],
-                                     os.fspath(data) if data is not None else None, patience, start_patience, attempts, back_off)
+                                     os.fspath(data) if data is not None else None, largest, patience, start_patience, attempts,
+                                     back_off)
         self._on_preview, self._strict = on_preview, strict
         self._streams: dict[int, Stream] = {}
         self._sequence = itertools.count(1)
-        self._staging = tensors.Staging()
-        self._said: set[str] = set()
+        self._staging = tensors.Staging(largest)
+        self._say = SayOnce()
         self._learned: dict[str, Any] | None = None
         self._arrived = threading.Condition()
         self._thread = self._new_thread(protocol.check_options(options))
@@ -105,26 +111,27 @@ class Bridge:
 
         ``latent`` has the shape ``[B,C,H,W]``, ``[C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``; a torch tensor, numpy array,
         buffer, nested set or list. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
-        run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is 0-based, ``total`` 0 when
-        unknown.
+        run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is 0-based, ``total`` 0 or None
+        when unknown. Whole numbers may come as floats and as tensors or arrays without axes.
 
-        True when the latent was taken; False when the bridge is off (``off_reason``), the run is over, or it cannot be shown.
+        True when the latent was taken; False when there is no host (``off_reason``), the run is over, or it cannot be shown.
         """
         thread = self._thread
         if thread.off is not None:
             return False
         try:
             started = time.perf_counter_ns()
+            if not (type(run) is type(step) is type(total) is type(stream) is int and 0 <= step <= _MOST_STEPS
+                    and 0 <= total <= _MOST_STEPS and 0 <= run <= _MOST_RUNS and 0 <= stream <= _MOST_STREAMS):
+                run, step, total, stream = _run(run), _step(step), _step(0 if total is None else total), _stream(stream)
             state = self._streams.get(stream)
             if state is None or state.run < run:
                 state = self._begin(stream, run, latent_format, space, {})
-            elif state.run != run or not state.live:
+            elif state.run != run or not state.live or thread.down is not None:
                 return False
             source = state.reader.read(latent)
             if source.length > thread.latent_limit:
-                raise tensors.LatentError(f"the latent has {source.length} bytes; there is shared memory for {thread.latent_limit}")
-            if step < 0 or total < 0 or run < 0:
-                raise ValueError(f"run {run}, step {step} of {total}; expected numbers of at least 0")
+                raise tensors.LatentError(tensors.too_large(source.length, thread.latent_limit))
             flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
             fields = (next(self._sequence), run, stream, step, total, flags, source.element_type, source.axes, source.length)
             if not self._fill_slot(source, fields, started):
@@ -147,7 +154,7 @@ class Bridge:
         protocol.check_options(options)
         try:
             if self._thread.off is None:
-                self._begin(stream, run, latent_format, space, options, model)
+                self._begin(_stream(stream), _run(run), latent_format, space, options, model)
         except Exception as error:
             self._refuse(error)
 
@@ -162,9 +169,10 @@ class Bridge:
     def wait(self, *, run: int, step: int, stream: int = 0, timeout: float = 0.05) -> Preview | None:
         """Waits at most ``timeout`` seconds for the preview of this step (or a later one) of the run; for the last step."""
         try:
+            run, step, stream = _run(run), _step(step), _stream(stream)
             end = time.monotonic() + timeout
             with self._arrived:
-                while self._thread.off is None:
+                while self.off_reason is None:
                     state = self._streams.get(stream)
                     if state is None or not state.shows(run):
                         return None
@@ -188,8 +196,8 @@ class Bridge:
 
     @property
     def off_reason(self) -> str | None:
-        """Why nothing is taken any more (given up, closed, forked); None while the bridge works or tries to."""
-        return self._thread.off
+        """Why there are no previews: closed, forked, or no host that works, which each new run tries to start again; None when all is well."""
+        return self._thread.off or self._thread.down
 
     @property
     def host_pid(self) -> int:
@@ -199,16 +207,17 @@ class Bridge:
 
     def start(self, timeout: float = 0.0) -> bool:
         """Starts the host now instead of at the first latent; waits up to ``timeout`` seconds and says whether it is ready."""
-        self._thread.post(self._thread.want)
+        thread = self._thread
+        thread.try_again(thread.retry)
         with self._arrived:
-            self._arrived.wait_for(lambda: self._thread.mapping is not None or self._thread.off is not None, timeout)
-            return self._thread.mapping is not None
+            self._arrived.wait_for(lambda: thread.mapping is not None or self.off_reason is not None, timeout)
+            return thread.mapping is not None
 
     def restart(self) -> None:
-        """Takes up work again after giving up: the next latent starts a host. Does nothing while the bridge works."""
-        if self._thread.off is not None:
+        """Takes up work again after ``close``, or where no host works: everything is forgotten that was wrong. Else does nothing."""
+        if self.off_reason is not None:
             self.close()
-            self._said.clear()
+            self._say.forget()
             self._thread = self._new_thread(self._thread.options)
             _bridges.add(self)
 
@@ -230,9 +239,10 @@ class Bridge:
             host = None
         connection = self._thread.connection
         return {
-            "off": self._thread.off,
+            "off": self.off_reason,
             "process": connection.pid if connection else 0,
-            "failures": self._thread.failures,
+            "failures": self._thread.restarts.failures,
+            "avoided": self._thread.avoided(),
             "latentCapacity": self._thread.latent_capacity,
             "imageCapacity": self._thread.image_capacity,
             **self._thread.counts,
@@ -248,6 +258,7 @@ class Bridge:
         protocol.check_options(options)
         if self._thread.off is not None:
             raise BridgeError(self._thread.off)
+        stream = _stream(stream)
         chosen = {**self._thread.options, **options}
         source = tensors.read(latent, choice_of(chosen))
         buffer = bytearray(source.length)
@@ -257,11 +268,12 @@ class Bridge:
         params = {"stream": stream, "format": latent_format, "space": space, **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         found, rooms = None, set()
-        while found is None:  # where the mapping was too small, or grew for another's sake meanwhile, the picture is made in the new one
+        end = time.monotonic() + timeout
+        while found is None:  # the mapping was too small, it grew for another latent meanwhile, or the host died: once more
             answer: SimpleQueue[Any] = SimpleQueue()
-            self._thread.post(self._thread.decode, frame, params, answer, partial(self._decoded, answer, rooms))
+            self._thread.try_again(self._thread.decode, frame, params, answer, partial(self._decoded, answer, rooms))
             try:
-                found = answer.get(self._thread.off is None, timeout)
+                found = answer.get(self._thread.off is None, max(0.0, end - time.monotonic()))
             except Empty:
                 found = self._thread.off or f"no picture within {timeout:g} s"
         if isinstance(found, Preview):
@@ -334,7 +346,7 @@ class Bridge:
 
     def _begin(self, stream: int, run: int, latent_format: str | None, space: str, options: dict[str, Any],
                model: str | None = None) -> Stream:
-        begin = {"stream": int(stream), "run": int(run), "format": latent_format, "space": space,
+        begin = {"stream": stream, "run": run, "format": latent_format, "space": space,
                  **({"model": model} if model else {}), **options_for_host(options)}
         state = self._streams.setdefault(stream, Stream(stream))
         if run < state.run or (run == state.run and not state.live):
@@ -342,19 +354,23 @@ class Bridge:
         state.begin, state.options, state.reader = begin, options, self._reader(options)
         state.lost_step, state.fresh = -1, True
         state.run, state.live = run, True
-        self._thread.post(self._thread.send_begin, state)
+        self._thread.try_again(self._thread.begin_run, state)
         return state
 
     def _reader(self, options: dict[str, Any]) -> tensors.Reader:
         return tensors.Reader(choice_of({**self._thread.options, **options}), self._staging)
 
     def _leave(self, method: str, stream: int, run: int) -> None:
-        state = self._streams.get(stream)
-        if state is not None and state.shows(run):
-            with self._arrived:
-                state.live = False
-                self._arrived.notify_all()
-            self._thread.post(self._thread.send_leave, method, state, run)
+        try:
+            stream, run = _stream(stream), _run(run)
+            state = self._streams.get(stream)
+            if state is not None and state.shows(run):
+                with self._arrived:
+                    state.live = False
+                    self._arrived.notify_all()
+                self._thread.post(self._thread.send_leave, method, state, run)
+        except Exception as error:
+            self._refuse(error)
 
     def _refuse(self, error: Exception) -> None:
         """The one seam: says each kind of trouble once and goes on."""
@@ -363,11 +379,6 @@ class Bridge:
         self._say(f"a preview was left out: {error}" if isinstance(error, (ValueError, SharedMemoryError))
                   else f"a preview was left out: {error!r}")
 
-    def _say(self, text: str) -> None:
-        if text not in self._said and len(self._said) < 50:
-            self._said.add(text)
-            log.warning("LatentBridge: %s", text)
-
     def _new_thread(self, options: dict[str, Any]) -> BridgeThread:
         return BridgeThread(self._settings, options, self._streams, listener=self._listen, changed=self._changed,
                             say=self._say, refuse=self._refuse)
@@ -375,7 +386,8 @@ class Bridge:
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
     def _decoded(self, answer: SimpleQueue[Any], rooms: set[int], result: Any, error: dict[str, Any] | None) -> None:
-        """Gives the waiting ``decode`` its picture, or why there is none, or None when another try is worth it; ``rooms`` are those it had made."""
+        """Gives the waiting ``decode`` its picture, or why there is none, or None when another try is worth it; ``rooms`` are
+        the sizes that were made for it, and ``HOST_ENDED`` once a host had died."""
         data = (error or {}).get("data")
         needed = data.get("needed") if isinstance(data, dict) else None
         if isinstance(needed, int) and needed not in rooms:
@@ -383,6 +395,9 @@ class Bridge:
             self._thread.grow_images(needed)
             answer.put(None)
         elif error is not None and error.get("message") == "cancelled":  # which only a new mapping does
+            answer.put(None)
+        elif error is not None and error.get("code") == HOST_ENDED and HOST_ENDED not in rooms:
+            rooms.add(HOST_ENDED)
             answer.put(None)
         elif error is not None or not isinstance(result, dict) or "image" not in result:
             answer.put((error or {}).get("message", "the host gave no picture"))
@@ -414,11 +429,11 @@ class Bridge:
             data, protocol.ENCODINGS[header.encoding], header.width, header.height, header.run, header.stream, header.step,
             header.total, header.sequence, str(params.get("decoder")), milliseconds,
             *(_number(params.get(name)) for name in ("decodeMilliseconds", "encodeMilliseconds", "waitMilliseconds")),
-            tuple(map(str, params.get("warnings") or ())),
+            tuple(map(str, params.get("warnings") or ())), str(params.get("note") or ""),
         )
 
     def _ready(self, preview: Preview) -> None:
-        self._thread.failures = 0
+        self._thread.shown()
         with self._arrived:
             state = self._streams.get(preview.stream)
             if state is None or not state.shows(preview.run) or (
@@ -458,6 +473,29 @@ class Bridge:
     def _forked(self) -> None:
         self._arrived = threading.Condition()
         self._thread.forget()
+
+
+_MOST_STEPS, _MOST_RUNS, _MOST_STREAMS = 0x7FFFFFFF, protocol.MAXIMUM_NUMBER - 1, 0xFFFFFFFF
+
+
+def _whole(name: str, value: Any, most: int) -> int:
+    """A count that a caller named: an int, or a float, array or tensor that is one. A tensor on a device would have to be waited for."""
+    number = value
+    if getattr(value, "is_cpu", True) and getattr(value, "ndim", 0) == 0:
+        try:
+            number = value.item() if hasattr(value, "item") else value
+            number = int(number if isinstance(number, float) and number.is_integer() else operator.index(number))
+        except (TypeError, ValueError, RuntimeError):
+            pass
+    if type(number) is not int or not 0 <= number <= most:
+        shown = f"{type(value).__name__} of {getattr(value, 'device', '')}" if not getattr(value, "is_cpu", True) else f"{value!r:.80}"
+        raise ValueError(f"{name} is {shown}; expected a whole number from 0 to {most}")
+    return number
+
+
+_run = partial(_whole, "run", most=_MOST_RUNS)
+_step = partial(_whole, "a step or the total", most=_MOST_STEPS)
+_stream = partial(_whole, "stream", most=_MOST_STREAMS)
 
 
 def _number(value: Any) -> float:

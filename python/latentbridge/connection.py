@@ -8,7 +8,8 @@ The bridge thread must not block in a write when the host has stopped reading (S
 than ``CREDIT`` bytes in the pipe since the host was last heard: that fits the smallest pipe there is (4096 bytes), on
 every system, without non-blocking modes. When the credit is used up, or the host has been silent for a while and owes
 something (a word since the last line, a slot, an answer), a ``status`` request asks whether it lives; silence for
-``patience`` seconds ends it. Pauses of our own process (sleep, debugger) count half a second at most.
+``patience`` seconds ends it, unless it tries to run and gets no processor. Pauses of our own process (sleep, debugger) count
+half a second at most.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ from typing import Any
 
 from . import inprocess, protocol
 from .host_process import HostProcess
+from .restarts import Decoder
 from .shared_memory import Mapping, SharedMemory, SharedMemoryError
 
 CREDIT = 3500
 PING_AFTER = 1.5
 TICK = 0.5
+STARVED_TIMES = 12
+"""A host that gets no processor is waited for this many times as long as one that has nothing to do and says nothing."""
+
 HOST_ENDED = 0
 """The error code of a request whose host ended before it answered (JSON-RPC has none for that)."""
 
@@ -34,10 +39,6 @@ Answer = Callable[[Any, "dict[str, Any] | None"], None]
 
 Listener = Callable[[str, "dict[str, Any]", "tuple[protocol.ImageHeader, bytes] | None"], None]
 """Called on the reader thread with ``ready`` (and its image) and ``dropped``."""
-
-
-class HostRefused(Exception):
-    """The host will not work with this shim, now or later; the message says which side to update."""
 
 
 class Connection:
@@ -56,6 +57,11 @@ class Connection:
         self.failure: str | None = None
         self.refusal: str | None = None
         self.host: dict[str, Any] = {}
+        self.last_words: list[str] = []
+        """The last lines of the host's stderr, complete once ``end`` was called."""
+        self.has_shown = False
+        """Whether it made a picture."""
+        self._loading: list[Decoder] = []
         self._post, self._listener = post, listener
         self._start_patience, self._patience = patience
         self._requests: dict[int, Answer] = {}
@@ -64,6 +70,7 @@ class Connection:
         self._unheard_bytes = 0
         self._pinged = False
         self._silence = 0.0
+        self._used = 0.0  # seconds of processor time the host had used when it fell silent
         self._ticked = time.monotonic()
         self._delivering = False
         self._at_host: dict[int, int] = {}
@@ -71,7 +78,7 @@ class Connection:
         self._wanted = geometry
         self._attach_request = 0
         self._image_mapping: Mapping | None = None
-        self._memory = SharedMemory()
+        self._memory = SharedMemory(geometry.length)
         self._process: HostProcess | inprocess.InProcessHost | None = None
         try:
             descriptors = () if self._memory.descriptor is None else (self._memory.descriptor,)
@@ -91,9 +98,9 @@ class Connection:
         return self._process.pid if self._process else 0
 
     @property
-    def last_words(self) -> list[str]:
-        """The last lines of the host's stderr."""
-        return list(self._process.last_words) if self._process else []
+    def loading(self) -> Decoder | None:
+        """The decoder that the host named last, unless it loaded it or showed a picture of it since."""
+        return self._loading[-1] if self._loading else None
 
     @property
     def capacity(self) -> int:
@@ -107,7 +114,7 @@ class Connection:
 
     def supported(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options as this host can take them: an encoding it lacks comes as raw pixels, which the caller can encode."""
-        known = self.host.get("encodings", ("png", "rgb24"))
+        known = self.host.get("encodings") or ("png", "rgb24")
         return options if options.get("encoding", "png") in known else {**options, "encoding": "rgb24"}
 
     def ask(self, method: str, answer: Answer, **params: Any) -> int:
@@ -127,6 +134,16 @@ class Connection:
         """Sends ``teach`` for a latent slot that was filled with a pair."""
         self._at_host[slot] = sequence
         self.ask("teach", answer, slot=slot, sequence=sequence, **params)
+
+    def still_has(self, mapping: Mapping, slot: int, sequence: int) -> bool:
+        """Whether a slot still holds the latent it was sent with; if it is free, it is taken, so that nobody overwrites it."""
+        if mapping is not self._current or self._at_host.get(slot) == sequence:
+            return mapping is self._current
+        try:
+            mapping.free.remove(slot)
+        except ValueError:
+            return False  # a sampler writes a newer one to it
+        return True
 
     def owns(self, mapping: Mapping) -> bool:
         """Whether a mapping is this host's newest."""
@@ -155,9 +172,12 @@ class Connection:
         self._flush()
         if self._delivering or not (self._unheard_bytes or self._at_host or self._requests):
             return TICK if self._delivering else None
+        if self._silence == 0.0:
+            self._used = self._usage()[0]
         self._silence += min(elapsed, TICK)
         attached = self._image_mapping is not None
-        if self._silence >= (self._patience if attached else self._start_patience):
+        patience = self._patience if attached else self._start_patience
+        if self._silence >= patience and not self._is_starved(patience):
             self.failure = self.failure or f"it did not answer for {self._silence:.0f} s"
         elif self._silence >= PING_AFTER and attached:
             self._ping()
@@ -175,6 +195,7 @@ class Connection:
                 except OSError:
                     pass
             code = process.end(seconds)
+            self.last_words = list(process.last_words)
         self._memory.close()
         requests, self._requests = self._requests, {}
         for answer in requests.values():
@@ -193,6 +214,17 @@ class Connection:
         self.mapping = None
         self._memory.close()
 
+    # --- silence ---
+
+    def _usage(self) -> tuple[float, bool]:
+        return self._process.usage() if self._process is not None else (0.0, False)
+
+    def _is_starved(self, patience: float) -> bool:
+        """Whether a silent host tries to run and gets no processor. One that sleeps, is stopped, or has had its time is hung."""
+        used, is_runnable = self._usage()
+        used -= self._used
+        return self._silence < STARVED_TIMES * patience and used < patience and (is_runnable or used > self._silence / 50)
+
     # --- handshake and growth ---
 
     def _on_hello(self, result: Any, error: dict[str, Any] | None) -> None:
@@ -203,11 +235,12 @@ class Connection:
                 self.failure = self.failure or f"hello was refused: {error.get('message')}"
             return
         chosen = result.get("protocol") if isinstance(result, dict) else None
-        if chosen not in range(protocol.MINIMUM_VERSION, protocol.VERSION + 1):
+        if not isinstance(chosen, int) or not protocol.MINIMUM_VERSION <= chosen <= protocol.VERSION:
             self.refusal = (f"the host chose protocol {chosen!r}, this shim speaks {protocol.MINIMUM_VERSION} to "
                             f"{protocol.VERSION}; install host and shim of the same release")
             return
-        self.host = result
+        encodings = result.get("encodings")
+        self.host = {**result, "encodings": encodings if isinstance(encodings, list) else None}
         self._attach()
 
     def _attach(self) -> None:
@@ -235,6 +268,9 @@ class Connection:
         try:
             self._current = self._memory.map(self._wanted)
         except SharedMemoryError:
+            if self._memory.has_room_elsewhere(self._wanted.length):
+                self.failure = "/dev/shm is full, and the next host's memory is a file on a disk"
+                return
             self._wanted = current.geometry
             current.free.extend(self._drained)
             self._drained.clear()
@@ -280,12 +316,12 @@ class Connection:
         method, params = message.get("method"), message.get("params")
         if method == "released":
             slot, sequence = params.get("slot"), params.get("sequence")
-            if isinstance(slot, int) and self._at_host.get(slot, 0) == sequence:
+            if self._at_host.get(slot, 0) == sequence:
                 del self._at_host[slot]
                 self._current.free.append(slot)
         elif method is None and (answer := self._requests.pop(message.get("id"), None)) is not None:
             error = message.get("error")
-            answer(None if error else message.get("result"), error if isinstance(error, dict) else None)
+            answer(None if error else message.get("result"), error)
 
     def _release(self, mapping: Mapping, slot: int) -> None:
         """Bridge thread: an image was taken; its slot goes back, unless ``attach`` has given all slots back already."""
@@ -302,17 +338,20 @@ class Connection:
         try:
             message = protocol.parse_line(line)
             method, params = message.get("method"), message.get("params")
-            if method is not None and not isinstance(params, dict):
-                raise protocol.ProtocolError(f"{method!r} without params")
             image = None
             if method is None:
                 identifier, result = message.get("id"), message.get("result")
                 if identifier == self._attach_request and "result" in message:
                     self._image_mapping = self._current
                 elif isinstance(result, dict) and "slot" in result:
+                    protocol.check_numbers(result)
                     result["image"] = self._take_image(result)
             elif method == "ready":
                 image = self._take_image(params)
+            elif method in ("loading", "loaded"):
+                self._note_loading(method, params)
+            elif method == "loaded" and self.loading is not None and self.loading[0] == params.get("decoder"):
+                self.loading = None
         except protocol.ProtocolError as error:
             self._listener("garbled", {"detail": str(error)}, None)
             return
@@ -324,6 +363,12 @@ class Connection:
             finally:
                 self._delivering = False
 
+    def _note_loading(self, method: str, params: dict[str, Any]) -> None:
+        named = (str(params.get("decoder")), str(params["file"]) if params.get("file") else None)
+        self._loading = [decoder for decoder in self._loading if decoder != named]
+        if method == "loading":
+            self._loading.append(named)
+
     def _take_image(self, params: dict[str, Any]) -> tuple[protocol.ImageHeader, bytes]:
         """Copies an image out of its slot and gives the slot back, also when its header lies."""
         mapping, slot = self._image_mapping, params.get("slot")
@@ -334,6 +379,8 @@ class Connection:
             if header.sequence != params.get("sequence") or header.length != params.get("length"):
                 raise protocol.ProtocolError(f"image slot {slot} holds sequence {header.sequence}, {header.length} bytes; "
                                              f"the message says {params.get('sequence')}, {params.get('length')}")
+            self.has_shown = True
+            self._loading = [decoder for decoder in self._loading if decoder[0] != params.get("decoder")]
             return header, data
         finally:
             if isinstance(slot, int):

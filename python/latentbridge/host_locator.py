@@ -1,11 +1,15 @@
-"""Where the host is: a chain of small finders, first find wins. ``python -m latentbridge doctor`` prints the chain."""
+"""Where the host is: a chain of small finders, first find wins. The shim's doctor prints the chain.
+
+Nothing is started by a bare name, and nothing out of the current folder: whoever can write there could plant a program.
+"""
 
 from __future__ import annotations
 
 import os
-import platform
-import shutil
+import shlex
+import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +17,9 @@ from typing import NamedTuple
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent.parent
 EXECUTABLE = "latentbridge.exe" if sys.platform == "win32" else "latentbridge"
+BUILD = r".\run.ps1" if sys.platform == "win32" else "./run.sh"
 BUILT = "LatentBridge.Host.exe" if sys.platform == "win32" else "LatentBridge.Host"
-ADVICE = ("unpack a release of LatentBridge (it holds the host), or build it from the clone with ./run.sh, "
+ADVICE = (f"unpack a release of LatentBridge (it holds the host), or build it from the clone with {BUILD}, "
           "or set LATENTBRIDGE_HOST to the path of the host")
 
 
@@ -29,6 +34,12 @@ class Place(NamedTuple):
     @property
     def found(self) -> bool:
         return self.problem is None
+
+
+def doctor() -> str:
+    """The command line that runs the doctor in this very installation: a portable UI's Python finds no package by ``-m``."""
+    words = [sys.executable or "python", str(PACKAGE), "doctor"]
+    return f"`{subprocess.list2cmdline(words) if sys.platform == 'win32' else shlex.join(words)}`"
 
 
 def find() -> list[str] | None:
@@ -47,40 +58,57 @@ def find() -> list[str] | None:
 def places() -> Iterator[Place]:
     """Every place of the chain, in order, found or not."""
     yield _environment()
-    for folder in (ROOT / "bin" / runtime_identifier(), PACKAGE / "bin" / runtime_identifier(), PACKAGE / "bin"):
-        yield _file("packaged", folder / EXECUTABLE)
+    for identifier in runtime_identifiers():
+        for folder in (ROOT / "bin" / identifier, PACKAGE / "bin" / identifier):
+            yield _file("packaged", folder / EXECUTABLE)
+    yield _file("packaged", PACKAGE / "bin" / EXECUTABLE)
     yield from _builds()
-    on_path = shutil.which("latentbridge")
+    on_path = find_on_path(EXECUTABLE)
     if on_path is None or _is_script(on_path):
         yield Place("PATH", None, (), "no latentbridge on PATH")
     else:
-        yield _file("PATH", Path(on_path))
+        yield _file("PATH", on_path)
 
 
 def environment() -> dict[str, str]:
     """Variables to start a host with. A clone's own build looks for .NET at the system's places and in ``DOTNET_ROOT``, not on PATH, where
-    it may be alone; so the .NET 10 that is on PATH is named."""
-    variables = dict(os.environ)
-    dotnet = shutil.which("dotnet")
+    it may be alone; so the .NET 10 that is on PATH is named. .NET's diagnostics are off: their pipes would stay in the temporary folder
+    after a kill."""
+    variables = {"DOTNET_EnableDiagnostics": "0", **os.environ}
+    dotnet = _dotnet()
     if dotnet and "DOTNET_ROOT" not in variables:
-        root = Path(dotnet).resolve().parent
+        root = dotnet.resolve().parent
         if any(root.glob("shared/Microsoft.NETCore.App/10.*")):
             variables["DOTNET_ROOT"] = str(root)
     return variables
 
 
-def runtime_identifier() -> str:
-    """.NET's name for this machine, such as ``linux-x64``."""
-    system = {"win32": "win", "darwin": "osx"}.get(sys.platform, "linux")
-    machine = platform.machine().lower()
-    return f"{system}-{ {'amd64': 'x64', 'x86_64': 'x64', 'aarch64': 'arm64'}.get(machine, machine) }"
+def find_on_path(name: str) -> Path | None:
+    """A program of this full name in a folder of PATH. Parts of PATH that are empty or relative mean the current folder and are left out."""
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        path = Path(folder.strip('"')) / name
+        if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def runtime_identifiers() -> list[str]:
+    """.NET's names for this machine, such as ``linux-x64``, the best first. Windows on ARM64 runs programs for x64 too."""
+    if sys.platform == "win32":  # platform.machine() would ask WMI there, which takes a third of a second
+        return list(dict.fromkeys(({"win-arm64": "win-arm64"}.get(sysconfig.get_platform(), "win-x64"), "win-x64")))
+    machine = os.uname().machine.lower()
+    machine = {"amd64": "x64", "x86_64": "x64", "aarch64": "arm64"}.get(machine, machine)
+    return [f"{'osx' if sys.platform == 'darwin' else 'linux'}-{machine}"]
 
 
 def _environment() -> Place:
     value = os.environ.get("LATENTBRIDGE_HOST")
     if not value:
         return Place("LATENTBRIDGE_HOST", None, (), "not set")
-    return _file("LATENTBRIDGE_HOST", Path(value))
+    path = Path(value)
+    if not path.is_absolute():
+        return Place("LATENTBRIDGE_HOST", path, (), "not an absolute path; write the whole path of the host")
+    return _file("LATENTBRIDGE_HOST", path)
 
 
 def _builds() -> Iterator[Place]:
@@ -99,8 +127,8 @@ def _file(finder: str, path: Path) -> Place:
     if not path.is_file():
         problem = "not there"
     elif path.suffix == ".dll":
-        dotnet = shutil.which("dotnet")
-        command = (dotnet or "dotnet", str(path))
+        dotnet = _dotnet()
+        command = (str(dotnet), str(path))
         if dotnet is None:
             problem = "there, but dotnet is not on PATH"
     elif not os.access(path, os.X_OK):
@@ -108,7 +136,11 @@ def _file(finder: str, path: Path) -> Place:
     return Place(finder, path, command, problem)
 
 
-def _is_script(path: str) -> bool:
+def _dotnet() -> Path | None:
+    return find_on_path("dotnet.exe" if sys.platform == "win32" else "dotnet")
+
+
+def _is_script(path: Path) -> bool:
     """Whether a program on PATH is a script (somebody's Python entry point) and not the host."""
     try:
         with open(path, "rb") as file:

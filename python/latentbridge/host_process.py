@@ -10,14 +10,19 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from . import host_locator, protocol
+from . import host_locator, process_usage, protocol
+
+
+LONGEST_WORDS = 500
+LAST_WORDS_PATIENCE = 0.2
 
 
 class HostProcess:
     """One started host. ``on_line`` and ``on_end`` are called on the reader thread.
 
     The host gets its own session (POSIX), so that a Ctrl-C in the UI's terminal does not reach it first; it ends when its
-    stdin closes. .NET's diagnostics port is off, because its socket would stay in the temporary folder after a kill.
+    stdin closes. On Linux it also asks the system to be killed with the thread that started it, even where it is stopped: so
+    that thread must be the one that ends it.
     """
 
     def __init__(
@@ -28,8 +33,7 @@ class HostProcess:
         on_end: Callable[[], None],
     ) -> None:
         self.last_words: deque[str] = deque(maxlen=20)
-        environment = host_locator.environment()
-        environment.setdefault("DOTNET_EnableDiagnostics", "0")
+        environment = {**host_locator.environment(), "LATENTBRIDGE_END_WITH_PARENT": "1"}
         platform: dict[str, object] = (
             {"creationflags": subprocess.CREATE_NO_WINDOW}
             if sys.platform == "win32"
@@ -40,8 +44,9 @@ class HostProcess:
             env=environment, close_fds=True, **platform,
         )
         self._on_line, self._on_end = on_line, on_end
-        for name, target in (("reader", self._read), ("stderr", self._drain)):
-            threading.Thread(target=target, name=f"latentbridge-{name}", daemon=True).start()
+        threading.Thread(target=self._read, name="latentbridge-reader", daemon=True).start()
+        self._drainer = threading.Thread(target=self._drain, name="latentbridge-stderr", daemon=True)
+        self._drainer.start()
 
     @property
     def pid(self) -> int:
@@ -63,6 +68,8 @@ class HostProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return None
+        finally:
+            self._drainer.join(LAST_WORDS_PATIENCE)  # what it said last may still be in the pipe
 
     def kill(self) -> None:
         """Ends the host at once and takes its exit code, so that no zombie stays."""
@@ -71,6 +78,10 @@ class HostProcess:
             self._process.wait(timeout=5)
         except (OSError, subprocess.TimeoutExpired):
             pass
+
+    def usage(self) -> tuple[float, bool]:
+        """Seconds of processor time it has used, and whether it would run now if it were let; (0, False) where the system does not say."""
+        return process_usage.of(self._process)
 
     def forget(self) -> None:
         """In a forked child: lets go of the pipes, so that they close when the parent ends."""
@@ -93,7 +104,10 @@ class HostProcess:
     def _drain(self) -> None:
         try:
             with io.BufferedReader(self._process.stderr) as lines:
-                for line in lines:
-                    self.last_words.append(line[:500].decode("utf-8", "replace").rstrip())
+                is_start = True
+                while line := lines.readline(LONGEST_WORDS):  # a line without an end comes in pieces, and the first will do
+                    if is_start:
+                        self.last_words.append(line.decode("utf-8", "replace").rstrip())
+                    is_start = line.endswith(b"\n")
         except (OSError, ValueError):
             pass

@@ -112,6 +112,10 @@ class InProcessHost:
                 self._ended = True
                 self._host.Dispose()
 
+    def usage(self) -> tuple[float, bool]:
+        """Not known: this process's time is the UI's."""
+        return 0.0, False
+
     def forget(self) -> None:
         """In a forked child nothing of .NET may be touched any more."""
 

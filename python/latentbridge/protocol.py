@@ -42,6 +42,8 @@ _HEADER_PAGE = struct.Struct("<8sIIQIIQQQQII")
 _LATENT_SLOT = struct.Struct("<IIQQIiiIII5qQ32x")
 _IMAGE_SLOT = struct.Struct("<IIQQIiiIIIIIQ64x")
 
+_NUMBERS = frozenset(("slot", "sequence", "run", "stream", "step", "total", "width", "height", "length", "needed"))
+
 OPTIONS: dict[str, Any] = {
     "decoder": str,
     "size": range(16385),
@@ -258,7 +260,21 @@ def parse_line(line: bytes) -> dict[str, Any]:
         raise ProtocolError(f"a line that is not JSON ({error}): {line[:80]!r}") from error
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise ProtocolError(f"not a JSON-RPC 2.0 message: {line[:80]!r}")
+    method, error = message.get("method"), message.get("error")
+    if method is not None:
+        if not isinstance(method, str) or not isinstance(message.get("params"), dict):
+            raise ProtocolError(f"a method that is no text, or params that are no object: {line[:80]!r}")
+        check_numbers(message["params"])
+    elif isinstance(message.get("id"), (dict, list)) or not isinstance(error, (dict, type(None))):
+        raise ProtocolError(f"an id or an error of the wrong type: {line[:80]!r}")
     return message
+
+
+def check_numbers(params: dict[str, Any]) -> None:
+    """``ProtocolError`` when a member that counts something is no whole number."""
+    for name in _NUMBERS & params.keys():
+        if type(params[name]) is not int or not 0 <= params[name] < MAXIMUM_NUMBER:
+            raise ProtocolError(f"{name} is {str(params[name])[:40]!r}; expected a whole number")
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:

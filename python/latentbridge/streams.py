@@ -8,25 +8,30 @@ from typing import Any
 from . import tensors
 from .preview import Preview
 from .protocol import LatentHeader
+from .shared_memory import Mapping
 
 
 class Frame:
     """A latent that waits in private memory (or in pinned memory, still on its way) for a slot.
 
-    ``started`` is ``time.perf_counter_ns()`` at its ``submit``.
+    It lies in ``buffer``, or ``source`` has it. ``started`` is ``time.perf_counter_ns()`` at its ``submit``.
     """
 
     __slots__ = ("source", "header", "buffer", "started")
 
-    def __init__(self, source: tensors.Source, header: LatentHeader, buffer: bytearray | None, started: int) -> None:
+    def __init__(self, source: tensors.Source | None, header: LatentHeader, buffer: bytearray | None, started: int) -> None:
         self.source, self.header, self.buffer, self.started = source, header, buffer, started
 
     @property
     def length(self) -> int:
         return self.header.length
 
+    def ready(self) -> bool:
+        """False while a device is still writing it."""
+        return self.source is None or self.source.ready()
+
     def copy_into(self, target: memoryview, address: int = 0) -> None:
-        if self.buffer is None:
+        if self.buffer is None and self.source is not None:
             self.source.copy_into(target, address)
         else:
             target[:self.length] = memoryview(self.buffer)[:self.length]
@@ -35,11 +40,12 @@ class Frame:
 class Stream:
     """One place where previews are shown. Runs follow one another on it.
 
-    The sampler's threads write the run and ``waiting``, the bridge thread ``held`` and ``sent``, the reader thread ``latest``
+    The sampler's threads write the run and ``waiting``, the bridge thread ``held``, ``sent``, ``newest`` and ``kept``, the reader thread ``latest``
     and ``lost_step``; every step of that is one atomic operation of Python.
     """
 
-    __slots__ = ("number", "run", "live", "fresh", "begin", "options", "reader", "waiting", "held", "latest", "lost_step", "sent")
+    __slots__ = ("number", "run", "live", "fresh", "begin", "options", "reader", "waiting", "held", "latest", "lost_step", "sent",
+                 "newest", "kept")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -54,6 +60,8 @@ class Stream:
         self.latest: Preview | None = None
         self.lost_step = -1  # the last step that was given up
         self.sent = 0  # the last sequence the host was given
+        self.newest: tuple[Mapping, int, LatentHeader, int] | None = None  # where it lies: mapping, slot, header, started
+        self.kept = 0  # the last sequence that was kept for another host
 
     def shows(self, run: int) -> bool:
         return self.live and self.run == run

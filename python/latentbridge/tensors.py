@@ -23,12 +23,21 @@ from typing import Any, NamedTuple, Protocol
 
 from . import protocol
 
+LARGEST = 256 << 20
+"""Bytes of the largest latent that a bridge takes of a sampler, unless told otherwise: copying holds the sampler, 0.1 ms a MB or more."""
+
 _NAMES = {"float32": protocol.F32, "float16": protocol.F16, "bfloat16": protocol.BF16}
 _FORMATS = {"f": protocol.F32, "e": protocol.F16}
 
 
 class LatentError(ValueError):
     """A latent that cannot be sent; the message says what was found and what is expected."""
+
+
+def too_large(length: int, limit: int) -> str:
+    """Why a latent is not taken."""
+    return (f"the latent has {length / 1048576:.1f} MB, and at most {limit / 1048576:.1f} MB are sent; show one item of the batch, "
+            "or make the bridge with a bigger `largest`")
 
 
 class Choice(NamedTuple):
@@ -222,10 +231,13 @@ class Staging:
     shape lets the old ones go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = LARGEST) -> None:
+        self._limit = limit
         self._spare: deque[Any] = deque(maxlen=4)
 
     def start(self, torch: Any, tensor: Any, element_type: int) -> Staged:
+        if (length := math.prod(tensor.shape) * protocol.ELEMENT_SIZES[element_type]) > self._limit:
+            raise LatentError(too_large(length, self._limit))
         pinned = self._take(torch, tensor)
         pinned.copy_(tensor, non_blocking=True)
         event = torch.cuda.Event()

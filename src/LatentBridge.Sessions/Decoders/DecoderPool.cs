@@ -7,10 +7,15 @@ namespace LatentBridge.Sessions;
 /// <remarks>The session's lock guards it. The worker alone changes the list, so it may read it without the lock.</remarks>
 /// <param name="gate">The session's lock; it is not held while the catalogue is asked or a decoder is given back.</param>
 /// <param name="catalogue">The decoders of a format and model; may read files.</param>
+/// <param name="avoidance">Decoders to leave out.</param>
 /// <param name="isInUse">True when a picture of this format and model may come; called under the lock.</param>
 /// <param name="time">The clock.</param>
 sealed class DecoderPool(
-    object gate, Func<LatentFormat, string?, IReadOnlyList<DecoderEntry>> catalogue, Func<LatentFormat, string?, bool> isInUse, TimeProvider time) : IDisposable
+    object gate,
+    Func<LatentFormat, string?, IReadOnlyList<DecoderEntry>> catalogue,
+    Avoidance avoidance,
+    Func<LatentFormat, string?, bool> isInUse,
+    TimeProvider time) : IDisposable
 {
     readonly List<FormatDecoders> _decoders = [];
     int _refreshes;
@@ -62,7 +67,7 @@ sealed class DecoderPool(
     FormatDecoders Make(LatentFormat format, string? model, FormatDecoders? stale, int refreshes)
     {
         IEnumerable<DecoderCandidate> before = _decoders.Where(known => IsSame(known.Format, format)).SelectMany(known => known.Candidates);
-        var found = new FormatDecoders(format, model, catalogue(format, model), before, time);
+        var found = new FormatDecoders(format, model, catalogue(format, model), avoidance, before, time);
         List<FormatDecoders> unused = [];
         lock (gate)
         {

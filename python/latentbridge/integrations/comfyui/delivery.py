@@ -45,7 +45,7 @@ class Frame(ReadyImage):
         else:
             encoding = preview.encoding
         caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1,
-                   "total": preview.total} if with_caption else None
+                   "total": preview.total, "note": preview.note or None} if with_caption else None
         return cls(data, encoding.upper(), (preview.width, preview.height), preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
@@ -54,8 +54,14 @@ class Frame(ReadyImage):
 
     def save(self, file: Any, format: str | None = None, **options: Any) -> None:
         super().save(file, format, **options)
-        if self.on_save is not None:
-            self.on_save()
+        saved, self.on_save = self.on_save, None  # once, however many clients get it
+        if saved is not None:
+            saved()
+
+
+def has_metadata(server: Any, client: str | None) -> bool:
+    """Whether a client said that it takes a preview with what it belongs to; the others know a picture only."""
+    return bool(feature_flags.supports_feature(server.sockets_metadata, client, "supports_preview_metadata"))
 
 
 class Destination(NamedTuple):
@@ -79,8 +85,7 @@ class Destination(NamedTuple):
             "node_id": node_id, "prompt_id": prompt_id, "display_node_id": graph.get_display_node_id(node_id),
             "parent_node_id": graph.get_parent_node_id(node_id), "real_node_id": graph.get_real_node_id(node_id),
         }
-        flagged = feature_flags.supports_feature(server.sockets_metadata, server.client_id, "supports_preview_metadata")
-        return cls(server, server.client_id, flagged, prompt_id, node_id, metadata)
+        return cls(server, server.client_id, has_metadata(server, server.client_id), prompt_id, node_id, metadata)
 
     def model(self) -> str | None:
         """What the model is called that the node samples with; None where its graph does not say."""
@@ -89,10 +94,12 @@ class Destination(NamedTuple):
         except Exception:  # a graph unlike core's: its colours are not learned
             return None
 
-    def is_watched(self, without_client: bool) -> bool:
-        """Whether anybody would get a picture; without a client every open page does."""
-        sockets = self.server.sockets
-        return self.client in sockets if self.client is not None else bool(sockets) and without_client
+    def clients(self) -> list[str]:
+        """Who gets the pictures. Those of a prompt without a client go to every client without metadata, as core's do; a page draws
+        none of them, because nothing says which node they belong to."""
+        if self.client is not None:
+            return [self.client] if self.client in self.server.sockets else []
+        return [client for client in tuple(self.server.sockets) if not has_metadata(self.server, client)]
 
     def is_local(self) -> bool:
         """Whether the client is on this machine."""
@@ -105,15 +112,15 @@ class Destination(NamedTuple):
         node = state.nodes.get(self.node_id)
         return state.prompt_id == self.prompt_id and node is not None and node["state"] is NodeState.Running
 
-    def message(self, frame: Frame) -> tuple[Any, Any, str | None]:
+    def messages(self, frame: Frame) -> list[tuple[Any, Any, str]]:
         """What goes into the server's queue."""
         if self.with_metadata:
-            return BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (frame.for_core(), dict(self.metadata)), self.client
-        return BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, frame.for_core(), self.client
+            return [(BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (frame.for_core(), dict(self.metadata)), client) for client in self.clients()]
+        return [(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, frame.for_core(), client) for client in self.clients()]
 
-    def caption(self, frame: Frame) -> tuple[str, Any, str | None]:
-        """What tells the page about the picture."""
-        return "latentbridge.preview", {"node": self.metadata["display_node_id"], **frame.caption}, self.client
+    def caption(self, caption: dict[str, Any] | None) -> tuple[str, Any, str | None]:
+        """What tells the page about the picture; None: that it is not ours any more."""
+        return "latentbridge.preview", {"node": self.metadata["display_node_id"], "prompt": self.prompt_id, "caption": caption}, self.client
 
 
 class Outbox:
@@ -147,10 +154,15 @@ class Outbox:
             return
         frame.on_save = self._queue
         self._queued_at = now = time.monotonic()
-        self._server.messages.put_nowait(destination.message(frame))
+        messages = destination.messages(frame)
+        if not messages:
+            self._queued_at = 0.0
+            return
+        for message in messages:
+            self._server.messages.put_nowait(message)
         if destination.with_metadata and frame.caption is not None:
             last, at = self._captioned
             if last is not destination or now - at >= CAPTION_EVERY_SECONDS:
                 self._captioned = (destination, now)
-                self._server.messages.put_nowait(destination.caption(frame))
+                self._server.messages.put_nowait(destination.caption(frame.caption))
         self.sent += 1
