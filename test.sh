@@ -8,7 +8,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 . build/setup.sh
 require_dotnet install
 require_python install
-find_optional_packages install
 
 results=$PWD/artifacts/test-results
 rm -rf "$results"

@@ -78,7 +78,7 @@ class Connection:
         self._wanted = geometry
         self._attach_request = 0
         self._image_mapping: Mapping | None = None
-        self._memory = SharedMemory()
+        self._memory = SharedMemory(geometry.length)
         self._process: HostProcess | inprocess.InProcessHost | None = None
         try:
             descriptors = () if self._memory.descriptor is None else (self._memory.descriptor,)
@@ -263,6 +263,9 @@ class Connection:
         try:
             self._current = self._memory.map(self._wanted)
         except SharedMemoryError:
+            if self._memory.has_room_elsewhere(self._wanted.length):
+                self.failure = "/dev/shm is full, and the next host's memory is a file on a disk"
+                return
             self._wanted = current.geometry
             current.free.extend(self._drained)
             self._drained.clear()

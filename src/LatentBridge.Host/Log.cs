@@ -15,6 +15,8 @@ static class Log
 
     public static void ShimGone() => Write("the UI's process has ended; ending too");
 
+    public static void ShimUnseen(int process, string why) => Write($"the shim's process {process} cannot be watched ({why}); the closed stdin tells its end");
+
     public static void WrongUsage(string argument) => Write($"serve takes no arguments, found \"{argument}\"");
 
     static void Write(string message)

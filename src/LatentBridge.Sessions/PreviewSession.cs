@@ -65,7 +65,7 @@ public sealed class PreviewSession : IDisposable
         _streams = new StreamTable(_slots, _bench, sink, _time);
         _singles = new SinglePictures(_slots, _bench, sink);
         var avoidance = new Avoidance(avoid ?? []);
-        var notice = new LoadingNotice(_gate, sink);
+        var notice = new LoadingNotice(_gate, sink, () => _bench.IsStopping);
         Func<LatentFormat, IReadOnlyList<DecoderEntry>> kept = format => avoidance.Kept(catalogue(format));
         _calibrator = new Calibrator(new CalibrationStore(calibrations), kept, notice, RefreshCatalogue, Log);
         _lessons = new Lessons(_gate, _calibrator, kept, sink, () => _bench.IsStopping);
@@ -93,10 +93,10 @@ public sealed class PreviewSession : IDisposable
     {
         var search = new WeightSearch(weights);
         var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders, avoid: avoid);
-        session.HoldSinglePictures(true);
+        session.SetSearching(true);
         search.Start(session.RefreshCatalogue, problems =>
         {
-            session.HoldSinglePictures(false);
+            session.SetSearching(false);
             foreach (FoundWeights folder in problems)
             {
                 session.Log($"{folder.Path}: {folder.Problem}");
@@ -318,11 +318,11 @@ public sealed class PreviewSession : IDisposable
     bool IsInUse(LatentFormat format, string? model) =>
         _singles.Context.Uses(format, model) || _streams.All.Any(stream => stream.Context.Uses(format, model));
 
-    void HoldSinglePictures(bool areHeld)
+    void SetSearching(bool isSearching)
     {
         lock (_gate)
         {
-            _singles.AreHeld = areHeld;
+            _singles.AreHeld = _decoders.IsSearching = isSearching;
             Monitor.PulseAll(_gate);
         }
     }

@@ -501,6 +501,45 @@ public class PreviewSessionTests
         Assert.True(plain.IsDisposed);
     }
 
+    // As when a restarted host gets a latent while it still searches for weights: the rest of the run was latent2rgb.
+    [Fact]
+    public void What_changes_while_the_catalogue_is_asked_for_the_first_time_is_found()
+    {
+        var plain = FakeDecoder.Named("plain", 20);
+        var found = FakeDecoder.Named("found", 60);
+        PreviewSession? session = null;
+        int asked = 0;
+        using var ready = new ManualResetEventSlim();
+        using var bench = new SessionBench(4, 4, _ =>
+        {
+            DecoderEntry[] answer = Interlocked.Increment(ref asked) == 1 ? [plain.Entry] : [found.Entry, plain.Entry];
+            if (answer.Length == 1)
+            {
+                Assert.True(ready.Wait(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+                session!.RefreshCatalogue();
+            }
+
+            return answer;
+        });
+        session = bench.Session;
+        ready.Set();
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1)).Decoder);
+        Assert.Equal("found", bench.Sink.WaitForReady(bench.Submit(1, run: 1, step: 1)).Decoder);
+        Assert.Equal(2, asked);
+    }
+
+    [Fact]
+    public void What_the_shim_names_is_left_out_and_the_log_says_so_at_the_start()
+    {
+        var sink = new RecordingSink();
+        DecoderEntry[] entries = [FakeDecoder.Named("bad", 80, cost: 200).Entry with { File = "/models/bad.onnx" }, FakeDecoder.Named("plain", 20).Entry];
+        using var session = new PreviewSession(sink, _ => entries, () => 1, avoid: [new("bad", "/models/bad.onnx")]);
+        Assert.StartsWith("bad (/models/bad.onnx) is left out: ", Assert.IsType<string>(sink.Events[0]), StringComparison.Ordinal);
+        session.Begin(0, 1, SessionBench.Format, LatentSpace.Sampler, SessionBench.Raw);
+        Assert.True(SpinWait.SpinUntil(() => session.Status().Decoders.Count == 2, TimeSpan.FromSeconds(30)));
+        Assert.Equal([("plain", null), ("bad", Avoidance.Reason)], session.Status().Decoders.Select(d => (d.Id, d.Failure)));
+    }
+
     [Fact]
     public void A_format_that_no_stream_has_any_more_gives_its_decoders_back()
     {

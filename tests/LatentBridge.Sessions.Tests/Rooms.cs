@@ -20,7 +20,7 @@ sealed class Rooms : IDisposable
         Bench = new Workbench(Slots);
         Streams = new StreamTable(Slots, Bench, Sink, Clock) { Defaults = SessionBench.Raw };
         Singles = new SinglePictures(Slots, Bench, Sink);
-        var notice = new LoadingNotice(Gate, Sink);
+        var notice = new LoadingNotice(Gate, Sink, () => Bench.IsStopping);
         Pool = new DecoderPool(Gate, (format, _) => catalogue!(format), new Avoidance(avoid), (format, model) => Streams.All.Any(s => s.Context.Uses(format, model)), Clock);
         Preparation = new DecoderPreparation(Gate, Streams, Pool, notice, Log.Add, Clock);
         Pictures = new PictureMaker(Gate, Slots, Streams, Singles, Bench, Pool, notice, Sink, [], () => 1, Clock);

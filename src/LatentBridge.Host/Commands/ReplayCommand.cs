@@ -26,7 +26,6 @@ sealed class ReplayCommand
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
     readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "Duration of a frame of the time-lapse.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
     readonly Option<string> _animate = new("--animate") { DefaultValueFactory = _ => Apng };
-    readonly Option<int> _quality = new Option<int>("--quality") { Description = "Of an animated WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly LatentOptions _latent;
 
@@ -35,12 +34,12 @@ sealed class ReplayCommand
         _terminal = terminal;
         string[] kinds = [Apng, .. _encoders.Select(encoder => encoder.Extension)];
         _animate.HelpName = string.Join('|', kinds);
-        _animate.Description = _encoders.Count > 0 ? "Kind of time-lapse." : "Kind of time-lapse; a program built with LatentBridge.ImageSharp has webp and gif too.";
+        _animate.Description = "Kind of time-lapse: APNG keeps every colour, GIF has 256 of them a frame.";
         _animate.AcceptOnlyFromAmong(kinds);
         command.Add(_file);
         command.Add(_folder, _decoder);
         _latent = new(command);
-        command.Add(_size, _animate, _quality, _milliseconds, _threads);
+        command.Add(_size, _animate, _milliseconds, _threads);
         command.SetAction(Run);
     }
 
@@ -104,7 +103,7 @@ sealed class ReplayCommand
             }
             else
             {
-                library.Encode(pictures, size.Width, size.Height, parsed.GetValue(_quality), output);
+                library.Encode(pictures, size.Width, size.Height, output);
             }
         }
 

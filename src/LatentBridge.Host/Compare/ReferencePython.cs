@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using LatentBridge.Host.Python;
 using LatentBridge.Host.Sheets;
@@ -11,7 +12,7 @@ namespace LatentBridge.Host.Compare;
 sealed class ReferencePython : IDisposable
 {
     // With -m, Python would look into the current folder first, whatever lies there.
-    const string RunModule = "import runpy, sys; sys.path[0] = sys.argv.pop(1); runpy.run_module('latentbridge.reference', run_name='__main__')";
+    const string RunModule = PythonInterpreter.FromShimOnly + "runpy.run_module('latentbridge.reference', run_name='__main__')";
 
     static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
 
@@ -23,13 +24,14 @@ sealed class ReferencePython : IDisposable
     ReferencePython(string path, string shim)
     {
         _path = path;
-        ProcessStartInfo start = new(path, ["-c", RunModule, shim])
+        ProcessStartInfo start = new(path, [.. PythonInterpreter.Utf8, "-c", RunModule, shim])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
         };
-        start.Environment["PYTHONIOENCODING"] = "utf-8";
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, line) =>
         {

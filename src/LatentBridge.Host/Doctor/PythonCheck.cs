@@ -53,7 +53,7 @@ static class PythonCheck
         List<Finding> findings = [];
         JsonElement memory = report.GetProperty("sharedMemory");
         findings.Add(memory.GetProperty("problem").GetString() is { } problem
-            ? new("shared memory", FindingState.Bad, problem, "Free some memory, or raise the limit of the container or session.")
+            ? new("shared memory", FindingState.Bad, problem, OperatingSystem.IsWindows() ? "Free some memory, or make Windows' page file bigger." : "Free some memory, or raise the limit of the container or session.")
             : new("shared memory", FindingState.Good, $"room for {memory.GetProperty("triedBytes").GetInt64() >> 20} MB"));
         findings.Add(new("libraries", FindingState.Good, string.Join(", ", report.GetProperty("libraries").EnumerateObject()
             .Select(library => $"{library.Name} {library.Value.GetString() ?? "not installed"}"))));
@@ -74,7 +74,7 @@ static class PythonCheck
         }
 
         findings.Add(used is null
-            ? new("host used", FindingState.Bad, "none", "Build it with ./run.sh, unpack a release, or set LATENTBRIDGE_HOST to its path.")
+            ? new("host used", FindingState.Bad, "none", $"Build it with {(OperatingSystem.IsWindows() ? @".\run.ps1" : "./run.sh")}, unpack a release, or set LATENTBRIDGE_HOST to its path.")
             : new("host used", FindingState.Good, used));
         return findings;
     }

@@ -16,6 +16,9 @@ enum ChoiceRule
 readonly record struct DecoderChoice(
     DecoderCandidate Decoder, ChoiceRule Rule, double PredictedMilliseconds, double BudgetMilliseconds, int Threads, string Pin, DecoderCandidate? Better)
 {
+    /// <summary>True where the folders were still being searched for weights: what was asked for may be there in a moment.</summary>
+    public bool IsSearching { get; init; }
+
     /// <summary>A sentence for status.</summary>
     public string Reason
     {
@@ -39,7 +42,9 @@ readonly record struct DecoderChoice(
 
             bool isMissing = Better is null || Better.Description.Id != Pin || Better.Failure is not null;
             return Rule == ChoiceRule.Pinned || Pin == "auto" ? sentence
-                : isMissing ? $"{Pin} was asked for, but there is none for this format that works; {sentence}" : $"{Pin} was asked for; {sentence}";
+                : !isMissing ? $"{Pin} was asked for; {sentence}"
+                : IsSearching && Better is null ? $"{Pin} was asked for, and the folders are still being searched for weights; {sentence}"
+                : $"{Pin} was asked for, but there is none for this format that works; {sentence}";
         }
     }
 

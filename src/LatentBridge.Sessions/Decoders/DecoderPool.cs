@@ -18,11 +18,19 @@ sealed class DecoderPool(
     TimeProvider time) : IDisposable
 {
     readonly List<FormatDecoders> _decoders = [];
+    int _refreshes;
 
     public IReadOnlyList<FormatDecoders> All => _decoders;
 
+    /// <summary>True while the folders are searched for weights: the catalogue may have more in a moment.</summary>
+    public bool IsSearching { get; set; }
+
     /// <summary>The catalogue has others now: it is asked again. Decoders that stay keep their weights and times.</summary>
-    public void Refresh() => _decoders.ForEach(decoders => decoders.IsStale = true);
+    public void Refresh()
+    {
+        _refreshes++;
+        _decoders.ForEach(decoders => decoders.IsStale = true);
+    }
 
     /// <summary>The decoders of a format and model; unknown formats are the same when their latents look the same. Models of one format share what is loaded.</summary>
     public FormatDecoders Of(LatentFormat format, string? model)
@@ -41,16 +49,14 @@ sealed class DecoderPool(
             }
         }
 
-        if (stale is not null)
+        int refreshes;
+        lock (gate)
         {
-            // Before the catalogue is asked: what changes meanwhile makes it stale once more.
-            lock (gate)
-            {
-                stale.IsStale = false;
-            }
+            refreshes = _refreshes;
+            stale?.IsStale = false;
         }
 
-        return Make(format, model, stale);
+        return Make(format, model, stale, refreshes);
     }
 
     /// <summary>Each decoder once, however many models share it.</summary>
@@ -58,7 +64,7 @@ sealed class DecoderPool(
 
     public void Dispose() => _decoders.ForEach(decoders => decoders.Dispose());
 
-    FormatDecoders Make(LatentFormat format, string? model, FormatDecoders? stale)
+    FormatDecoders Make(LatentFormat format, string? model, FormatDecoders? stale, int refreshes)
     {
         IEnumerable<DecoderCandidate> before = _decoders.Where(known => IsSame(known.Format, format)).SelectMany(known => known.Candidates);
         var found = new FormatDecoders(format, model, catalogue(format, model), avoidance, before, time);
@@ -74,6 +80,9 @@ sealed class DecoderPool(
             unused.AddRange(_decoders.Where(known => !isInUse(known.Format, known.Model)));
             _decoders.RemoveAll(unused.Contains);
             _decoders.Add(found);
+
+            // What changed while the catalogue was being asked is not in its answer.
+            found.IsStale = refreshes != _refreshes;
         }
 
         unused.ForEach(decoders => decoders.DisposeExcept(_decoders));

@@ -5,6 +5,7 @@ using LatentBridge.Weights;
 namespace LatentBridge.Sessions;
 
 /// <summary>Searches a library's folders in the background. Each folder's decoders are there as soon as it has been searched.</summary>
+/// <remarks>The threads have normal priority. At the worker's, a busy sampler would starve them, and a run would lose the decoder that its user chose.</remarks>
 sealed class WeightSearch(WeightLibrary weights)
 {
     /// <summary>The decoders of a format with what is known so far.</summary>
@@ -17,8 +18,6 @@ sealed class WeightSearch(WeightLibrary weights)
     {
         var thread = new Thread(() =>
         {
-            // The threads that search the folders get this thread's priority.
-            BackgroundPriority.Apply();
             weights.Start(changed);
             done([.. weights.Found.Where(found => weights.Folders.Contains(found.Path))]);
         })

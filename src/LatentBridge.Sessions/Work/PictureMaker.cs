@@ -168,7 +168,7 @@ sealed class PictureMaker(
             DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
             if (job is { Stopped: null, Stream: { } stream })
             {
-                stream.Choice = choice;
+                stream.Choice = choice with { IsSearching = pool.IsSearching };
             }
 
             return choice.Decoder;

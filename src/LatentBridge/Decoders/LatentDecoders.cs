@@ -124,6 +124,21 @@ public static class LatentDecoders
         }
     }
 
+    /// <summary>The decoder of that id among a format's, in any case; the best for <c>auto</c>.</summary>
+    /// <param name="format">The latent format.</param>
+    /// <param name="weights">Where to look for the networks' numbers.</param>
+    /// <param name="id">What the user asked for.</param>
+    /// <exception cref="LatentBridgeException">There is none of that id; the message names those there are.</exception>
+    public static DecoderEntry Choose(LatentFormat format, WeightLibrary weights, string id)
+    {
+        IReadOnlyList<DecoderEntry> entries = For(format, weights);
+        return id.Equals("auto", StringComparison.OrdinalIgnoreCase) ? entries[0]
+            : entries.FirstOrDefault(entry => string.Equals(entry.Description.Id, id, StringComparison.OrdinalIgnoreCase))
+            ?? throw new LatentBridgeException(
+                $"There is no decoder \"{id}\" for {format.Id}. There are: {string.Join(", ", entries.Select(entry => $"{entry.Description.Id} ({entry.Description.Source})"))}. "
+                + $"Weights are looked for in the program's models folder and in the folders that {WeightLibrary.FoldersVariable} names.");
+    }
+
     static DecoderEntry[] Taesd(FoundWeights found) =>
     [
         Entry(TaesdDecoder.Describe(found, half: false), found, weights => new TaesdDecoder(weights)),

@@ -61,9 +61,6 @@ public sealed class LatentFormat
     /// <summary>The tiny autoencoder that fits, as ComfyUI names its file: <c>taesd_decoder</c>, <c>taef1_decoder</c>, <c>taehv</c>.</summary>
     public string? TinyAutoencoder { get; init; }
 
-    /// <summary>The kinds of model of A1111 and Forge that use it: <c>SD1</c>, <c>SD2</c>, <c>SDXL</c>, <c>SD3</c>, <c>FLUX</c>.</summary>
-    public IReadOnlyList<string> A1111 { get; init; } = [];
-
     /// <summary>ComfyUI's models that use it.</summary>
     public IReadOnlyList<string> Models { get; init; } = [];
 

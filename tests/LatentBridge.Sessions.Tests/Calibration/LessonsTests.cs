@@ -12,7 +12,7 @@ public class LessonsTests
         bool isStopping = false;
         var sink = new RecordingSink();
         IReadOnlyList<DecoderEntry> Catalogue(Formats.LatentFormat format) => [new FakeDecoder().Entry];
-        using var calibrator = new Calibrator(new CalibrationStore(null), Catalogue, new LoadingNotice(gate, sink), () => { }, _ => { });
+        using var calibrator = new Calibrator(new CalibrationStore(null), Catalogue, new LoadingNotice(gate, sink, () => isStopping), () => { }, _ => { });
         var lessons = new Lessons(gate, calibrator, Catalogue, sink, () => isStopping);
 
         // Too short for what its header says: it cannot be learned from.

@@ -102,7 +102,8 @@ public class DecoderChooserTests
         Assert.Equal("taesd was asked for", pinned.Reason);
         DecoderChoice missing = Choose(step: 100, pin: "taesd-half");
         Assert.Equal("tiny", missing.Decoder.Description.Id);
-        Assert.StartsWith("taesd-half was asked for", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for, but there is none", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for, and the folders are still being searched for weights;", (missing with { IsSearching = true }).Reason, StringComparison.Ordinal);
         _taesd.Failed("broken file");
         DecoderChoice failed = Choose(step: 100, pin: "taesd");
         Assert.Equal("tiny", failed.Decoder.Description.Id);

@@ -46,7 +46,7 @@ public sealed class WeightLibraryTests : IDisposable
     }
 
     [Fact]
-    public void A_pipe_under_a_models_name_is_not_opened_and_said_so_and_a_link_to_one_neither()
+    public async Task A_pipe_under_a_models_name_is_not_opened_and_said_so_and_a_link_to_one_neither()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders");
         string pipe = Path.Combine(_weights.Folder, "pipe.safetensors");
@@ -55,11 +55,12 @@ public sealed class WeightLibraryTests : IDisposable
         string real = _weights.Write("real/mlp.safetensors", Mlp(), "SD15");
         File.CreateSymbolicLink(Path.Combine(_weights.Folder, "more.safetensors"), real);
 
-        Task<IReadOnlyList<FoundWeights>> found = Task.Run(() => LatentDecoders.Weights([_weights.Folder]).Found);
-        Assert.True(found.Wait(TimeSpan.FromSeconds(5)), "the search waits for somebody to write into the pipe");
+        // Opening the pipe would wait until somebody writes into it: for ever.
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        IReadOnlyList<FoundWeights> found = await Task.Run(() => LatentDecoders.Weights([_weights.Folder]).Found, cancellation).WaitAsync(TimeSpan.FromSeconds(5), cancellation);
         Assert.Equal(
             ["link.pt no", "more.safetensors yes", "pipe.safetensors no", "mlp.safetensors yes"],
-            found.Result.Select(f => $"{f.FileName} {(f.Problem is null ? "yes" : f.Problem.Contains("a pipe or a device", StringComparison.Ordinal) ? "no" : f.Problem)}"));
+            found.Select(f => $"{f.FileName} {(f.Problem is null ? "yes" : f.Problem.Contains("a pipe or a device", StringComparison.Ordinal) ? "no" : f.Problem)}"));
         Assert.Throws<LatentBridgeException>(() => LatentBridge.Files.TensorFile.Open(pipe));
     }
 
@@ -70,7 +71,7 @@ public sealed class WeightLibraryTests : IDisposable
         var networks = new NetworkCatalogue([MlpDecoder.Architecture]);
         networks.Add(new ModelKind(".hang", path =>
         {
-            answer.Wait();
+            answer.Wait(TestContext.Current.CancellationToken);
             return new() { Path = path, Architecture = "late", Title = "late" };
         }));
         string hung = Path.Combine(_weights.Folder, "hung");
@@ -82,13 +83,13 @@ public sealed class WeightLibraryTests : IDisposable
 
         using var changed = new SemaphoreSlim(0);
         library.Start(() => changed.Release());
-        Assert.True(changed.Wait(TimeSpan.FromSeconds(30)) && changed.Wait(TimeSpan.FromSeconds(30)));
+        Assert.True(changed.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken) && changed.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
         Assert.Equal(["mlp.safetensors"], library.FoundSoFar.Select(found => found.FileName));
         Assert.Equal(["hung", "mlp.safetensors"], library.Found.Select(found => found.FileName));
         Assert.Contains("did not answer within 0.2 seconds", library.Found[0].Problem, StringComparison.Ordinal);
 
         answer.Set();
-        Assert.True(changed.Wait(TimeSpan.FromSeconds(30)));
+        Assert.True(changed.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
         Assert.Equal(["a.hang", "mlp.safetensors"], library.Found.Select(found => found.FileName));
     }
 

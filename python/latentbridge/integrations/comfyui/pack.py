@@ -13,10 +13,10 @@ from comfy.cli_args import args
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from ... import host_locator, inprocess
 from ...client import Bridge
 from ...preview import Preview
 from ...say_once import SayOnce
+from ..host_trouble import host_trouble
 from ..recorder import Recorder
 from ..settings import DecoderList
 from .delivery import Outbox
@@ -87,9 +87,7 @@ class Pack:
         """Why there are no previews of ours, and what helps; None when all is well."""
         if self.bridge.off_reason is not None:
             return self.bridge.off_reason
-        if host_locator.find() is not None or (self.settings.host_mode != "process" and inprocess.problem() is None):
-            return None
-        return f"no host was found; {host_locator.ADVICE}"
+        return host_trouble(self.settings.host_mode)
 
     def close(self) -> None:
         self.teacher.uninstall()
