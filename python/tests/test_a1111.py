@@ -470,6 +470,10 @@ class Words(UiTestCase):
     def line(self):
         return self.ui.opts.latentbridge_status
 
+    def start_page(self):
+        for callback in self.ui.callbacks["app_started"]:
+            callback(None, unittest.mock.Mock())
+
     def test_beside_the_progress_bar_why_it_is_off_and_what_shows_instead(self):
         with self.assertLogs("latentbridge", "WARNING"):
             self.load("die-at-start")
@@ -479,6 +483,7 @@ class Words(UiTestCase):
         self.ui.state.begin()
         self.ui.poll()
         self.assertRegex(self.ui.state.textinfo, "^LatentBridge is off, Approx cheap shows the previews: [^\\n]+$")
+        self.start_page()
         self.assertIn("LatentBridge is off: ", self.line())
 
     def test_beside_the_progress_bar_that_a_latent_is_broken_until_one_is_not(self):
@@ -515,6 +520,8 @@ class Words(UiTestCase):
         self.load(method="TAESD")
         first = next(name for name in self.ui.opts.data_labels if name.startswith("latentbridge_"))
         self.assertEqual(first, "latentbridge_status")
+        self.assertEqual(self.line(), "")
+        self.start_page()
         self.assertIn("once it is chosen", self.line())
         self.ui.opts.set(show_progress_type="LatentBridge")
         self.assertEqual(self.line(), "LatentBridge is on.")
@@ -523,7 +530,8 @@ class Words(UiTestCase):
         self.assertNotIn("latentbridge_status", self.ui.opts.data)
 
     def test_the_settings_page_says_that_there_is_no_host_before_one_is_needed(self):
-        self.load()
+        self.load(method="TAESD")
+        self.start_page()
         with unittest.mock.patch("latentbridge.host_locator.find", return_value=None), \
                 unittest.mock.patch("latentbridge.inprocess.problem", return_value="no"):
             self.assertIn("LatentBridge is off: no host was found; ", self.line())

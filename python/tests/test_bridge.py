@@ -238,15 +238,6 @@ class Asking(BridgeTestCase):
         with self.assertRaisesRegex(ValueError, "unknown option 'sise'"):
             bridge.configure(sise=3)
 
-    def test_an_encoding_the_host_lacks_is_asked_for_as_pixels(self):
-        for quirk, asked in (((), "rgb24"), (("encodings=png,rgb24",), "rgb24"), (("encodings=png,rgb24,jpeg",), "jpeg")):
-            with self.subTest(quirk):
-                bridge = self.bridge(*quirk, encoding="jpeg")
-                bridge.begin(run=1, encoding="jpeg", quality=70)
-                self.show(bridge, run=1)
-                host = bridge.status(20)["host"]
-                self.assertEqual((host["options"]["encoding"], host["begun"][0]["encoding"], host["begun"][0]["quality"]), (asked, asked, 70))
-
     def test_a_host_started_anew_hears_of_options_and_runs_again(self):
         bridge = self.bridge(size=100)
         bridge.begin(run=1, latent_format="SDXL", decoder="tiny")

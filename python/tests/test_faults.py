@@ -305,7 +305,7 @@ class HostsThatFail(BridgeTestCase):
             for step in range(12):
                 bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
                 bridge.wait(run=1, step=step, timeout=0.02)
-            until(lambda: (bridge.status(20)["host"] or {}).get("freeImages") == 4)
+            until(lambda: logs.output and (bridge.status(20)["host"] or {}).get("freeImages") == 4)
         self.assertEqual(seen, [])
         self.assertIn("generation is 2; expected 1", logs.output[0])
 

@@ -552,4 +552,66 @@ public class PreviewSessionTests
         Assert.True(first.IsDisposed);
         Assert.False(second.IsDisposed);
     }
+
+    [Fact]
+    public void The_last_step_keeps_the_decoder_of_the_picture_before_though_it_is_late()
+    {
+        var fine = new FakeDecoder("fine") { Time = TimeSpan.FromMilliseconds(70) };
+        var coarse = new FakeDecoder("coarse", quality: 20, cost: 10);
+        using var bench = new SessionBench(fine, coarse);
+        bench.Begin(1, options: SessionBench.Raw with { Decoder = "fine" });
+        while (!bench.Sink.Ready.Any(ready => ready.Decoder == "fine"))
+        {
+            Show(run: 1, step: 0);
+        }
+
+        bench.Begin(2);
+        string[] shown = [Show(2, 15), Show(2, 16), Show(2, 17), Show(2, 18), Show(2, 19, last: true)];
+        Assert.Equal(["fine", "fine"], shown[^2..]);
+
+        string Show(ulong run, int step, bool last = false)
+        {
+            ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run, step: step, last: last));
+            bench.Session.Release(ready.Slot);
+            Thread.Sleep(200);
+            return ready.Decoder;
+        }
+    }
+
+    [Fact]
+    public void A_decoder_that_is_not_there_is_named_with_the_picture_and_in_status()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        bench.Begin(1, options: SessionBench.Raw with { Decoder = "no-such" });
+        ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        Assert.Equal(("fake", "no no-such here"), (ready.Decoder, ready.Note));
+        Assert.Contains("the decoder no-such was chosen", ready.Warning, StringComparison.Ordinal);
+        Assert.Contains(ready.Warning, bench.Session.Status().Streams.Single().Warnings);
+    }
+
+    [Fact]
+    public void Threads_beyond_the_cores_are_not_given_to_a_decoder()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        bench.Begin(1, options: SessionBench.Raw with { Threads = 256 });
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        Assert.Equal(Environment.ProcessorCount, decoder.Threads);
+    }
+
+    [Fact]
+    public void Pictures_of_a_run_have_one_size_whatever_decoder_makes_them()
+    {
+        var fine = new FakeDecoder("fine", cost: 5000, pixelsPerCell: 4) { Time = TimeSpan.FromMilliseconds(220) };
+        var coarse = new FakeDecoder("coarse", quality: 20, cost: 10);
+        using var bench = new SessionBench(fine, coarse);
+        for (int step = 0; step < 2 || bench.Sink.Ready.Last().Decoder != "fine"; step++)
+        {
+            bench.Session.Release(bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step)).Slot);
+            Thread.Sleep(500);
+        }
+
+        Assert.Equal("coarse", bench.Sink.Ready.First().Decoder);
+        Assert.All(bench.Sink.Ready, ready => Assert.Equal((4 * SessionBench.Side, 4 * SessionBench.Side), (ready.Picture.Width, ready.Picture.Height)));
+    }
 }

@@ -62,7 +62,7 @@ class FakeHost:
     def say_odd_things(self) -> None:
         """Well-formed JSON-RPC with members of every wrong type."""
         for odd in ([], {}, "x", 1.5, -1, None, True, 1 << 60):
-            for method in ("released", "ready", "dropped", "loading", "unheard-of"):
+            for method in ("released", "ready", "dropped", "loading", "loaded", "unheard-of"):
                 tell(method, **dict.fromkeys(("slot", "sequence", "run", "stream", "step", "reason", "needed", "decoder", "file"), odd))
                 say(method=method, params=odd)
             say(method=odd, params={})
@@ -82,8 +82,7 @@ class FakeHost:
             sys.exit(3)
         self.avoid = params.get("avoid", [])
         say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else 1, "host": "fake",
-                                   "process": os.getpid(), "kernel": "none", "processors": 1,
-                                   **({"encodings": QUIRKS["encodings"].split(",")} if "encodings" in QUIRKS else {})})
+                                   "process": os.getpid(), "kernel": "none", "processors": 1})
 
     def attach(self, identifier: int, params: dict) -> None:
         if "section" in params["mapping"]["kind"]:
@@ -148,8 +147,9 @@ class FakeHost:
             time.sleep(number("slow") / 1000)
         if "killer" in QUIRKS and {"decoder": "killer", "file": "/k.onnx"} not in self.avoided:
             self.ready(header, digest)
-            tell("loading", decoder="sha256", file=None)
             tell("loading", decoder="killer", file="/k.onnx")
+            tell("loading", decoder="innocent", file=None)
+            tell("loaded", decoder="innocent", file=None)
             os._exit(9)
         where = {"run": header.run, "stream": header.stream, "step": header.step, "sequence": header.sequence}
         if "drop" in QUIRKS:
@@ -195,7 +195,8 @@ class FakeHost:
         self.memory[start:start + len(digest)] = digest
         return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
                 "total": header.total, "width": 1, "height": 1, "length": len(digest), "encoding": "png",
-                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25}
+                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25,
+                **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
         self.finish(header, digest, lambda picture: tell("ready", **picture))

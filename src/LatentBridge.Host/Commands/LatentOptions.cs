@@ -20,13 +20,13 @@ sealed class LatentOptions
     readonly Option<FrameChoice> _frame = new("--frame")
     {
         Description = "Frame of a video.",
-        HelpName = "first|middle|last|N",
+        HelpName = "auto|first|middle|last|N",
         DefaultValueFactory = _ => FrameChoice.Middle,
         CustomParser = result =>
         {
             if (!FrameChoice.TryParse(result.Tokens[0].Value, out FrameChoice choice))
             {
-                result.AddError($"--frame {result.Tokens[0].Value}: expected first, middle, last or a number, 0 or more.");
+                result.AddError($"--frame {result.Tokens[0].Value}: expected auto, first, middle, last or a number, 0 or more.");
             }
 
             return choice;

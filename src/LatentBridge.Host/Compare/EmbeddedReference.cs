@@ -24,7 +24,7 @@ sealed class EmbeddedReference : IReference
     {
         if (HostedPython.Missing is { } missing)
         {
-            throw new LatentBridgeException($"--embedded: {missing}. Without --embedded, Python runs as a child process.");
+            throw new LatentBridgeException($"--embedded: {missing}. Leave --embedded out to run Python as a child process.");
         }
 
         string shim = PythonInterpreter.FindShimFolder()

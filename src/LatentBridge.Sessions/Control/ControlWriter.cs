@@ -178,6 +178,11 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         Real(json, "decodeMilliseconds", picture.DecodeMilliseconds);
         Real(json, "encodeMilliseconds", picture.EncodeMilliseconds);
         Real(json, "waitMilliseconds", preview.WaitMilliseconds);
+        if (preview.Note is { } note)
+        {
+            Member(json, "note", note);
+        }
+
         if (picture.NonFiniteCount > 0 || preview.Warning is not null)
         {
             json.WritePropertyName("warnings");
@@ -187,9 +192,9 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
                 json.WriteValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
             }
 
-            if (preview.Warning is not null)
+            if (preview.Warning is { } warning)
             {
-                json.WriteValue(preview.Warning);
+                json.WriteValue(warning);
             }
 
             json.WriteEndArray();

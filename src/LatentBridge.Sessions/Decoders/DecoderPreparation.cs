@@ -71,7 +71,7 @@ sealed class DecoderPreparation(object gate, StreamTable streams, DecoderPool po
             lock (gate)
             {
                 decoders.WantCheapest();
-                int threads = streams.Defaults.Threads > 0 ? streams.Defaults.Threads : 1;
+                int threads = Math.Clamp(streams.Defaults.Threads, 1, Environment.ProcessorCount);
                 foreach (PreviewStream stream in streams.All)
                 {
                     RenderContext wanted = stream.Context;

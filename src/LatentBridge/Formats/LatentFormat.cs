@@ -25,6 +25,9 @@ public sealed class LatentFormat
     /// <summary>Frames (or samples of sound) per latent frame; 1 for pictures.</summary>
     public required int TemporalCompression { get; init; }
 
+    /// <summary>True for videos whose first latent frame stands for one picture, and each further one for several.</summary>
+    public bool IsCausalVideo => Dimensions == 3 && TemporalCompression > 1;
+
     /// <summary>
     /// Side of the square of cells packed into the channels: 2 for FLUX.2, whose 128 channels are 32 at twice the height
     /// and width; else 1.

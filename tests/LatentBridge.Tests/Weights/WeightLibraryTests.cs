@@ -94,6 +94,21 @@ public sealed class WeightLibraryTests : IDisposable
     }
 
     [Fact]
+    public void Whoever_wants_to_know_of_a_folder_knows_before_the_wait_for_it_is_over()
+    {
+        bool hasHeard = false;
+        var library = LatentDecoders.Weights([_weights.Folder]);
+        library.Start(() =>
+        {
+            // Long enough for the other thread, were it not held back.
+            SpinWait.SpinUntil(() => false, TimeSpan.FromMilliseconds(50));
+            Volatile.Write(ref hasHeard, true);
+        });
+        Assert.Empty(library.Found);
+        Assert.True(Volatile.Read(ref hasHeard));
+    }
+
+    [Fact]
     public void Bundled_files_have_the_lengths_and_hashes_of_the_manifest()
     {
         foreach (KnownWeights known in WeightManifest.Known.Where(k => k.Bundled))

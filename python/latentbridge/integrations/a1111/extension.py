@@ -80,6 +80,7 @@ class Extension:
         self._looking = threading.Lock()
         self._sampling: Sampling | None = None
         self._is_open = True
+        self._is_served = False
         self._wrapped: list[tuple[Any, str, Any]] = []
 
     def install(self) -> None:
@@ -171,6 +172,7 @@ class Extension:
         return original(state)
 
     def _app_started(self, _demo: Any, app: Any) -> None:
+        self._is_served = True
         app.add_api_route("/latentbridge/status", self.status, methods=["GET"])
         if (trouble := host_trouble(settings.read(self._ui.stored)["host_mode"])) is not None:
             log.warning("LatentBridge: %s", trouble)
@@ -238,7 +240,7 @@ class Extension:
         self.bridge.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"],
             decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
-            encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)  # pixels where the host lacks it
+            encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
         return Sampling(self._runs, place, chosen, wanted["decoder"], batch, count, wanted["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
@@ -289,8 +291,10 @@ class Extension:
         return " ".join(text.split())  # the page shows no text of several lines
 
     def _state_in_words(self) -> str:
-        """For the settings page."""
+        """For the settings page. Nothing before there is one: the API would keep what it reads then as the default."""
         latest = self.latest
+        if not self._is_served:
+            return ""
         if (reason := self.bridge.off_reason or host_trouble(settings.read(self._ui.stored)["host_mode"])) is not None:
             return f"LatentBridge is off: {reason}"
         if not self.is_chosen():
