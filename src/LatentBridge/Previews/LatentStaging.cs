@@ -50,7 +50,7 @@ sealed class LatentStaging(LatentFormat format)
         long length = (long)ItemCount * Channels * Height * Width;
         if (length > Array.MaxLength)
         {
-            throw new LatentBridgeException($"The latent {shape} would take {length} values; at most {Array.MaxLength} are supported. Show one item in place of a grid.");
+            throw new LatentBridgeException($"The latent {shape} would take {length} values; at most {Array.MaxLength} are supported. Show one item instead of a grid.");
         }
 
         if (_values.Length < length)
