@@ -24,7 +24,7 @@ ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
 
 def native_libraries(program):
-    """Those of optional packages: nothing else lies beside a program of one file."""
+    """ONNX Runtime's: nothing else lies beside a program of one file."""
     return [file for file in program.parent.glob("*") if file != program and file.suffix in (".so", ".dll", ".dylib")]
 
 

@@ -112,11 +112,6 @@ class Connection:
         self._outgoing.append(line)
         self._flush()
 
-    def supported(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options as this host can take them: an encoding it lacks comes as raw pixels, which the caller can encode."""
-        known = self.host.get("encodings") or ("png", "rgb24")
-        return options if options.get("encoding", "png") in known else {**options, "encoding": "rgb24"}
-
     def ask(self, method: str, answer: Answer, **params: Any) -> int:
         """Sends a request; ``answer`` is called on the bridge thread, in any case (an error when the host ends)."""
         identifier = self._next_request

@@ -50,7 +50,7 @@ OPTIONS: dict[str, Any] = {
     "scaling": ("smooth", "nearest"),
     "batch": ("first", "grid", "item"),
     "item": range(MAXIMUM_AXIS),
-    "frame": ("first", "middle", "last", int),
+    "frame": ("auto", "first", "middle", "last", int),
     "encoding": ENCODINGS,
     "quality": range(1, 101),
     "threads": range(257),

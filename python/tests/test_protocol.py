@@ -122,7 +122,7 @@ class Lines(unittest.TestCase):
 class Options(unittest.TestCase):
     def test_the_protocols_values_pass(self):
         for options in ({"decoder": "tiny"}, {"size": 0}, {"size": 16384}, {"scaling": "nearest"}, {"batch": "grid"}, {"item": 3},
-                        {"frame": "last"}, {"frame": 7}, {"encoding": "webp"}, {"threads": 256}, {"lastStepMilliseconds": 1000},
+                        {"frame": "auto"}, {"frame": "last"}, {"frame": 7}, {"encoding": "webp"}, {"threads": 256}, {"lastStepMilliseconds": 1000},
                         {"calibrate": False}):
             with self.subTest(options):
                 self.assertEqual(protocol.check_options(options), options)

@@ -55,7 +55,7 @@ def pixels(preview: Preview) -> Any:
 
 
 def encode(image: Any, format: str) -> bytes:
-    """A whole file, by Pillow. For formats that the host does not write; never on a sampler's or a server's thread."""
+    """A whole file, by Pillow: of a picture that the UI arranged itself, or in a format that the host does not write. Never on a sampler's or a server's thread."""
     file = io.BytesIO()
     image.save(file, format, **({"compress_level": 1} if format == "png" else {"quality": QUALITY}))
     return file.getvalue()

@@ -82,8 +82,7 @@ class FakeHost:
             sys.exit(3)
         self.avoid = params.get("avoid", [])
         say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else 1, "host": "fake",
-                                   "process": os.getpid(), "kernel": "none", "processors": 1,
-                                   **({"encodings": QUIRKS["encodings"].split(",")} if "encodings" in QUIRKS else {})})
+                                   "process": os.getpid(), "kernel": "none", "processors": 1})
 
     def attach(self, identifier: int, params: dict) -> None:
         if "section" in params["mapping"]["kind"]:

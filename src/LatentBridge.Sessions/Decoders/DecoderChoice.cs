@@ -44,28 +44,25 @@ readonly record struct DecoderChoice(
 
             return Rule == ChoiceRule.Pinned || Pin == "auto" ? sentence
                 : !IsMissing && Better!.Failure is null ? $"{Pin} was asked for; {sentence}"
-                : IsSought ? $"{Pin} was asked for, and the folders are still being searched for weights; {sentence}"
+                : IsSearching && Better is null ? $"{Pin} was asked for, and the folders are still being searched for weights; {sentence}"
                 : $"{Pin} was asked for, but there is none for this format that works; {sentence}";
         }
     }
 
     /// <summary>Why the decoder that somebody chose does not make this picture, in a few words; null when it does, or nobody chose one.</summary>
     public string? Note => IsAsWished ? null
-        : IsSought ? $"{Pin} is being looked for"
-        : IsMissing ? $"no {Pin} here"
+        : IsMissing ? IsSearching ? $"{Pin} is being looked for" : $"no {Pin} here"
         : Better!.Failure is not null ? $"{Pin} failed"
         : Better.IsLoaded ? $"{Pin} would come too late" : $"{Pin} is being loaded";
 
     /// <summary>What somebody should do something about: the chosen decoder is not there or fails. Null when it is only late.</summary>
-    public string? Warning => IsAsWished || IsSought ? null
-        : IsMissing ? $"the decoder {Pin} was chosen, but there is none of that name for this model: expected one that `latentbridge models list` shows; check the name, and that its file is there"
+    public string? Warning => IsAsWished ? null
+        : IsMissing ? IsSearching ? null : $"the decoder {Pin} was chosen, but there is none of that name for this model: expected one that `latentbridge models list` shows; check the name, and that its file is there"
         : Better!.Failure is { } failure ? $"the decoder {Pin} was chosen, but it failed: {failure}" : null;
 
     bool IsAsWished => Pin == "auto" || Decoder.Description.Id == Pin;
 
     bool IsMissing => Better is null || Better.Description.Id != Pin;
-
-    bool IsSought => IsSearching && Better is null;
 
     static string Ms(double milliseconds) => milliseconds.ToString(milliseconds < 10 ? "0.0" : "0", CultureInfo.InvariantCulture) + " ms";
 }

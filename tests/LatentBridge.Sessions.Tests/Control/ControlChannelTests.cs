@@ -43,10 +43,12 @@ public sealed class ControlChannelTests : IDisposable
         var picture = new PreviewResult(450123, 512, 512, PreviewEncoding.Png, 8.125, 1.5, 0, true);
         sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25));
         AssertLast("ready");
+        sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25, Note: "taesd would come too late"));
+        AssertLast("ready-noted");
         sink.Ready(new ReadyPreview(0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5));
         AssertLast("ready-warned");
         sink.Ready(new ReadyPreview(
-            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, "tiny is left out"));
+            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, Warning: "tiny is left out"));
         AssertLast("ready-left-out");
         sink.Loading("taesd", "/ui/models/taesd_decoder.safetensors");
         AssertLast("loading");

@@ -17,7 +17,7 @@ from protocol import BinaryEventTypes
 from server import PromptServer
 
 from ...preview import Preview
-from ..ready_image import ReadyImage, encode, pixels
+from ..ready_image import ReadyImage
 from .teacher import model_of
 
 LOST_AFTER_SECONDS = 5.0
@@ -37,16 +37,11 @@ class Frame(ReadyImage):
         self.on_save: Any = None
 
     @classmethod
-    def of(cls, preview: Preview, encoding: str, with_caption: bool) -> Frame:
-        """Encodes with Pillow, on the calling thread, what the host gave as raw pixels."""
-        data = preview.data
-        if preview.encoding == "rgb24":
-            data = encode(pixels(preview), encoding)
-        else:
-            encoding = preview.encoding
+    def of(cls, preview: Preview, with_caption: bool) -> Frame:
+        """The file that the host made."""
         caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1,
                    "total": preview.total, "note": preview.note or None} if with_caption else None
-        return cls(data, encoding.upper(), (preview.width, preview.height), preview.step, caption)
+        return cls(preview.data, preview.encoding.upper(), (preview.width, preview.height), preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
         """The tuple that core sends."""

@@ -40,7 +40,6 @@ class Sampling:
         self._began_at = 0.0  # when the first latent came
         self._is_shown = False  # since the last step, by us
         self._turn = 0
-        self._encoding = "png"
         self._awaited = -1  # the step that the sampler's thread waits for
         self._latest: Frame | None = None
         self._encoded = threading.Condition()
@@ -84,7 +83,7 @@ class Sampling:
 
     def arrived(self, preview: Preview) -> None:
         """A picture came. Called on the bridge's thread."""
-        frame = Frame.of(preview, self._encoding, self._settings.caption)
+        frame = Frame.of(preview, self._settings.caption)
         with self._encoded:
             self._latest = frame
             self._encoded.notify_all()
@@ -109,12 +108,11 @@ class Sampling:
             self._destination = Destination.here()
             self._model = self._destination.model()
             add_progress_handler(NodeEnd(self._pack, self._destination.node_id))
-        self._encoding = settings.encoding(self._destination.is_local(), self._destination.with_metadata)
         self._awaited = -1
         self._latest = None
         run = next(self._pack.runs)
         self._bridge.begin(run=run, latent_format=self._format, model=self._model,
-                           **settings.options(self._wish.method, self._encoding, self._format))
+                           **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata)))
         self.run = run
         self._pack.sampling = self
 
