@@ -4,7 +4,6 @@
 
 using LatentBridge.Decoders;
 using LatentBridge.Files;
-using LatentBridge.Formats;
 using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
 
@@ -15,13 +14,12 @@ if (args is not [string source, string target])
 }
 
 LoadedLatent latent = LatentFile.Load(source);
-LatentFormat format = latent.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(latent.Axes).Format;
-DecoderEntry best = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0];
+DecoderEntry best = LatentDecoders.For(latent.Format, LatentDecoders.WeightsOfThisMachine())[0];
 
 using ILatentDecoder decoder = best.Load();
-using PreviewRenderer renderer = new(format);
+using PreviewRenderer renderer = new(latent.Format);
 PreviewOptions options = new() { Size = 512 };
-renderer.Stage(latent.ToLatent(format.Dimensions), options);
+renderer.Stage(latent.View, options);
 
 byte[] png = new byte[PngEncoder.MaximumLength(512, 512, 3)];
 PreviewResult result = renderer.Render(decoder, options, png, CancellationToken.None);

@@ -109,8 +109,8 @@ class Bridge:
     ) -> bool:
         """Takes a snapshot of a step's latent for a preview and returns at once; never raises, never writes to the latent.
 
-        ``latent`` has the shape ``[B,C,H,W]``, ``[C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``; a torch tensor, numpy array,
-        buffer, nested set or list. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
+        ``latent`` is a torch tensor, numpy array, buffer, nested set or list of the shape ``[B,C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``,
+        each without the batch too, frames before channels, channels last, or tokens of a square picture (``axes.py``): what the format fits. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
         run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is 0-based, ``total`` 0 or None
         when unknown. Whole numbers may come as floats and as tensors or arrays without axes.
 
@@ -226,7 +226,7 @@ class Bridge:
         protocol.check_options(options)
         self._thread.options = {**self._thread.options, **options}
         for state in tuple(self._streams.values()):
-            state.reader = self._reader(state.options)
+            state.reader = self._reader(state.options, state.begin.get("format"))
         self._thread.post(self._thread.configure)
 
     def status(self, timeout: float = 1.0) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class Bridge:
             raise BridgeError(self._thread.off)
         stream = _stream(stream)
         chosen = {**self._thread.options, **options}
-        source = tensors.read(latent, choice_of(chosen))
+        source = tensors.read(latent, choice_of(chosen, latent_format))
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
@@ -285,7 +285,7 @@ class Bridge:
 
         ``status()["learned"]`` says what came of it. Without a running host nothing does.
         """
-        source = tensors.read(pair, tensors.Choice())
+        source = tensors.read(pair, tensors.Choice(latent_format="pair"))
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         header = LatentHeader(next(self._sequence), 0, 0, 0, 0, 0, source.element_type, source.axes, source.length)
@@ -351,14 +351,14 @@ class Bridge:
         state = self._streams.setdefault(stream, Stream(stream))
         if run < state.run or (run == state.run and not state.live):
             raise ValueError(f"run {run} of stream {stream} is over, the last was {state.run}; number runs upwards")
-        state.begin, state.options, state.reader = begin, options, self._reader(options)
+        state.begin, state.options, state.reader = begin, options, self._reader(options, latent_format)
         state.lost_step, state.fresh = -1, True
         state.run, state.live = run, True
         self._thread.try_again(self._thread.begin_run, state)
         return state
 
-    def _reader(self, options: dict[str, Any]) -> tensors.Reader:
-        return tensors.Reader(choice_of({**self._thread.options, **options}), self._staging)
+    def _reader(self, options: dict[str, Any], latent_format: str | None) -> tensors.Reader:
+        return tensors.Reader(choice_of({**self._thread.options, **options}, latent_format), self._staging)
 
     def _leave(self, method: str, stream: int, run: int) -> None:
         try:

@@ -67,9 +67,9 @@ class Stream:
         return self.live and self.run == run
 
 
-def choice_of(options: dict[str, Any]) -> tensors.Choice:
+def choice_of(options: dict[str, Any], latent_format: str | None) -> tensors.Choice:
     """The part of a latent that is sent."""
-    return tensors.Choice(**{name: options[name] for name in ("batch", "item", "frame") if name in options})
+    return tensors.Choice(latent_format=latent_format, **{name: options[name] for name in ("batch", "item", "frame") if name in options})
 
 
 def options_for_host(options: dict[str, Any]) -> dict[str, Any]:

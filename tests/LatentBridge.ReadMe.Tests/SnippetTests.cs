@@ -79,13 +79,12 @@ public sealed class SnippetTests : IDisposable
     {
         // snippet begins
         LoadedLatent latent = LatentFile.Load("examples/latents/SDXL_kodim23.safetensors");
-        LatentFormat format = LatentFormats.Get(latent.FormatId ?? "SDXL");
-        DecoderEntry best = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0];
+        DecoderEntry best = LatentDecoders.For(latent.Format, LatentDecoders.WeightsOfThisMachine())[0];
 
         using ILatentDecoder decoder = best.Load();
-        using PreviewRenderer renderer = new(format);
+        using PreviewRenderer renderer = new(latent.Format);
         PreviewOptions options = new() { Size = 512 };
-        renderer.Stage(latent.ToLatent(format.Dimensions), options);
+        renderer.Stage(latent.View, options);
 
         byte[] png = new byte[PngEncoder.MaximumLength(512, 512, 3)];
         PreviewResult result = renderer.Render(decoder, options, png, CancellationToken.None);

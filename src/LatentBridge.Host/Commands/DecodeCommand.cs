@@ -121,6 +121,11 @@ sealed class DecodeCommand
             _terminal.Note($"{file}: {input.FormatReason}");
         }
 
+        foreach (string note in input.Loaded.Notes)
+        {
+            _terminal.Note($"{file}: {note}");
+        }
+
         using PreviewRenderer renderer = new(input.Format, _kind.Encoders);
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];

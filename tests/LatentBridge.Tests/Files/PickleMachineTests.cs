@@ -95,7 +95,7 @@ public sealed class PickleMachineTests
     public void A_view_that_repeats_one_element_without_end_opens_but_is_no_latent()
     {
         using var file = TensorFile.Parse(TensorFileWriters.Torch(TensorFileWriters.TensorPickle(6, 0, [1, 4, 1 << 25, 1 << 25], [0, 0, 0, 0]), new byte[24]), "x");
-        var e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(file, "x", null, null));
+        var e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(file, "x", new()));
         Assert.Contains("at most 1073741824 bytes", e.Message, StringComparison.Ordinal);
     }
 
