@@ -2,12 +2,14 @@
 
 import json
 import math
+import os
 import unittest
 from array import array
 from pathlib import Path
 
 from latentbridge import axes
 from latentbridge.tensors import Choice, Layout, LatentError, RawLatent, read
+from tests.bridges import BridgeTestCase, real_host
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = json.loads((ROOT / "tests" / "Vectors" / "axes.json").read_text("utf-8"))
@@ -21,7 +23,7 @@ def send(shape, choice):
     return source.axes, list(memoryview(data).cast("f"))
 
 
-class Axes(unittest.TestCase):
+class Axes(BridgeTestCase):
     def test_the_vectors_are_read_as_the_host_reads_them(self):
         for case in VECTORS["read"]:
             with self.subTest(case):
@@ -72,6 +74,48 @@ class Axes(unittest.TestCase):
     def test_too_many_axes_are_refused(self):
         with self.assertRaisesRegex(LatentError, "2 to 5 axes"):
             Layout.of((1, 1, 1, 4, 8, 8), 0, Choice(latent_format="SD15"))
+
+    def test_a_latent_without_its_batch_gives_the_preview_of_the_whole(self):
+        cases = os.environ.get("LATENTBRIDGE_TEST_DATA") or ROOT.parent / "shared"
+        files = Path(cases) / "cases" / "files"
+        if not files.is_dir():
+            self.skipTest(f"no test data: {files} does not exist")
+        bridge = self.bridge(host=real_host(), start_patience=30, patience=10, decoder="latent2rgb", frame="middle", encoding="rgb24")
+        self.assertTrue(bridge.start(60), bridge.off_reason)
+        for run, (name, key, whole, latent_format) in enumerate((
+                ("musubi_wan.safetensors", "latents_5x16x24_bfloat16", "clip.safetensors", "Wan21"),
+                ("ltx_unbatched.safetensors", "samples", "ltx.safetensors", "LTXV"))):
+            with self.subTest(name):
+                unbatched = raw(files / name, key)
+                self.assertEqual(len(unbatched.axes), 4)
+                found, right = (self.picture(bridge, 2 * run + number, latent, latent_format)
+                                for number, latent in enumerate((unbatched, raw(files / "ref" / whole, "latent"))))
+                self.assertEqual((found.width, found.height), (right.width, right.height))
+                self.assertLessEqual(max(abs(a - b) for a, b in zip(found.data, right.data)), 1)
+
+    def test_the_host_arranges_what_the_shim_sends_as_it_is(self):
+        bridge = self.bridge(host=real_host(), start_patience=30, patience=10, decoder="latent2rgb", encoding="rgb24")
+        self.assertTrue(bridge.start(60), bridge.off_reason)
+        planes = [math.sin(i) for i in range(4 * 6 * 8)]
+        last = [planes[c * 48 + cell] for cell in range(48) for c in range(4)]
+        pictures = [self.picture(bridge, run, memoryview(array("f", values)).cast("B").cast("f", shape), "SDXL").data
+                    for run, (values, shape) in enumerate(((planes, (1, 4, 6, 8)), (last, (1, 6, 8, 4)), (last, (6, 8, 4))))]
+        self.assertEqual(pictures[1:], [pictures[0]] * 2)
+
+    def picture(self, bridge, run, latent, latent_format):
+        self.assertTrue(bridge.submit(latent, run=run, step=0, latent_format=latent_format))
+        preview = bridge.wait(run=run, step=0, timeout=30)
+        self.assertIsNotNone(preview)
+        return preview
+
+
+def raw(path, key):
+    """A tensor of a safetensors file, as the bytes it is."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    entry = json.loads(data[8:8 + length])[key]
+    begin, end = entry["data_offsets"]
+    return RawLatent(data[8 + length + begin:8 + length + end], entry["dtype"], tuple(entry["shape"]))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ sealed class OptionsPatch
         Item = (int)(Item ?? options.Item),
         Frame = Frame is null ? options.Frame
             : FrameChoice.TryParse(Frame, out FrameChoice frame) ? frame
-            : throw Unknown("frame", Frame, "first, middle, last or a 0-based number"),
+            : throw Unknown("frame", Frame, "auto, first, middle, last or a 0-based number"),
         Encoding = Encoding is null ? options.Encoding : FindEncoding(Encoding, encodings),
         Quality = (int)(Quality ?? options.Quality),
         Threads = (int)(Threads ?? options.Threads),

@@ -24,7 +24,7 @@ sealed class TorchContents
     {
         _bytes = bytes;
         Collect(saved, "", 0);
-        if (Tensors.Count == 0 && unknownName is { } unknown)
+        if (Tensors.Count == 0 && (unknownName ?? (saved as PickleUnknown)?.Name) is { } unknown)
         {
             throw bytes.Bad(TorchObjects.Refusal(unknown));
         }

@@ -98,11 +98,33 @@ public sealed class LatentFileTests
     }
 
     [Fact]
-    public void Axes_that_do_not_fit_the_format_are_refused_by_name()
+    public void Axes_that_do_not_fit_are_refused_by_name()
     {
-        LoadedLatent latent = LatentFile.Load(TensorFileGoldenTests.PathOf("scalar.npy"));
-        var e = Assert.Throws<LatentBridgeException>(() => latent.ToLatent(2));
-        Assert.Contains("expected [B,C,H,W] or [C,H,W]", e.Message, StringComparison.Ordinal);
+        var e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(TensorFileGoldenTests.PathOf("scalar.npy")));
+        Assert.Contains("expected 2 to 8", e.Message, StringComparison.Ordinal);
+        using var file = TensorFile.Parse(TensorFileWriters.Safetensors(("latent", [1, 7, 8, 8])), "x");
+        e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(file, "x", new() { FormatId = "Flux" }));
+        Assert.Contains("no order of axes fits format Flux, which has 16 channels", e.Message, StringComparison.Ordinal);
+        Assert.Contains("--axes", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void As_many_frames_as_channels_is_a_question_and_axes_answers_it()
+    {
+        using var file = TensorFile.Parse(TensorFileWriters.Safetensors(("latent", [16, 16, 10, 12])), "x");
+        var e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(file, "x", new() { FormatId = "Wan21" }));
+        Assert.Contains("--axes BCHW or --axes CTHW", e.Message, StringComparison.Ordinal);
+        Assert.Equal(new LatentShape(1, 16, 16, 10, 12), LatentFile.Load(file, "x", new() { FormatId = "Wan21", Axes = "cthw" }).Shape);
+        Assert.Equal(new LatentShape(16, 16, 1, 10, 12), LatentFile.Load(file, "x", new() { FormatId = "Wan21", Axes = "BCHW" }).Shape);
+    }
+
+    [Fact]
+    public void Unknown_neighbours_are_left_out_and_named()
+    {
+        using var file = TensorFile.Parse(
+            TensorFileWriters.Safetensors("""{"latent":{"dtype":"F32","shape":[1,4,1,1],"data_offsets":[0,16]},"scales":{"dtype":"F4","shape":[4],"data_offsets":[16,18]}}""", new byte[18]), "x");
+        LoadedLatent latent = LatentFile.Load(file, "x", new());
+        Assert.Contains(latent.Notes, static note => note.Contains("\"scales\" left out: it has element type F4", StringComparison.Ordinal));
     }
 
     static float[] Values(LoadedLatent latent) => MemoryMarshal.Cast<byte, float>(latent.Bytes).ToArray();
