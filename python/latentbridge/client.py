@@ -265,13 +265,13 @@ class Bridge:
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
         header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
-        params = {"stream": stream, "format": latent_format, "space": space, **options_for_host(chosen)}
+        params = {"format": latent_format, "space": space, **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         found, rooms = None, set()
         end = time.monotonic() + timeout
         while found is None:  # the mapping was too small, it grew for another latent meanwhile, or the host died: once more
             answer: SimpleQueue[Any] = SimpleQueue()
-            self._thread.try_again(self._thread.decode, frame, params, answer, partial(self._decoded, answer, rooms))
+            self._thread.try_again(self._thread.decode, frame, params, answer, partial(self._decoded, sequence, answer, rooms))
             try:
                 found = answer.get(self._thread.off is None, max(0.0, end - time.monotonic()))
             except Empty:
@@ -385,9 +385,11 @@ class Bridge:
 
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
-    def _decoded(self, answer: SimpleQueue[Any], rooms: set[int], result: Any, error: dict[str, Any] | None) -> None:
+    def _decoded(self, sequence: int, answer: SimpleQueue[Any], rooms: set[int], result: Any, error: dict[str, Any] | None) -> None:
         """Gives the waiting ``decode`` its picture, or why there is none, or None when another try is worth it; ``rooms`` are
         the sizes that were made for it, and ``HOST_ENDED`` once a host had died."""
+        if error is not None:
+            self._thread.in_flight.pop(sequence, None)
         data = (error or {}).get("data")
         needed = data.get("needed") if isinstance(data, dict) else None
         if isinstance(needed, int) and needed not in rooms:
@@ -423,7 +425,7 @@ class Bridge:
             self._say(f"a message of the host could not be used: {error!r}")
 
     def _preview(self, params: dict[str, Any], header: protocol.ImageHeader, data: bytes) -> Preview:
-        started = self._thread.submitted_at.pop(header.sequence, None)
+        started, _ = self._thread.in_flight.pop(header.sequence, (None, None))
         milliseconds = (time.perf_counter_ns() - started) / 1e6 if started else 0.0
         return Preview(
             data, protocol.ENCODINGS[header.encoding], header.width, header.height, header.run, header.stream, header.step,
@@ -451,15 +453,16 @@ class Bridge:
 
     def _dropped(self, params: dict[str, Any]) -> None:
         reason = params.get("reason")
-        self._thread.submitted_at.pop(params.get("sequence"), None)
+        _, header = self._thread.in_flight.pop(params.get("sequence"), (None, None))
         self._thread.counts["replaced" if reason == "replaced" else "dropped"] += 1
         if reason in ("replaced", "cancelled", "ended"):
             return
-        state, step = self._streams.get(params.get("stream")), params.get("step")
-        with self._arrived:
-            if state is not None and state.shows(params.get("run")) and isinstance(step, int):
-                state.lost_step = max(state.lost_step, step)
-                self._arrived.notify_all()
+        if header is not None:
+            state = self._streams[header.stream]
+            with self._arrived:
+                if state.shows(header.run):
+                    state.lost_step = max(state.lost_step, header.step)
+                    self._arrived.notify_all()
         if reason == "image-slot-too-small" and isinstance(params.get("needed"), int):
             self._thread.post(self._thread.grow_images, params["needed"])
         else:

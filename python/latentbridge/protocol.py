@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-VERSION = 1
-MINIMUM_VERSION = 1
+VERSION = 2
+MINIMUM_VERSION = 2
 
 PAGE = 4096
 SLOT_HEADER_LENGTH = 128
@@ -42,7 +42,7 @@ _HEADER_PAGE = struct.Struct("<8sIIQIIQQQQII")
 _LATENT_SLOT = struct.Struct("<IIQQIiiIII5qQ32x")
 _IMAGE_SLOT = struct.Struct("<IIQQIiiIIIIIQ64x")
 
-_NUMBERS = frozenset(("slot", "sequence", "run", "stream", "step", "total", "width", "height", "length", "needed"))
+_NUMBERS = frozenset(("slot", "sequence", "needed"))
 
 OPTIONS: dict[str, Any] = {
     "decoder": str,
@@ -225,6 +225,11 @@ def read_image_header(buffer: Any, offset: int, geometry: Geometry, generation: 
 
 
 # --- control channel -------------------------------------------------------------------------------------------------
+
+
+def spoken(oldest: int = MINIMUM_VERSION, newest: int = VERSION) -> str:
+    """A range of versions as people read it: ``protocol 2``, ``protocol 2 to 3``."""
+    return f"protocol {newest}" if oldest == newest else f"protocol {oldest} to {newest}"
 
 
 def notification(method: str, **params: Any) -> bytes:

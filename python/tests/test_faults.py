@@ -64,8 +64,8 @@ class HostsThatFail(BridgeTestCase):
         self.assertIn("did not answer", line)
 
     def test_a_refusal_is_said_and_tried_again_at_the_next_run_only(self):
-        for quirk, said in (("refuse", "update the shim"), ("refuse-by-exit", "versions do not meet"),
-                            ("protocol=2", "chose protocol 2")):
+        for quirk, said in (("refuse", "this host protocol 3: update the shim, or install both from one release. Each new run"), ("refuse-by-exit", "versions do not meet"),
+                            ("protocol=3", "chose protocol 3"), ("protocol=1", "chose protocol 1, this shim speaks protocol 2; install host and shim from one release")):
             with self.subTest(quirk):
                 line, bridge = self.go_down(quirk)
                 self.assertIn(said, line)
@@ -184,7 +184,7 @@ class HostsThatFail(BridgeTestCase):
             for step in range(12):
                 bridge.submit(latent(1, 4, 8, 8), run=1, step=step)
                 bridge.wait(run=1, step=step, timeout=0.02)
-            until(lambda: (bridge.status(20)["host"] or {}).get("freeImages") == 4)
+            until(lambda: logs.output and (bridge.status(20)["host"] or {}).get("freeImages") == 4)
         self.assertEqual(seen, [])
         self.assertIn("generation is 2; expected 1", logs.output[0])
 

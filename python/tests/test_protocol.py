@@ -79,18 +79,18 @@ class SlotHeaders(unittest.TestCase):
 class Lines(unittest.TestCase):
     def test_the_shims_lines_are_written_byte_for_byte(self):
         built = {
-            "hello": protocol.request(1, "hello", protocol=1, protocolMinimum=1, client="latentbridge-python 0.1.0",
+            "hello": protocol.request(1, "hello", protocol=2, protocolMinimum=2, client="latentbridge-python 0.1.0",
                                       process=4711, models=["/ui/models/vae_approx"]),
             "attach-fd": protocol.request(2, "attach", mapping={"kind": "fd", "fd": 7}, length=7376896, generation=1),
             "configure": protocol.request(3, "configure", decoder="tiny", size=512, threads=1, calibrate=True),
-            "begin": protocol.notification("begin", stream=0, run=7, format="SDXL", space="sampler", frame=2),
+            "begin": protocol.notification("begin", stream=0, run=7, format="SDXL", space="sampler", batch="grid"),
             "begin-model": protocol.notification("begin", stream=0, run=9, format="SDXL", space="sampler", model="sd_xl_base_1.0.safetensors"),
             "begin-guess": protocol.notification("begin", stream=0, run=8, format=None),
             "submit": protocol.submit_line(2, 9007199254740991),
             "release": protocol.release_line(1),
             "cancel": protocol.notification("cancel", stream=0, run=7),
             "end": protocol.notification("end", stream=0, run=7),
-            "decode": protocol.request(4, "decode", slot=3, sequence=46, stream=0, format="SDXL", decoder="latent2rgb"),
+            "decode": protocol.request(4, "decode", slot=3, sequence=46, format="SDXL", decoder="latent2rgb"),
             "teach": protocol.request(8, "teach", slot=1, sequence=47, format="SDXL", model="sd_xl_base_1.0.safetensors"),
             "status": protocol.request(5, "status"),
             "shutdown": protocol.request(6, "shutdown"),

@@ -184,9 +184,10 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
         if (oldest > Protocol.Version || newest < Protocol.MinimumVersion)
         {
             string side = oldest > Protocol.Version ? "host" : "shim";
+            string shim = _message.Client is { } client ? $"The shim ({client})" : "The shim";
             throw new ControlException(
                 ControlException.VersionsDoNotMeet,
-                $"The shim speaks protocol {oldest} to {newest}, this host {Protocol.MinimumVersion} to {Protocol.Version}: update the {side}.");
+                $"{shim} speaks {Protocol.Range(oldest, newest)}, this host {Protocol.Spoken}: update the {side}, or install both from one release.");
         }
 
         if (_session is not null)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
 using Newtonsoft.Json;
@@ -242,12 +241,6 @@ sealed class ControlMessage : IDisposable
                     break;
                 case "batch":
                     Options.Batch = Text(json, name);
-                    break;
-                case "item":
-                    Options.Item = Number(json, name, 0, int.MaxValue);
-                    break;
-                case "frame":
-                    Options.Frame = json.Value is long number ? number.ToString(CultureInfo.InvariantCulture) : Text(json, name);
                     break;
                 case "encoding":
                     Options.Encoding = Text(json, name);

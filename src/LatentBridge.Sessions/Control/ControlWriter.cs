@@ -96,9 +96,6 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         {
             JsonTextWriter json = BeginNotification("dropped");
             Member(json, "sequence", (long)dropped.Sequence);
-            Member(json, "run", (long)dropped.Run);
-            Member(json, "stream", dropped.Stream);
-            Member(json, "step", dropped.Step);
             json.WritePropertyName("reason");
             json.WriteValue(dropped.Reason.Name());
             if (dropped.Detail is not null)
@@ -154,14 +151,6 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         PreviewResult picture = preview.Picture;
         Member(json, "slot", preview.Slot);
         Member(json, "sequence", (long)preview.Sequence);
-        Member(json, "run", (long)preview.Run);
-        Member(json, "stream", preview.Stream);
-        Member(json, "step", preview.Step);
-        Member(json, "total", preview.TotalSteps);
-        Member(json, "width", picture.Width);
-        Member(json, "height", picture.Height);
-        Member(json, "length", picture.ByteLength);
-        Member(json, "encoding", picture.Encoding.Name());
         Member(json, "decoder", preview.Decoder);
         Real(json, "decodeMilliseconds", picture.DecodeMilliseconds);
         Real(json, "encodeMilliseconds", picture.EncodeMilliseconds);

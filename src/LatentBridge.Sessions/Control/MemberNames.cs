@@ -13,7 +13,7 @@ static class MemberNames
         foreach (string name in (ReadOnlySpan<string>)
             [
                 "jsonrpc", "id", "method", "params", "protocol", "protocolMinimum", "client", "process", "models", "mapping", "kind", "fd", "name", "length", "generation",
-                "slot", "sequence", "stream", "run", "format", "space", "decoder", "size", "scaling", "batch", "item", "frame", "encoding", "quality", "threads", "lastStepMilliseconds",
+                "slot", "sequence", "stream", "run", "format", "space", "decoder", "size", "scaling", "batch", "encoding", "quality", "threads", "lastStepMilliseconds",
                 "model", "calibrate", "data",
             ])
         {

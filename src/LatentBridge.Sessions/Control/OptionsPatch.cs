@@ -14,10 +14,6 @@ sealed class OptionsPatch
 
     public string? Batch { get; set; }
 
-    public long? Item { get; set; }
-
-    public string? Frame { get; set; }
-
     public string? Encoding { get; set; }
 
     public long? Quality { get; set; }
@@ -31,8 +27,8 @@ sealed class OptionsPatch
     public void Clear()
     {
         Calibrate = null;
-        Decoder = Scaling = Batch = Frame = Encoding = null;
-        Size = Item = Quality = Threads = LastStepMilliseconds = null;
+        Decoder = Scaling = Batch = Encoding = null;
+        Size = Quality = Threads = LastStepMilliseconds = null;
     }
 
     /// <summary>The options with these changes.</summary>
@@ -55,13 +51,8 @@ sealed class OptionsPatch
             null => options.Batch,
             "first" => BatchChoice.First,
             "grid" => BatchChoice.Grid,
-            "item" => BatchChoice.Item,
-            _ => throw Unknown("batch", Batch, "first, grid, item"),
+            _ => throw Unknown("batch", Batch, "first, grid"),
         },
-        Item = (int)(Item ?? options.Item),
-        Frame = Frame is null ? options.Frame
-            : FrameChoice.TryParse(Frame, out FrameChoice frame) ? frame
-            : throw Unknown("frame", Frame, "first, middle, last or a 0-based number"),
         Encoding = Encoding is null ? options.Encoding : FindEncoding(Encoding, encodings),
         Quality = (int)(Quality ?? options.Quality),
         Threads = (int)(Threads ?? options.Threads),

@@ -15,19 +15,7 @@ static class StatusWriter
         ControlWriter.Member(json, "decoder", options.Decoder);
         ControlWriter.Member(json, "size", options.Size);
         ControlWriter.Member(json, "scaling", options.Scaling == Imaging.Scaling.ImageScaling.Smooth ? "smooth" : "nearest");
-        ControlWriter.Member(json, "batch", options.Batch switch { BatchChoice.Grid => "grid", BatchChoice.Item => "item", _ => "first" });
-        ControlWriter.Member(json, "item", options.Item);
-        string frame = options.Frame.ToString();
-        json.WritePropertyName("frame");
-        if (int.TryParse(frame, out int index))
-        {
-            json.WriteValue(index);
-        }
-        else
-        {
-            json.WriteValue(frame);
-        }
-
+        ControlWriter.Member(json, "batch", options.Batch == BatchChoice.Grid ? "grid" : "first");
         ControlWriter.Member(json, "encoding", options.Encoding.Name());
         ControlWriter.Member(json, "quality", options.Quality);
         ControlWriter.Member(json, "threads", options.Threads);
