@@ -1,6 +1,6 @@
 """Run by ComfyUI-Manager and by A1111 after installing or updating. Installs nothing and downloads nothing: says what is there.
 
-The same as ``python -m latentbridge doctor`` in the folder ``python``. Ends well in any case: without a host the UI's own previews go on.
+The same as ``python python/latentbridge doctor``. Ends well in any case: without a host the UI's own previews go on.
 """
 
 import sys

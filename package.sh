@@ -5,7 +5,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . build/setup.sh
 require_dotnet
 require_python
-find_optional_packages
 
 version=$(tr -d '[:space:]' <python/version.txt)
 programs=()

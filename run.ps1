@@ -1,5 +1,7 @@
 # ./run.ps1                 builds when needed and runs the demo: example latents through the real bridge, pictures into out\demo\
 # ./run.ps1 COMMAND ...     the command line: decode, inspect, models, bench, doctor, serve; see ./run.ps1 --help
+#
+# Where Windows runs no scripts: powershell -ExecutionPolicy Bypass -File run.ps1 COMMAND ...
 
 $root = $PSScriptRoot
 $program = Join-Path $root 'artifacts\bin\LatentBridge.Host\release\LatentBridge.Host.exe'
@@ -18,15 +20,14 @@ function Test-Built {
     return $true
 }
 
-if (-not (Test-Built)) {
-    . (Join-Path $root 'build\setup.ps1')
+function Build {
     Assert-Dotnet
-    Find-OptionalPackages
     $started = [DateTime]::UtcNow
     [Console]::Error.WriteLine('Building (once) ...')
-    $log = dotnet build (Join-Path $root 'src\LatentBridge.Host') -c Release --verbosity quiet -nologo
-    if ($LASTEXITCODE -ne 0) {
-        $log | ForEach-Object { [Console]::Error.WriteLine($_) }
+    $log = Join-Path $root 'artifacts\run.log'
+    $code = Invoke-Limited 1200 $log 'dotnet' @('build', (Join-Path $root 'src\LatentBridge.Host'), '-c', 'Release', '--verbosity', 'quiet', '-nologo')
+    if ($code -ne 0) {
+        Get-Content $log | ForEach-Object { [Console]::Error.WriteLine($_) }
         [Console]::Error.WriteLine('The build failed; the lines above say why.')
         exit 1
     }
@@ -34,11 +35,26 @@ if (-not (Test-Built)) {
     (Get-Item $stamp).LastWriteTimeUtc = $started
 }
 
-# The program looks for .NET at the system's places and in DOTNET_ROOT; one that is only on PATH is named to it.
-$dotnet = Get-Command dotnet -ErrorAction SilentlyContinue | Select-Object -First 1
-if (-not $env:DOTNET_ROOT -and $dotnet -and (Test-Path (Join-Path (Split-Path $dotnet.Source) 'shared\Microsoft.NETCore.App\10.*'))) {
-    $env:DOTNET_ROOT = Split-Path $dotnet.Source
-}
+. (Join-Path $root 'build\setup.ps1')
+try {
+    if (-not (Test-Built)) {
+        Invoke-Locked (Join-Path $root 'artifacts\run.lock') { if (-not (Test-Built)) { Build } }
+    }
 
-if ($args.Count -eq 0) { & $program demo } else { & $program @args }
+    # The program looks for .NET at the system's places and in DOTNET_ROOT; one that is only on PATH is named to it.
+    $dotnet = Get-Command dotnet -ErrorAction SilentlyContinue | Select-Object -First 1
+    if (-not $env:DOTNET_ROOT -and $dotnet -and (Test-Path (Join-Path (Split-Path $dotnet.Source) 'shared\Microsoft.NETCore.App\10.*'))) {
+        $env:DOTNET_ROOT = Split-Path $dotnet.Source
+    }
+    # .NET's diagnostics would leave their pipes behind when the program is killed.
+    if (-not $env:DOTNET_EnableDiagnostics) { $env:DOTNET_EnableDiagnostics = '0' }
+
+    $global:LASTEXITCODE = 1 # of a program that cannot be started
+    if ($args.Count -eq 0) { & $program demo } else { & $program @args }
+} catch {
+    [Console]::Error.WriteLine($_.Exception.Message)
+    $global:LASTEXITCODE = 1
+} finally {
+    Restore-Session
+}
 exit $LASTEXITCODE

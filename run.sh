@@ -14,7 +14,6 @@ is_built() {
 build() {
     . "$root/build/setup.sh"
     require_dotnet
-    find_optional_packages
     mkdir -p "$root/artifacts"
     touch "$stamp.new"
     say "Building (once) ..."
@@ -40,6 +39,9 @@ if [ -z "${DOTNET_ROOT:-}" ] && dotnet=$(command -v dotnet) && dotnet=$(dirname 
     && compgen -G "$dotnet/shared/Microsoft.NETCore.App/10.*" >/dev/null; then
     export DOTNET_ROOT="$dotnet"
 fi
+
+# .NET's diagnostics would leave their pipes in the temporary folder when the program is killed.
+export DOTNET_EnableDiagnostics="${DOTNET_EnableDiagnostics:-0}"
 
 [ $# -gt 0 ] || set -- demo
 exec "$host" "$@"

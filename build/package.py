@@ -16,7 +16,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 IN_PROCESS = ROOT / "artifacts" / "package" / "inprocess"  # the same for every runtime: it is not compiled ahead
 CONTENT = [
-    "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "examples/comfyui", "examples/latents",
+    "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "example_workflows", "locales", "examples/latents",
     "benchmarks/peers", "__init__.py", "pyproject.toml", "metadata.ini", "install.py", "scripts", "web",
 ]
 LEFT_OUT = ("__pycache__", "tests")
@@ -24,7 +24,7 @@ ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
 
 def native_libraries(program):
-    """Those of optional packages: nothing else lies beside a program of one file."""
+    """ONNX Runtime's: nothing else lies beside a program of one file."""
     return [file for file in program.parent.glob("*") if file != program and file.suffix in (".so", ".dll", ".dylib")]
 
 

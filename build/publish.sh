@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runtime=$1 folder=$2
-dotnet publish src/LatentBridge.Host -c Release -r "$runtime" --self-contained -p:LatentBridgeSingleFile=true -p:LatentBridgeSystem="$runtime" \
+dotnet publish src/LatentBridge.Host -c Release -r "$runtime" --self-contained -p:LatentBridgeSingleFile=true \
     -o "$folder" -nologo --verbosity quiet </dev/null
 case $runtime in win-*) extension=.exe ;; *) extension= ;; esac
 mv -f "$folder/LatentBridge.Host$extension" "$folder/latentbridge$extension"

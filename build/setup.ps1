@@ -1,4 +1,60 @@
-# Dot-sourced by run.ps1, test.ps1 and package.ps1: finds what they need, or says precisely what to install.
+# Dot-sourced by run.ps1, test.ps1 and package.ps1: finds what they need, or says precisely what to install. Works in Windows PowerShell 5.1 too:
+# there, a program's redirected stderr is an error where $ErrorActionPreference is Stop.
+
+$sessionVariables = @{}
+Get-ChildItem env: | ForEach-Object { $sessionVariables[$_.Name] = $_.Value }
+Push-Location
+
+# Gives the session back its folder and its environment variables as they were.
+function Restore-Session {
+    Pop-Location
+    foreach ($name in @(Get-ChildItem env: | ForEach-Object { $_.Name })) {
+        if (-not $sessionVariables.ContainsKey($name)) { Remove-Item "env:$name" }
+        elseif ((Get-Item "env:$name").Value -cne $sessionVariables[$name]) { Set-Item "env:$name" $sessionVariables[$name] }
+    }
+}
+
+# Runs a program for at most so many seconds, its output in a file; its exit code, 124 when it took longer and was ended, 127 when it cannot be started.
+function Invoke-Limited([int]$seconds, [string]$output, [string]$program, [string[]]$arguments) {
+    $quoted = @($arguments | ForEach-Object { if ($_ -match '[\s"]') { '"' + ($_ -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"' } else { $_ } })
+    try {
+        $process = Start-Process $program $quoted -NoNewWindow -PassThru -RedirectStandardOutput $output -RedirectStandardError "$output.errors"
+        $null = $process.Handle # without it, no exit code
+    } catch {
+        "$program cannot be started: $_" | Out-File $output -Encoding utf8
+        return 127
+    }
+    $ended = $process.WaitForExit($seconds * 1000)
+    if (-not $ended) { Stop-Tree $process }
+    $process.WaitForExit()
+    Get-Content "$output.errors" | Add-Content $output
+    Remove-Item "$output.errors"
+    if ($ended) { return $process.ExitCode }
+    "It took longer than $seconds s and was ended." | Add-Content $output
+    return 124
+}
+
+# Ends a process with all that it started.
+function Stop-Tree($process) {
+    if ($process.PSObject.Methods['Kill'].OverloadDefinitions -match 'bool') { $process.Kill($true) }
+    else { taskkill /T /F /PID $process.Id | Out-Null } # the .NET of Windows PowerShell knows no trees
+}
+
+# Runs a block while no other script of this clone does; waits for it at most ten minutes.
+function Invoke-Locked([string]$file, [scriptblock]$block) {
+    New-Item (Split-Path $file) -ItemType Directory -Force | Out-Null
+    $end = [DateTime]::UtcNow.AddMinutes(10)
+    while ($true) {
+        try {
+            $lock = [IO.File]::Open($file, 'OpenOrCreate', 'ReadWrite', 'None')
+            break
+        } catch [IO.IOException] {
+            if ([DateTime]::UtcNow -gt $end) { throw "Another build holds $file for ten minutes; end it and try again." }
+            Start-Sleep -Milliseconds 200
+        }
+    }
+    try { & $block } finally { $lock.Dispose() }
+}
 
 $env:DOTNET_NOLOGO = '1'
 $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
@@ -12,37 +68,9 @@ function Assert-Dotnet {
     exit 1
 }
 
-# Sets an environment variable for each optional package to true or false, by a trial restore of it; MSBuild reads environment variables as properties.
-# One that is set already is left as it is. The answers are kept in artifacts\optional: a yes until Directory.Packages.props changes, a no for a day.
-function Find-OptionalPackages {
-    $root = Split-Path $PSScriptRoot
-    $folder = Join-Path $root 'artifacts\optional'
-    New-Item $folder -ItemType Directory -Force | Out-Null
-    $versions = (Get-Item (Join-Path $root 'Directory.Packages.props')).LastWriteTimeUtc
-    $packages = [ordered]@{
-        LatentBridgeOnnx = 'Microsoft.ML.OnnxRuntime'
-        LatentBridgeImageSharp = 'SixLabors.ImageSharp'
-        LatentBridgePythonNet = 'pythonnet'
-        LatentBridgePythonIncluded = 'Python.Included'
-    }
-    foreach ($name in $packages.Keys) {
-        if (Test-Path "env:$name") { continue }
-        $yes = Join-Path $folder "$name.yes"
-        $no = Join-Path $folder "$name.no"
-        $isKnown = ((Test-Path $yes) -and (Get-Item $yes).LastWriteTimeUtc -gt $versions) -or
-            ((Test-Path $no) -and (Get-Item $no).LastWriteTimeUtc -gt [DateTime]::UtcNow.AddDays(-1))
-        if (-not $isKnown) {
-            Remove-Item $yes, $no -Force -ErrorAction SilentlyContinue
-            $project = Join-Path $root 'build\optional\Optional.csproj'
-            dotnet restore $project "-p:OptionalPackage=$($packages[$name])" "-p:ArtifactsPath=$(Join-Path $folder $name)" -nologo --verbosity quiet *> (Join-Path $folder "$name.log")
-            New-Item $(if ($LASTEXITCODE -eq 0) { $yes } else { $no }) -ItemType File -Force | Out-Null
-        }
-        Set-Item "env:$name" $(if (Test-Path $yes) { 'true' } else { 'false' })
-    }
-}
-
 # The path of a Python 3.10 or newer, or the script ends. The python.exe that only opens the store does not answer and is passed over.
 function Find-Python {
+    $ErrorActionPreference = 'Continue'
     foreach ($name in @($env:LATENTBRIDGE_PYTHON, 'python', 'python3', 'py')) {
         if (-not $name) { continue }
         $command = Get-Command $name -ErrorAction SilentlyContinue

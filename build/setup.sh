@@ -28,56 +28,6 @@ require_dotnet() {
     exit 1
 }
 
-optional_packages="LatentBridgeOnnx Microsoft.ML.OnnxRuntime
-LatentBridgeImageSharp SixLabors.ImageSharp
-LatentBridgePythonNet pythonnet
-LatentBridgePythonIncluded Python.Included"
-
-# find_optional_packages [install]: exports each of these names, true or false, by a trial restore of its package; MSBuild reads environment variables as
-# properties. A variable that is set already is left as it is. The answers are kept in artifacts/optional: a yes until Directory.Packages.props changes,
-# a no for a day. Where NuGet has no ONNX Runtime, the two npm packages that together are the same thing serve; `install` (test.sh) fetches them.
-find_optional_packages() {
-    local root folder name package onnx=${LatentBridgeOnnx:-}
-    root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-    folder=$root/artifacts/optional
-    mkdir -p "$folder"
-    while read -r name package; do
-        [ -z "${!name:-}" ] || continue
-        [ -z "$(find "$folder/$name.no" -mtime -1 2>/dev/null)" ] || continue
-        [ "$folder/$name.yes" -nt "$root/Directory.Packages.props" ] || try_package "$root" "$folder" "$name" "$package" &
-    done <<<"$optional_packages"
-    wait
-    while read -r name package; do
-        if [ -z "${!name:-}" ]; then
-            if [ -e "$folder/$name.yes" ]; then export "$name=true"; else export "$name=false"; fi
-        fi
-    done <<<"$optional_packages"
-    [ "$onnx$LatentBridgeOnnx" = false ] && find_onnx_modules "$folder" "${1:-}" || :
-}
-
-try_package() {
-    rm -f "$2/$3.yes" "$2/$3.no"
-    if timeout 120 dotnet restore "$1/build/optional/Optional.csproj" -p:OptionalPackage="$4" -p:ArtifactsPath="$2/$3" \
-        -nologo --verbosity quiet >"$2/$3.log" 2>&1 </dev/null; then
-        touch "$2/$3.yes"
-    else
-        touch "$2/$3.no"
-    fi
-}
-
-# The managed binding's source and the native library, as npm packages in artifacts/optional/node_modules or where LatentBridgeOnnxModules says.
-find_onnx_modules() {
-    local modules=${LatentBridgeOnnxModules:-$1/node_modules}
-    if [ "$2" = install ] && [ ! -d "$modules/onnxruntime-node" ] && command -v npm >/dev/null; then
-        say "NuGet has no Microsoft.ML.OnnxRuntime here; trying npm (onnxruntime-node, once) ..."
-        timeout 300 npm install --prefix "$1" --ignore-scripts --no-audit --no-fund --no-package-lock \
-            com.github.asus4.onnxruntime@0.4.9 onnxruntime-node@1.30.0 >"$1/npm.log" 2>&1 </dev/null
-    fi
-    if [ -d "$modules/com.github.asus4.onnxruntime" ] && [ -d "$modules/onnxruntime-node" ]; then
-        export LatentBridgeOnnx=true LatentBridgeOnnxModules=$modules
-    fi
-}
-
 has_python() { [ -n "$1" ] && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 has_imaging() { has_python "$1" && "$1" -c 'import numpy, PIL' 2>/dev/null; }
 

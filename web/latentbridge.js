@@ -48,40 +48,75 @@ function stateOfThings() {
   return element;
 }
 
-const captions = new WeakMap(); // node: its caption
+// Node ids say nothing without their workflow: what this page queued is remembered, and shown in that workflow's tab only.
+const workflows = new Map(); // prompt id: the path of the workflow it was queued from
+const REMEMBERED = 100;
+
+function openWorkflow() {
+  return app.extensionManager.workflow?.activeWorkflow?.path;
+}
+
+const queuePrompt = api.queuePrompt;
+api.queuePrompt = async function (...all) {
+  const workflow = openWorkflow();
+  const answer = await queuePrompt.apply(this, all);
+  if (answer?.prompt_id) {
+    workflows.set(answer.prompt_id, workflow);
+    if (workflows.size > REMEMBERED) {
+      workflows.delete(workflows.keys().next().value);
+    }
+  }
+  return answer;
+};
+
+const captions = new Map(); // node: its caption
+const drawn = new WeakSet(); // nodes that draw theirs
 
 function draw(context) {
   const caption = captions.get(this);
-  if (!caption || this.flags?.collapsed || !app.extensionManager.setting.get("LatentBridge.caption")) {
+  if (!caption || this.flags?.collapsed) {
     return;
   }
+  const [width, height] = this.size;
   context.save();
   context.font = "10px sans-serif";
   context.fillStyle = "#999";
-  context.textAlign = "left";
-  context.fillText(caption[0], 8, this.size[1] - 5);
   context.textAlign = "right";
-  context.fillText(caption[1], this.size[0] - 8, this.size[1] - 5);
+  context.fillText(caption[1], width - 8, height - 5);
+  context.textAlign = "left";
+  context.fillText(caption[0], 8, height - 5, width - 24 - context.measureText(caption[1]).width);
   context.restore();
 }
 
+// The element of a node of the outermost graph; only Vue nodes have one.
+function elementOf(node) {
+  const inside = app.canvas?.graph && app.canvas.graph !== app.rootGraph;
+  return inside ? null : document.querySelector(`[data-node-id="${node.id}"]`);
+}
+
+function clear(node) {
+  if (captions.delete(node)) {
+    elementOf(node)?.querySelector(".latentbridge-caption")?.remove();
+    node.setDirtyCanvas?.(true, false);
+  }
+}
+
 function show({ detail }) {
-  // a node inside a subgraph is shown by the outermost node: "3:30" on 3
-  const id = String(detail.node).split(":")[0];
-  const node = app.rootGraph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
-  if (!node || !app.extensionManager.setting.get("LatentBridge.caption")) {
+  const path = String(detail.node).split(":");
+  const node = workflows.get(detail.prompt) === openWorkflow() && workflows.has(detail.prompt) ? nodeOf(path) : null;
+  if (!node) {
     return;
   }
-  const caption = [`${detail.decoder} ${detail.milliseconds} ms`, detail.total ? `${detail.step}/${detail.total}` : `${detail.step}`];
-  if (!captions.has(node)) {
-    const inner = node.onDrawForeground;
-    node.onDrawForeground = function (...all) {
-      inner?.apply(this, all);
-      draw.apply(this, all);
-    };
+  const told = detail.caption;
+  const element = elementOf(node);
+  // On the canvas a subgraph's node has no picture of the nodes in it, so it gets no words about one either.
+  if (!told || !app.extensionManager.setting.get("LatentBridge.caption") || (path.length > 1 && !element)) {
+    clear(node);
+    return;
   }
+  const words = `${told.decoder} ${told.milliseconds} ms${told.note ? ` (${told.note})` : ""}`;
+  const caption = [words, told.total ? `${told.step}/${told.total}` : `${told.step}`];
   captions.set(node, caption);
-  const element = document.querySelector(`[data-node-id="${id}"]`); // only Vue nodes have one
   if (element) {
     let line = element.querySelector(".latentbridge-caption");
     if (!line) {
@@ -90,8 +125,29 @@ function show({ detail }) {
       (element.querySelector('[data-testid^="node-body"]') ?? element).append(line);
     }
     line.textContent = caption.join("  ·  ");
-  } else {
-    node.setDirtyCanvas?.(true, false);
+    return;
+  }
+  if (!drawn.has(node)) {
+    drawn.add(node);
+    const inner = node.onDrawForeground;
+    node.onDrawForeground = function (...all) {
+      inner?.apply(this, all);
+      draw.apply(this, all);
+    };
+  }
+  node.setDirtyCanvas?.(true, false);
+}
+
+// A node inside a subgraph is shown by the outermost node: "3:30" on 3.
+function nodeOf([id]) {
+  return app.rootGraph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
+}
+
+// The page puts a node's picture away when the node runs again; what is said of it goes too.
+function started({ detail }) {
+  const node = detail && nodeOf(String(detail).split(":"));
+  if (node) {
+    clear(node);
   }
 }
 
@@ -103,11 +159,20 @@ app.registerExtension({
       ...(control.options && { options: (current) => choices(control.id, current) }),
       category: ["LatentBridge", "Previews", control.name],
       sortOrder: 100 - index,
-      onChange: (value) => change(control.id, value),
+      onChange: (value) => {
+        change(control.id, value);
+        if (!value && (control.id === "LatentBridge.enabled" || control.id === "LatentBridge.caption")) {
+          [...captions.keys()].forEach(clear);
+        }
+      },
     })),
     { id: "LatentBridge.State", name: "State", category: ["LatentBridge", "Previews", "State"], type: stateOfThings, defaultValue: "", sortOrder: 0 },
   ],
+  afterConfigureGraph() {
+    captions.clear(); // of the nodes of another workflow
+  },
   setup() {
     api.addEventListener("latentbridge.preview", show);
+    api.addEventListener("executing", started);
   },
 });

@@ -2,10 +2,6 @@
 //
 //     dotnet run --project examples/DecodeToPng -- examples/latents/SDXL_kodim23.safetensors preview.png
 
-using LatentBridge.Decoders;
-using LatentBridge.Files;
-using LatentBridge.Formats;
-using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
 
 if (args is not [string source, string target])
@@ -14,17 +10,7 @@ if (args is not [string source, string target])
     return 2;
 }
 
-LoadedLatent latent = LatentFile.Load(source);
-LatentFormat format = latent.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(latent.Axes).Format;
-DecoderEntry best = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0];
-
-using ILatentDecoder decoder = best.Load();
-using PreviewRenderer renderer = new(format);
-PreviewOptions options = new() { Size = 512 };
-renderer.Stage(latent.ToLatent(format.Dimensions), options);
-
-byte[] png = new byte[PngEncoder.MaximumLength(512, 512, 3)];
-PreviewResult result = renderer.Render(decoder, options, png, CancellationToken.None);
-File.WriteAllBytes(target, png.AsSpan(0, result.ByteLength));
-Console.WriteLine($"{target}: {result.Width}x{result.Height}, {best.Description.Id} ({best.Description.Source}), {result.DecodeMilliseconds:0.0} ms");
+LatentPreview preview = LatentPreview.Decode(source, new() { Size = 512 });
+preview.SavePng(target);
+Console.WriteLine($"{target}: {preview.Width}x{preview.Height}, {preview.FormatId} by {preview.DecoderId}");
 return 0;

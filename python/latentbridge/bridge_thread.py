@@ -164,7 +164,7 @@ class BridgeThread:
         begin, connection = state.begin, self.connection
         if connection is not None and self._greeted and state.live and self._begun.get(state.number) is not begin:
             self._begun[state.number] = begin
-            connection.send(protocol.notification("begin", **connection.supported(begin)))
+            connection.send(protocol.notification("begin", **begin))
 
     def send_leave(self, method: str, state: Stream, run: int) -> None:
         """Tells the host of a run's ``end`` or ``cancel``, if it knew the run."""
@@ -194,7 +194,7 @@ class BridgeThread:
 
     def configure(self) -> None:
         if (connection := self.connection) is not None and self._greeted:
-            connection.ask("configure", self._configured, **connection.supported(options_for_host(self.options)))
+            connection.ask("configure", self._configured, **options_for_host(self.options))
 
     def ask_status(self, answer: SimpleQueue[Any]) -> None:
         connection = self.connection
@@ -279,7 +279,7 @@ class BridgeThread:
         if not self._greeted:
             self._greeted = True
             if self.options:
-                connection.ask("configure", self._configured, **connection.supported(options_for_host(self.options)))
+                connection.ask("configure", self._configured, **options_for_host(self.options))
             for state in tuple(self.streams.values()):
                 self.send_begin(state)
         self.mapping = connection.mapping
@@ -441,7 +441,7 @@ class BridgeThread:
             self._decodes.popleft()
             mapping.write_header(slot, frame.header)
             self.in_flight[frame.header.sequence] = (frame.started, frame.header)
-            connection.decode(slot, frame.header.sequence, answered, **connection.supported(params))
+            connection.decode(slot, frame.header.sequence, answered, **params)
         while self._lessons:
             frame, params, answered = self._lessons[0]
             slot = self._copy(connection, mapping, frame)

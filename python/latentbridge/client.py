@@ -431,7 +431,7 @@ class Bridge:
             data, protocol.ENCODINGS[header.encoding], header.width, header.height, header.run, header.stream, header.step,
             header.total, header.sequence, str(params.get("decoder")), milliseconds,
             *(_number(params.get(name)) for name in ("decodeMilliseconds", "encodeMilliseconds", "waitMilliseconds")),
-            tuple(map(str, params.get("warnings") or ())),
+            tuple(map(str, params.get("warnings") or ())), str(params.get("note") or ""),
         )
 
     def _ready(self, preview: Preview) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 from . import inprocess, protocol
 from .host_process import HostProcess
+from .restarts import Decoder
 from .shared_memory import Mapping, SharedMemory, SharedMemoryError
 
 CREDIT = 3500
@@ -60,8 +61,7 @@ class Connection:
         """The last lines of the host's stderr, complete once ``end`` was called."""
         self.has_shown = False
         """Whether it made a picture."""
-        self.loading: tuple[str, str | None] | None = None
-        """The decoder it named last, unless that has made a picture."""
+        self._loading: list[Decoder] = []
         self._post, self._listener = post, listener
         self._start_patience, self._patience = patience
         self._requests: dict[int, Answer] = {}
@@ -78,7 +78,7 @@ class Connection:
         self._wanted = geometry
         self._attach_request = 0
         self._image_mapping: Mapping | None = None
-        self._memory = SharedMemory()
+        self._memory = SharedMemory(geometry.length)
         self._process: HostProcess | inprocess.InProcessHost | None = None
         try:
             descriptors = () if self._memory.descriptor is None else (self._memory.descriptor,)
@@ -98,6 +98,11 @@ class Connection:
         return self._process.pid if self._process else 0
 
     @property
+    def loading(self) -> Decoder | None:
+        """The decoder that the host named last, unless it loaded it or showed a picture of it since."""
+        return self._loading[-1] if self._loading else None
+
+    @property
     def capacity(self) -> int:
         """Bytes of the biggest latent the mapping can hold, or will once it has grown."""
         return self._wanted.latent_capacity
@@ -106,11 +111,6 @@ class Connection:
         """Queues a line and writes what the credit allows."""
         self._outgoing.append(line)
         self._flush()
-
-    def supported(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options as this host can take them: an encoding it lacks comes as raw pixels, which the caller can encode."""
-        known = self.host.get("encodings") or ("png", "rgb24")
-        return options if options.get("encoding", "png") in known else {**options, "encoding": "rgb24"}
 
     def ask(self, method: str, answer: Answer, **params: Any) -> int:
         """Sends a request; ``answer`` is called on the bridge thread, in any case (an error when the host ends)."""
@@ -263,6 +263,9 @@ class Connection:
         try:
             self._current = self._memory.map(self._wanted)
         except SharedMemoryError:
+            if self._memory.has_room_elsewhere(self._wanted.length):
+                self.failure = "/dev/shm is full, and the next host's memory is a file on a disk"
+                return
             self._wanted = current.geometry
             current.free.extend(self._drained)
             self._drained.clear()
@@ -340,8 +343,10 @@ class Connection:
                     result["image"] = self._take_image(result)
             elif method == "ready":
                 image = self._take_image(params)
-            elif method == "loading":
-                self.loading = (str(params.get("decoder")), str(params["file"]) if params.get("file") else None)
+            elif method in ("loading", "loaded"):
+                self._note_loading(method, params)
+            elif method == "loaded" and self.loading is not None and self.loading[0] == params.get("decoder"):
+                self.loading = None
         except protocol.ProtocolError as error:
             self._listener("garbled", {"detail": str(error)}, None)
             return
@@ -353,6 +358,12 @@ class Connection:
             finally:
                 self._delivering = False
 
+    def _note_loading(self, method: str, params: dict[str, Any]) -> None:
+        named = (str(params.get("decoder")), str(params["file"]) if params.get("file") else None)
+        self._loading = [decoder for decoder in self._loading if decoder != named]
+        if method == "loading":
+            self._loading.append(named)
+
     def _take_image(self, params: dict[str, Any]) -> tuple[protocol.ImageHeader, bytes]:
         """Copies an image out of its slot and gives the slot back, also when its header lies."""
         mapping, slot = self._image_mapping, params.get("slot")
@@ -363,8 +374,7 @@ class Connection:
             if header.sequence != params.get("sequence"):
                 raise protocol.ProtocolError(f"image slot {slot} holds sequence {header.sequence}; the message says {params.get('sequence')}")
             self.has_shown = True
-            if self.loading is not None and self.loading[0] == params.get("decoder"):
-                self.loading = None
+            self._loading = [decoder for decoder in self._loading if decoder[0] != params.get("decoder")]
             return header, data
         finally:
             if isinstance(slot, int):

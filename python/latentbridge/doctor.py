@@ -1,6 +1,6 @@
 """What is there and what is wrong: the host's chain of places, Python and its libraries, room for shared memory.
 
-    python -m latentbridge doctor [--json]
+    python PATH/latentbridge doctor [--json]
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _place(place: host_locator.Place) -> dict[str, Any]:
 def _host_version(command: tuple[str, ...]) -> tuple[str | None, str | None]:
     """What ``--version`` prints, or why it prints nothing."""
     try:
-        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
-                              env=host_locator.environment())
+        done = subprocess.run([*command, "--version"], capture_output=True, encoding="utf-8", errors="replace", timeout=20,
+                              stdin=subprocess.DEVNULL, env=host_locator.environment())
     except subprocess.TimeoutExpired:
         return None, "--version did not answer within 20 s"
     except OSError as error:

@@ -11,7 +11,8 @@ class Preview:
 
     ``data`` is a finished file (PNG, JPEG, WebP) or, for encoding ``rgb24``, rows of 8-bit RGB without padding. Width and
     height in pixels, ``step`` 0-based, ``total`` 0 when unknown. ``milliseconds`` runs from ``submit`` to these bytes; the
-    three parts of it that the host measured stand beside it.
+    three parts of it that the host measured stand beside it. ``note`` says in a few words why the decoder that was chosen did not make
+    it; ``warnings`` are sentences about what somebody should look after.
     """
 
     data: bytes
@@ -29,6 +30,7 @@ class Preview:
     encode_milliseconds: float = 0.0
     wait_milliseconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def is_last_step(self) -> bool:

@@ -14,10 +14,13 @@ single steps.
 from __future__ import annotations
 
 import array
+import contextlib
 import json
 import math
 import os
+import re
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +28,9 @@ from . import protocol, tensors
 
 #: Bytes a recording may have: 20 steps of an SDXL run at 1024x1024 have 2.6 MB, 50 of FLUX.1 13 MB.
 MAXIMUM_LENGTH = 256 << 20
+
+LONGEST_WRITE = 3600
+"""Seconds after which a file that was begun is nobody's any more."""
 
 _LARGEST_HALF = 65504.0
 
@@ -74,7 +80,7 @@ class Recording:
         self._steps, self._axes = [], None
 
     def close(self) -> None:
-        """Writes the file, if any step was added; one that was there is replaced only when the new one is complete."""
+        """Writes the file, if any step was added; one that was there is replaced only when the new one is complete. Nobody else can read it."""
         if self._axes is None:
             return
         axes = [len(self._steps), *self._axes[1:]]
@@ -84,8 +90,9 @@ class Recording:
                             separators=(",", ":")).encode()
         header += b" " * (-len(header) % 8)
         partial = f"{self._path}.{os.getpid()}.partial"
+        _remove_left(os.path.dirname(os.path.abspath(self._path)))
         try:
-            with open(partial, "wb") as file:
+            with open(partial, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 file.write(struct.pack("<Q", len(header)) + header)
                 file.writelines(self._steps)
             os.replace(partial, self._path)
@@ -100,6 +107,16 @@ class Recording:
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+
+def _remove_left(folder: str) -> None:
+    """Removes what programs that were killed while they wrote left in a folder of recordings."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if re.search(r"\.safetensors\.[0-9]+\.partial$", entry.name):
+                with contextlib.suppress(OSError):  # somebody else was quicker, or may not be disturbed
+                    if time.time() - entry.stat().st_mtime > LONGEST_WRITE:
+                        os.unlink(entry.path)
 
 
 def to_half(data: bytes | bytearray, element_type: int) -> bytes:

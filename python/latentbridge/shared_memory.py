@@ -19,6 +19,7 @@ from typing import Any
 from . import protocol
 
 _CHUNK = 1 << 20
+_FOLDERS = ("/dev/shm", None)  # memory first; then the folder for temporary files, which TMPDIR names
 
 
 class SharedMemoryError(OSError):
@@ -71,8 +72,12 @@ class SharedMemory:
     ``descriptor`` is the file descriptor the host inherits (None on Windows, where ``source`` names the section).
     """
 
-    def __init__(self) -> None:
-        self.descriptor: int | None = None if sys.platform == "win32" else _anonymous_file()
+    def __init__(self, length: int = 0) -> None:
+        """``length`` in bytes is what the first generation will need: the file is made where there is room for it."""
+        self.descriptor: int | None = None
+        self._folder: str | None = None
+        if sys.platform != "win32":
+            self.descriptor, self._folder = _anonymous_file(length)
         self._section = ""
         self._generation = 0
 
@@ -86,10 +91,9 @@ class SharedMemory:
                 _reserve(self.descriptor, geometry.length)
                 memory = mmap.mmap(self.descriptor, geometry.length)
         except (OSError, OverflowError, ValueError) as error:
+            advice = "make Windows' page file bigger" if sys.platform == "win32" else "raise the limit of the container"
             raise SharedMemoryError(
-                f"no shared memory for {geometry.length / 1048576:.0f} MB ({error}); free some memory, or raise the "
-                "limit of the container"
-            ) from error
+                f"no shared memory for {geometry.length / 1048576:.0f} MB ({error}); free some memory, or {advice}") from error
         self._generation += 1
         return Mapping(memory, geometry, self._generation)
 
@@ -100,6 +104,16 @@ class SharedMemory:
             return {"kind": "section", "name": self._section}
         return {"kind": "fd", "fd": self.descriptor}
 
+    def has_room_elsewhere(self, length: int) -> bool:
+        """Whether another host's memory of this length would find room that this one does not have: on a disk instead of in ``/dev/shm``."""
+        if self._folder != _FOLDERS[0]:
+            return False
+        try:
+            os.close(_file_in(_FOLDERS[1], length))
+        except OSError:
+            return False
+        return True
+
     def close(self) -> None:
         """Gives up the descriptor. Views that are still in use keep their memory until they are dropped."""
         descriptor, self.descriptor = self.descriptor, None
@@ -107,21 +121,32 @@ class SharedMemory:
             os.close(descriptor)
 
 
-def _anonymous_file() -> int:
+def _anonymous_file(length: int) -> tuple[int, str | None]:
+    """A file without a name, and the folder it lies in; with room for ``length`` bytes where any of the folders has it."""
     if hasattr(os, "memfd_create"):
         try:
-            return os.memfd_create("latentbridge", os.MFD_CLOEXEC)
+            return os.memfd_create("latentbridge", os.MFD_CLOEXEC), None
         except OSError:
             pass  # an old kernel or a sandbox that refuses it: a file does as well
-    for folder in ("/dev/shm", None):
+    for folder in _FOLDERS:
         try:
-            descriptor, path = tempfile.mkstemp(prefix="latentbridge-shm-", dir=folder)
+            return _file_in(folder, length), folder
         except OSError as error:
             reason = error
-        else:
-            os.unlink(path)
-            return descriptor
-    raise SharedMemoryError(f"neither anonymous memory nor a temporary file could be made ({reason})") from reason
+    raise SharedMemoryError(f"no shared memory: neither anonymous memory nor a temporary file of {length / 1048576:.0f} MB could be made "
+                            f"({reason}); free some memory, or name a folder with room in TMPDIR") from reason
+
+
+def _file_in(folder: str | None, length: int) -> int:
+    descriptor, path = tempfile.mkstemp(prefix="latentbridge-shm-", dir=folder)
+    try:
+        os.unlink(path)
+        if length:
+            _reserve(descriptor, length)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _reserve(descriptor: int, length: int) -> None:

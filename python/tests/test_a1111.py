@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -86,7 +87,7 @@ class Method:
             self.load()
         choices = self.ui.opts.data_labels["show_progress_type"].component_args["choices"]
         self.assertEqual(choices.count("LatentBridge"), 1)
-        self.assertEqual(self.ui.samplers.approximation_indexes["LatentBridge"], self.ui.samplers.approximation_indexes["Approx cheap"])
+        self.assertEqual(self.ui.samplers.approximation_indexes["LatentBridge"], 2)
 
     def test_each_step_is_shown_and_the_ui_decodes_nothing(self):
         self.load()
@@ -269,6 +270,33 @@ class Formats(UiTestCase):
 
 
 class Jobs(UiTestCase):
+    def test_a_second_sampling_in_a_job_shows_its_first_step_though_nothing_but_the_steps_number_tells_it(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.ui.opts.set(show_progress_every_n_steps=5)
+        self.ui.state.begin()
+        last, shown = 0, []
+        for number in range(2):
+            for step in self.ui.sample([batch(100 * number + step) for step in range(8)]):
+                if step in (0, 5, 7):
+                    last, image = self.next(last)
+                    shown.append(image.getpixel((0, 0))[0])
+        self.assertEqual(shown, [0, 5, 7, 100, 105, 107])
+        self.assertEqual(len(self.extension.bridge.status(20)["host"]["begun"]), 2)
+
+    def test_a_look_between_two_batches_costs_the_second_no_first_step(self):
+        self.load()
+        self.extension.bridge.start(20)
+        self.ui.opts.set(show_progress_every_n_steps=5)
+        self.ui.state.begin()
+        for number in range(2):
+            for step in self.ui.sample([batch(100 * number + step) for step in range(8)]):
+                if number == 1 and step == 0:
+                    until(lambda: self.ui.state.current_image is not None and self.ui.state.current_image.getpixel((0, 0))[0] == 100)
+            self.ui.state.nextjob()
+            self.extension._looked_at = -math.inf  # nobody did for a minute; now somebody does, and the newest latent is the first batch's
+            self.ui.poll()
+
     def test_hires_fix_shows_both_sizes_and_a_new_checkpoint_its_format(self):
         self.load()
         self.ui.state.begin()
@@ -371,6 +399,182 @@ class Watched(UiTestCase):
         self.assertEqual(self.extension.bridge.status()["submitted"], 0)
         self.ui.state.nextjob()
         self.assertEqual(self.extension.bridge.status()["submitted"], 1)
+
+
+class FastInterrupt(UiTestCase):
+    """"Return image with chosen live preview method on interrupt": never less than the previews were."""
+
+    kind = "forge"
+
+    def setUp(self):
+        super().setUp()
+        try:
+            import torch
+        except ImportError as error:
+            self.skipTest(str(error))
+        self.torch = torch
+        self.ui.opts.set(live_preview_fast_interrupt=True)
+        self.fake = self.ui.modules["processing"]
+
+    def final(self, method=0):
+        """What the UI makes of two latents after an interrupt."""
+        self.ui.state.begin()
+        sampling = self.ui.sample([batch(50)] * 9)
+        next(sampling)
+        self.next()
+        self.ui.state.interrupted = True
+        return self.ui.samplers.samples_to_images_tensor(self.torch.full((2, 4, 8, 8), 100.0), method)
+
+    def test_a_decoder_that_gives_the_whole_size_makes_it(self):
+        self.fake.opt_f = 1  # the fake host gives a pixel for a cell
+        self.load()
+        pictures = self.final()
+        self.assertEqual((tuple(pictures.shape), pictures.dtype), ((2, 3, 8, 8), self.torch.float32))
+        self.assertAlmostEqual(pictures[1, 0, 0, 0].item(), 100 / 127.5 - 1, places=5)
+        self.assertEqual(pictures[1, 1].unique().tolist(), [-1.0])
+
+    def test_else_the_vae_does_or_the_method_for_final_pictures(self):
+        self.load()
+        for method, found in ((0, fakes.VAE), (3, 3)):
+            self.assertIs(self.final(method), found)
+        self.assertEqual(self.ui.samplers.approximation_indexes["LatentBridge"], 2)
+
+    def test_a_broken_latent_is_left_to_the_ui(self):
+        self.fake.opt_f = 1
+        self.load("warn")
+        self.assertIs(self.final(), fakes.VAE)
+
+    def test_without_a_host_the_vae_does(self):
+        self.fake.opt_f = 1
+        self.load()
+        self.final()
+        self.extension.bridge.close()
+        self.assertIs(self.ui.samplers.samples_to_images_tensor(self.torch.zeros(1, 4, 8, 8), 0), fakes.VAE)
+
+    def test_nothing_else_is_touched(self):
+        self.load()
+        make = self.ui.samplers.samples_to_images_tensor
+        self.ui.state.begin()
+        self.assertEqual((make([1]), make([1], 0), make([1], 1)), (2, fakes.VAE, 1))
+        self.ui.state.interrupted = True
+        self.ui.opts.set(live_preview_fast_interrupt=False)
+        self.assertEqual((make([1]), make([1], 0), make([1], 1)), (2, fakes.VAE, 1))
+        self.ui.opts.set(live_preview_fast_interrupt=True, show_progress_type="TAESD")
+        self.assertEqual(make([1], 0), 3)
+        self.assertEqual(self.extension.bridge.host_pid, 0)
+
+
+class Words(UiTestCase):
+    """What the page says."""
+
+    def line(self):
+        return self.ui.opts.latentbridge_status
+
+    def start_page(self):
+        for callback in self.ui.callbacks["app_started"]:
+            callback(None, unittest.mock.Mock())
+
+    def test_beside_the_progress_bar_why_it_is_off_and_what_shows_instead(self):
+        with self.assertLogs("latentbridge", "WARNING"):
+            self.load("die-at-start")
+            self.job([batch(10)] * 4, waits=False)
+            until(lambda: self.extension.bridge.off_reason)
+        self.assertIsNone(self.ui.state.textinfo)
+        self.ui.state.begin()
+        self.ui.poll()
+        self.assertRegex(self.ui.state.textinfo, "^LatentBridge is off, Approx cheap shows the previews: [^\\n]+$")
+        self.start_page()
+        self.assertIn("LatentBridge is off: ", self.line())
+
+    def test_beside_the_progress_bar_that_a_latent_is_broken_until_one_is_not(self):
+        self.load("warn=2")
+        self.ui.state.begin()
+        said = []
+        for _ in self.ui.sample([batch(10)] * 3):
+            before = self.ui.state.id_live_preview
+            until(lambda: self.ui.poll() and self.ui.state.id_live_preview > before)
+            self.ui.poll()
+            said.append(self.ui.state.textinfo)
+        self.assertEqual(said, ["LatentBridge: 7 values were NaN or infinite"] * 2 + [None])
+
+    def test_beside_the_progress_bar_that_another_decoder_stands_in(self):
+        self.load()
+        for chosen, text in (("taesd", "LatentBridge: fake in place of taesd; /latentbridge/status says why"), ("fake", None), ("auto", None)):
+            self.ui.opts.set(latentbridge_decoder=chosen)
+            self.ui.state.begin()
+            for _ in self.ui.sample([batch(10)]):
+                self.next()
+                self.ui.poll()
+            self.assertEqual(self.ui.state.textinfo, text)
+
+    def test_what_the_ui_says_there_stays(self):
+        self.load("warn")
+        self.ui.state.begin()
+        self.ui.state.textinfo = "Finishing profile..."
+        for _ in self.ui.sample([batch(10)]):
+            self.next()
+            self.ui.poll()
+        self.assertEqual(self.ui.state.textinfo, "Finishing profile...")
+
+    def test_the_settings_page_says_how_it_stands_each_time_that_it_is_loaded(self):
+        self.load(method="TAESD")
+        first = next(name for name in self.ui.opts.data_labels if name.startswith("latentbridge_"))
+        self.assertEqual(first, "latentbridge_status")
+        self.assertEqual(self.line(), "")
+        self.start_page()
+        self.assertIn("once it is chosen", self.line())
+        self.ui.opts.set(show_progress_type="LatentBridge")
+        self.assertEqual(self.line(), "LatentBridge is on.")
+        self.job([batch(1)])
+        self.assertEqual(self.line(), "LatentBridge is on. The last preview: fake, 8 x 8, 1 ms.")
+        self.assertNotIn("latentbridge_status", self.ui.opts.data)
+
+    def test_the_settings_page_says_that_there_is_no_host_before_one_is_needed(self):
+        self.load(method="TAESD")
+        self.start_page()
+        with unittest.mock.patch("latentbridge.host_locator.find", return_value=None), \
+                unittest.mock.patch("latentbridge.inprocess.problem", return_value="no"):
+            self.assertIn("LatentBridge is off: no host was found; ", self.line())
+
+    def test_the_settings_page_names_what_the_ui_lacks(self):
+        with unittest.mock.patch.object(self.ui.modules["sd_samplers_common"], "store_latent", None), self.assertLogs("latentbridge", "WARNING") as logs:
+            self.assertFalse(self.a1111.install())
+        self.assertIn("It needs modules.sd_samplers_common.store_latent, which this UI does not have.", logs.output[0])
+        self.assertIn("It needs modules.sd_samplers_common.store_latent", self.line())
+
+
+class ListOfOptions(UiTestCase):
+    kind = "forge"
+
+    def test_the_api_lists_ours_though_its_list_was_made_before_we_came(self):
+        models = self.ui.modules["api.models"]
+        self.load()
+        listed = models.OptionsModel
+        self.assertLessEqual({f"latentbridge_{name}" for name in ("decoder", "size", "record", "calibrate")}, set(listed.__fields__))
+        self.assertIn("show_progress_type", listed.__fields__)
+        self.load()
+        self.assertIs(models.OptionsModel, listed)
+
+
+class Neo(UiTestCase):
+    kind = "neo"
+
+    def test_the_page_gets_the_bytes_that_lie_there_in_each_format(self):
+        self.load()
+        for format in ("png", "jpeg"):
+            self.ui.opts.set(live_previews_image_format=format)
+            self.ui.state.begin()
+            for _ in self.ui.sample([batch(100)]):
+                data = until(lambda: self.ui.poll(0))[2]
+            self.assertEqual(data, self.ui.state.current_image.data)
+
+    def test_choices_that_are_made_when_asked_for_get_ours_too(self):
+        info = self.ui.opts.data_labels["show_progress_type"]
+        choices = info.component_args["choices"]
+        info.component_args = lambda: {"choices": choices}
+        for _ in range(2):
+            self.load()
+            self.assertEqual(info.component_args()["choices"], [*choices, "LatentBridge"])
 
 
 class Faults(UiTestCase):
@@ -545,6 +749,7 @@ class Corrections(UiTestCase):
         sys.modules.pop("latentbridge.integrations.a1111.corrections", None)
         self.module = importlib.import_module("latentbridge.integrations.a1111.corrections")
         self.module.install()
+        self.ui.opts.set(latentbridge_corrections=True)
         self.script = self.module.CorrectionScript()
         self.p = types.SimpleNamespace(extra_generation_params={}, sampler_name="Euler", sampler=types.SimpleNamespace(
             model_wrap_cfg=types.SimpleNamespace(step=0, total_steps=20)))
@@ -552,6 +757,14 @@ class Corrections(UiTestCase):
     def at(self, step):
         self.p.sampler.model_wrap_cfg.step = step
         return self.ui.after_cfg(self.x0)
+
+    def test_the_accordion_is_there_for_those_only_who_switched_it_on(self):
+        self.assertIs(self.script.show(False), self.ui.modules["scripts"].AlwaysVisible)
+        for value in (False, None, "yes"):
+            self.ui.opts.set(latentbridge_corrections=value)
+            self.assertIs(self.script.show(False), False)
+        del self.ui.opts.data["latentbridge_corrections"]
+        self.assertIs(self.script.show(False), False)
 
     def test_off_is_the_same_tensor_at_every_step(self):
         self.assertIs(self.script.show(False), self.ui.modules["scripts"].AlwaysVisible)

@@ -159,7 +159,7 @@ class Method:
                 self.assertEqual({media for media, _ in previews}, {f"image/{name if self.has_page else 'png'}"})
 
     def test_a_chosen_decoder_and_size(self):
-        for decoder, size in (("latent2rgb", 0), ("tiny", 0), ("approx-nn", 0), ("estimated", 0), ("tiny", 320)):
+        for decoder, size in (("latent2rgb", 0), ("tiny", 0), ("estimated", 0), ("tiny", 320)):
             with self.subTest(f"{decoder} {size}"):
                 self.choose(latentbridge_decoder=decoder, latentbridge_size=size)
                 previews, _ = self.job(width=256, height=128)
@@ -180,6 +180,32 @@ class Method:
         self.choose(latentbridge_decoder="latent2rgb")
         previews, _ = self.job(enable_hr=True, hr_scale=1.5, denoising_strength=0.7, hr_upscaler="Latent", hr_additional_modules=["Use same choices"])
         self.assertEqual(self.sizes(previews), {(16, 16), (24, 24)})
+
+    def test_hires_fix_shows_the_first_step_of_both_passes(self):
+        self.choose(show_progress_every_n_steps=5)
+        for upscaler, scale in (("Latent", 1.5), ("Latent", 1.0), ("Lanczos", 1.5)):
+            with self.subTest(f"{upscaler} {scale}"):
+                before = self.status()["submitted"]
+                self.job(enable_hr=True, hr_scale=scale, denoising_strength=1.0, hr_upscaler=upscaler, hr_additional_modules=["Use same choices"])
+                self.assertEqual(self.status()["submitted"] - before, 6)  # 0, 5, 7 of eight
+
+    def test_the_api_lists_our_options(self):
+        listed = self.call("/sdapi/v1/options")
+        self.assertLessEqual({"latentbridge_decoder", "latentbridge_size", "latentbridge_record"}, set(listed))
+        self.choose(latentbridge_size=320)
+        self.assertEqual(self.call("/sdapi/v1/options")["latentbridge_size"], 320)
+
+    def test_the_page_says_that_another_decoder_stands_in(self):
+        if not self.has_page:
+            self.skipTest("without its page the UI has no /internal/progress")
+        task, said = f"task({uuid.uuid4().hex[:15]})", set()
+
+        def look(_):
+            said.add(self.call("/internal/progress", {"id_task": task, "live_preview": False})["textinfo"])
+
+        self.choose(latentbridge_decoder="no-such-decoder")
+        self.job(look, force_task_id=task, steps=20)
+        self.assertTrue([text for text in said if text and text.endswith(" in place of no-such-decoder; /latentbridge/status says why")], said)
 
     def test_several_batches(self):
         previews, pictures = self.job(n_iter=3, steps=4)
@@ -218,8 +244,21 @@ class Method:
                 self.choose(live_preview_fast_interrupt=fast)
                 _, pictures = self.job(interrupt, steps=60)
                 self.assertEqual(len(pictures), 1)
-                self.assertEqual(pictures[0].size, (16, 16) if fast else (128, 128))
+                self.assertEqual(pictures[0].size, (128, 128))
         self.assertTrue(self.job()[0])
+
+    def test_a_fast_interrupts_picture_is_that_of_the_previews(self):
+        def interrupt(count):
+            if count == 3:
+                self.call("/sdapi/v1/interrupt", {})
+
+        self.choose(live_preview_fast_interrupt=True)
+        for decoder in ("tiny", "latent2rgb"):
+            with self.subTest(decoder):
+                self.choose(latentbridge_decoder=decoder)
+                _, pictures = self.job(interrupt, steps=60, batch_size=2)
+                self.assertEqual([picture.size for picture in pictures[-2:]], [(128, 128)] * 2)
+                self.keep([("image/png", self.png(picture)) for picture in pictures])
 
     def test_skip(self):
         def skip(count):
@@ -244,6 +283,22 @@ class Method:
         self.assertIsNone(self.status()["off"])
         _, same = self.job(steps=40)
         self.assertEqual(self.pixels(same), self.pixels(pictures))
+
+    def test_the_chosen_decoder_is_back_after_a_kill(self):
+        seen = []
+
+        def kill(count):
+            status = self.status()
+            seen.append(status["latest"]["decoder"])
+            if count == 4:
+                os.kill(status["process"], signal.SIGKILL)
+
+        self.choose(latentbridge_decoder="tiny")
+        self.job(steps=2)
+        for _ in range(5):
+            seen.clear()
+            self.job(kill, steps=25, width=256, height=256)
+            self.assertEqual(seen[-3:], ["tiny"] * 3, seen)
 
     def test_the_progress_of_the_api_gives_our_picture(self):
         seen = []
@@ -280,6 +335,8 @@ class Method:
         self.assertEqual(status["hosts"], max(1, hosts))
 
     def test_corrections_change_the_picture_and_only_where_they_are_switched_on(self):
+        if not any("corrections" in name for name in self.call("/sdapi/v1/scripts")["txt2img"]):
+            self.skipTest("the setting latentbridge_corrections is off, or was not on when the UI was loaded")
         _, (plain, *_) = self.job()
         for arguments, same in (([], True), ([False], True), ([True], False), ([], True)):
             with self.subTest(arguments):

@@ -66,6 +66,55 @@ class Submitting(BridgeTestCase):
             self.assertEqual(bridge.latest(stream), preview)
             self.assertEqual(preview.data, digest(buffer))
 
+    def test_whole_numbers_are_taken_however_they_come(self):
+        class Scalar:  # what a tensor or an array without axes has of a number
+            ndim = 0
+
+            def __init__(self, value):
+                self.value = value
+
+            def item(self):
+                return self.value
+
+        numbers = [float, Scalar, lambda value: Scalar(float(value))]
+        if torch is not None:
+            numbers += [torch.tensor, lambda value: torch.tensor(float(value))]
+        for run, number in enumerate(numbers, 1):
+            with self.subTest(run):
+                bridge = self.bridge()
+                buffer = latent(1, 4, 8, 8)
+                self.assertTrue(bridge.submit(buffer, run=number(run), step=number(3), total=number(20), stream=number(2)))
+                preview = bridge.wait(run=number(run), step=number(3), stream=number(2), timeout=20)
+                self.assertEqual((preview.run, preview.step, preview.total, preview.stream), (run, 3, 20, 2))
+                bridge.end(run=number(run), stream=number(2))
+                self.assertFalse(bridge.submit(buffer, run=run, step=4, stream=2))
+                bridge.begin(run=number(run + 1), stream=number(2))
+                self.assertTrue(bridge.submit(buffer, run=run + 1, step=0, total=None, stream=2))
+
+    def test_what_is_no_count_is_said_and_the_stream_goes_on(self):
+        class OnDevice:
+            is_cpu, ndim, device = False, 0, "cuda:0"
+
+            def item(self):
+                raise AssertionError("the sampler would wait for the device")
+
+        for name in ("run", "step", "total", "stream"):
+            for odd in (0.5, float("nan"), float("inf"), -1, 1 << 60, "3", [3], b"3", object(), OnDevice(), *([None] if name != "total" else [])):
+                with self.subTest(name=name, odd=odd):
+                    bridge = self.bridge(strict=False)
+                    with self.assertLogs("latentbridge", "WARNING") as logs:
+                        arguments = {"run": 1, "step": 0, "total": 20, "stream": 0, name: odd}
+                        self.assertFalse(bridge.submit(latent(1, 4, 8, 8), **arguments))
+                    self.assertRegex(logs.output[0], f"{name}.* is .*; expected a whole number from 0 to")
+                    bridge.close()
+        bridge = self.bridge(strict=False)
+        self.show(bridge, run=1)
+        with self.assertLogs("latentbridge", "WARNING"):
+            self.assertFalse(bridge.submit(latent(1, 4, 8, 8), run=1, step=0.5))
+            self.assertFalse(bridge.submit(latent(1, 4, 8, 8), run=1, step=1 << 40))
+        self.show(bridge, run=1, step=1)
+        until(lambda: len(bridge._thread.mapping.free) == 4)
+
     def test_a_new_run_puts_the_old_one_away(self):
         bridge = self.bridge()
         self.show(bridge, run=1)
@@ -188,15 +237,6 @@ class Asking(BridgeTestCase):
         self.assertEqual(bridge.status(20)["host"]["options"], {"size": 512})
         with self.assertRaisesRegex(ValueError, "unknown option 'sise'"):
             bridge.configure(sise=3)
-
-    def test_an_encoding_the_host_lacks_is_asked_for_as_pixels(self):
-        for quirk, asked in (((), "rgb24"), (("encodings=png,rgb24",), "rgb24"), (("encodings=png,rgb24,jpeg",), "jpeg")):
-            with self.subTest(quirk):
-                bridge = self.bridge(*quirk, encoding="jpeg")
-                bridge.begin(run=1, encoding="jpeg", quality=70)
-                self.show(bridge, run=1)
-                host = bridge.status(20)["host"]
-                self.assertEqual((host["options"]["encoding"], host["begun"][0]["encoding"], host["begun"][0]["quality"]), (asked, asked, 70))
 
     def test_a_host_started_anew_hears_of_options_and_runs_again(self):
         bridge = self.bridge(size=100)

@@ -101,7 +101,7 @@ class RealHost(BridgeTestCase):
         with self.assertLogs("latentbridge", "WARNING") as log:
             bridge.teach(latent(1, 16, 4, 4), model="mine", latent_format="SDXL")
             until(lambda: log.records)
-        self.assertIn("256 cells at least", log.output[0])
+        self.assertIn("at least 256 cells", log.output[0])
 
     @staticmethod
     def pair():

@@ -1,5 +1,6 @@
 """The ComfyUI integration against the fake ComfyUI and the fake host."""
 
+import array
 import asyncio
 import functools
 import importlib
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 import unittest
 from pathlib import Path
@@ -103,8 +105,23 @@ class ComfyUITestCase(unittest.TestCase):
         """Waits until the last latent's picture is there, and checks that it is."""
         until(lambda: any(message[2] == digest(latents[-1]) for message in self.pictures(socket)))
 
+    def shown_as(self, expected, _):
+        until(lambda: any(message[2] == digest(expected) for message in self.pictures()))
+
+    def captions(self):
+        return [message[2] for message in self.page.messages if message[0] == "latentbridge.preview"]
+
     def one_by_one(self, step):
         until(lambda: len(self.pictures()) > step)
+
+
+def latent_of_frame(video, frame):
+    """What the shim sends of a video ``[1,C,T,H,W]``."""
+    _, channels, frames, height, width = video.shape
+    plane = height * width
+    flat = video.cast("B").cast("f")
+    values = [value for channel in range(channels) for value in flat[(channel * frames + frame) * plane:][:plane]]
+    return array.array("f", values)
 
 
 class PreviewTests(ComfyUITestCase):
@@ -183,8 +200,8 @@ class PreviewTests(ComfyUITestCase):
             self.page.messages.clear()
             self.sample(steps=6, each=self.one_by_one)
             self.settle()
-            captions = [message[2] for message in self.page.messages if message[0] == "latentbridge.preview"]
-            self.assertEqual([(caption["node"], caption["step"]) for caption in captions], [("shown 7", step) for step in steps])
+            self.assertEqual([(told["node"], told["prompt"], told["caption"]["step"]) for told in self.captions()],
+                             [("shown 7", "p1", step) for step in steps])
             self.made.close()
             self.hook.uninstall()
         self.pack()
@@ -192,7 +209,58 @@ class PreviewTests(ComfyUITestCase):
         self.page.messages.clear()
         self.sample(prompt="p2", each=lambda step: None)
         self.settle()
-        self.assertEqual([message for message in self.page.messages if message[0] == "latentbridge.preview"], [])
+        self.assertEqual(self.captions(), [])
+
+    def test_the_caption_says_that_the_picture_is_not_ours_any_more(self):
+        self.args.preview_method = self.method.Latent2RGB
+        self.pack()
+
+        def each(step):
+            self.one_by_one(step)
+            if step == 1:
+                self.made.change({"enabled": False})
+
+        self.sample(steps=4, each=each)
+        self.settle()
+        self.assertEqual([told["caption"] and told["caption"]["step"] for told in self.captions()], [1, None])
+
+    def test_why_a_chosen_decoder_is_not_used_stands_in_the_caption_and_what_lasts_is_logged_once(self):
+        with self.assertLogs("latentbridge", "WARNING") as log:
+            self.pack("note=no tinny here", "warning=the decoder tinny was chosen")
+            self.made.bridge.start(20)
+            self.sample(each=self.one_by_one)
+            self.settle()
+        self.assertEqual(self.captions()[-1]["caption"]["note"], "no tinny here")
+        self.assertEqual([line for line in log.output if "tinny" in line], ["WARNING:latentbridge:LatentBridge: the decoder tinny was chosen"])
+
+    def test_of_a_causal_video_the_first_frame_is_shown_unless_somebody_chose_another(self):
+        self.pack()
+        frames = [latent(1, 16, 5, 8, 8)]
+        first, middle = (latent_of_frame(frames[0], frame) for frame in (0, 2))
+        self.shown_as(first, self.sample(steps=1, latents=frames, form=self.formats.Wan21))
+        self.made.change({"frame": "middle"})
+        self.shown_as(middle, self.sample(steps=1, latents=frames, form=self.formats.Wan21, prompt="p2"))
+
+    def test_the_last_step_is_waited_for_longer_after_a_long_sampling_and_a_later_picture_is_sent_while_the_node_runs(self):
+        self.pack()
+        sampling = self.module(f"{OURS}.sampling")
+        with mock.patch.object(sampling, "LAST_STEP_SECONDS", 0.05):
+            patience = []
+            with mock.patch.object(self.made.bridge, "wait", side_effect=lambda **named: patience.append(named["timeout"])):
+                for began in (0.0, 20.0, 500.0):
+                    def each(step, began=began):
+                        self.made.sampling._began_at -= began
+
+                    self.sample(steps=2, prompt=f"p{began}", each=each)
+        self.assertAlmostEqual(patience[0], 0.05)
+        self.assertAlmostEqual(patience[1], 0.2, delta=0.05)
+        self.assertAlmostEqual(patience[2], 0.5)
+
+    def test_a_last_picture_that_is_late_is_sent_while_the_node_still_runs(self):
+        self.pack("slow=300", last_step=0.0)
+        self.assertTrue(self.made.bridge.start(20))
+        latents = self.sample(steps=1, each=lambda step: until(lambda: self.pictures()))
+        self.shown(latents)
 
     def test_a_nested_latent_shows_its_first_stream(self):
         self.pack()
@@ -216,6 +284,7 @@ class PreviewTests(ComfyUITestCase):
 
 class ClientTests(ComfyUITestCase):
     def test_an_old_client_gets_the_old_event(self):
+        self.args.preview_method = self.method.Auto
         self.pack()
         old = self.connect("old", flags=False)
         latents = self.sample(client="old")
@@ -223,14 +292,36 @@ class ClientTests(ComfyUITestCase):
         self.assertEqual({message[0] for message in self.pictures(old)}, {2})
         self.assertEqual(self.pictures(self.page), [])
 
-    def test_without_a_client_every_page_gets_it_unless_switched_off(self):
+    def test_an_old_client_gets_jpeg_and_nothing_that_nobody_asked_for(self):
+        self.pack("encodings=png,jpeg,rgb24")
+        self.assertTrue(self.made.bridge.start(20))
+        old = self.connect("old", flags=False)
+        for chosen in ("auto", "png", "webp"):
+            self.made.change({"format": chosen})
+            self.args.preview_method = self.method.NoPreviews
+            self.sample(client="old", prompt=f"none {chosen}")
+            self.settle()
+            self.assertEqual(self.pictures(old), [])
+            self.args.preview_method = self.method.Auto
+            self.shown(self.sample(client="old", prompt=f"auto {chosen}"), old)
+            old.messages.clear()
+        self.assertEqual({run["encoding"] for run in self.made.bridge.status()["host"]["begun"]}, {"jpeg"})
+
+    def test_without_a_client_those_get_it_that_can_show_it_and_no_page(self):
+        self.args.preview_method = self.method.Auto
         self.pack()
-        self.shown(self.sample(client=None))
-        self.made.change({"api": False})
-        before = len(self.pictures())
-        self.sample(client=None, prompt="p2")
+        self.sample(client=None)
+        self.assertEqual(self.made.bridge.status()["submitted"], 0)
+        old, other = self.connect("old", flags=False), self.connect("other", flags=False)
+        latents = self.sample(client=None, prompt="p2")
+        for socket in (old, other):
+            self.shown(latents, socket)
+            self.assertEqual({message[0] for message in self.pictures(socket)}, {2})
+        self.args.preview_method = self.method.NoPreviews
+        old.messages.clear()
+        self.sample(client=None, prompt="p3")
         self.settle()
-        self.assertEqual(len(self.pictures()), before)
+        self.assertEqual((self.pictures(self.page), self.pictures(old)), ([], []))
 
     def test_nobody_looks_nothing_is_sent_to_the_host(self):
         self.pack()
@@ -255,6 +346,16 @@ class WordsTests(ComfyUITestCase):
         self.sample(prompt="p2", preview_method="none")
         self.settle()
         self.assertEqual(self.pictures(), [])
+
+    def test_a_none_in_the_node_that_samples_shows_nothing(self):
+        self.pack()
+        for method, shows in (("none", False), ("vae_decoded_only", False), ("auto", True), (["4", 0], True)):
+            with self.subTest(method):
+                graph = {"7": {"class_type": "KSampler (Efficient)", "inputs": {"preview_method": method}}}
+                self.page.messages.clear()
+                self.sample(prompt=f"p{method}", graph=graph)
+                self.settle()
+                self.assertEqual(bool(self.pictures()), shows)
 
     def test_a_switch_on_the_page_gives_comfyuis_own_previews_back_at_the_next_step(self):
         self.args.preview_method = self.method.Latent2RGB
@@ -339,7 +440,7 @@ class FaultTests(ComfyUITestCase):
     def test_a_host_that_cannot_start_leaves_core_its_previews(self):
         self.args.preview_method = self.method.Latent2RGB
         self.pack("die-at-start", last_step=0.01)
-        self.sample(steps=200, each=lambda step: self.settle() if step % 20 == 0 else None)
+        self.sample(steps=200, each=lambda step: time.sleep(0.01))
         until(lambda: self.made.bridge.off_reason)
         self.page.messages.clear()
         self.sample(prompt="p2")
@@ -418,12 +519,116 @@ class NeighbourTests(ComfyUITestCase):
                 self.latent_preview.get_previewer = self.core
                 self.hook.uninstall()
 
-    def test_a_pack_outside_gets_cores_none_for_a_format_without_factors(self):
+    def test_a_pack_outside_that_lets_ours_through_costs_a_format_without_factors_nothing(self):
         self.pack()
-        seen = []
-        self.wrap(lambda previewer: seen.append(previewer) or previewer)
-        self.sample(form=self.formats.StableAudio1)
-        self.assertEqual(seen, [None])
+        self.wrap(lambda previewer: previewer)
+        self.shown(self.sample(form=self.formats.StableAudio1))
+        self.prompt()
+        self.shown(self.sample(form=self.formats.StableAudio1, prompt="p2", steps=1, latents=[latent(1, 4, 8, 8, start=5)]))
+
+    def test_a_pack_outside_that_cannot_use_ours_is_stepped_over(self):
+        self.pack()
+        self.wrap(lambda previewer: previewer.latent_rgb_factors)
+        self.prompt()
+        self.shown(self.sample(form=self.formats.StableAudio1))
+
+    def test_a_pack_outside_that_gives_its_own_or_none_decides(self):
+        self.args.preview_method = self.method.Auto
+        theirs = self.theirs()
+        for choose in (theirs, lambda previewer: None):
+            self.pack()
+            self.wrap(choose)
+            self.prompt()
+            self.sample()
+            self.assertEqual(self.made.bridge.status()["submitted"], 0)
+            self.latent_preview.get_previewer = self.core
+            self.hook.uninstall()
+
+    def test_videohelpersuite_shows_clips_and_we_show_pictures_in_either_order(self):
+        class Animated(self.theirs()):
+            __module__ = "custom_nodes.ComfyUI-VideoHelperSuite.videohelpersuite.latent_preview"
+            seen = 0
+
+            def decode_latent_to_preview_image(self, preview_format, x0):
+                Animated.seen += 1
+
+        def choose(previewer):  # as VideoHelperSuite: core's or anybody's, and its own round it
+            return Animated(previewer) if previewer is not None else None
+
+        for method, order in ((self.method.Latent2RGB, "inside"), (self.method.Latent2RGB, "outside"), (self.method.NoPreviews, "outside")):
+            with self.subTest(method, order=order):
+                self.args.preview_method = method
+                self.latent_preview.get_previewer = self.core
+                if order == "inside":
+                    self.wrap(choose)
+                self.pack()
+                if order == "outside":
+                    self.wrap(choose)
+                self.prompt()
+                Animated.seen = 0
+                self.page.messages.clear()
+                self.shown(self.sample(latents=[latent(1, 4, 8, 8, start=step) for step in (1, 2, 3)]))
+                self.assertEqual(Animated.seen, 0)
+                self.page.messages.clear()
+                for number, axes in enumerate([(4, 4, 8, 8), (1, 4, 5, 8, 8)]):
+                    self.sample(latents=[latent(*axes)] * 3, prompt=f"clip {number}")
+                    self.settle()
+                    self.assertEqual((Animated.seen, self.pictures()), (3 * number + 3, []))
+                self.latent_preview.get_previewer = self.core
+                self.hook.uninstall()
+
+    def prompt(self):
+        for handler in self.server.on_prompt_handlers:
+            handler({"prompt": {}})
+
+    def guest(self, each=lambda previewer: None, **more):
+        """What a sampler with a callback of its own gets, used by ``each`` while it runs."""
+        got = []
+        latents = [latent(1, 4, 8, 8)]
+        prepare = self.latent_preview.prepare_callback
+
+        def own(model, steps, output=None):
+            previewer = self.latent_preview.get_previewer("cpu", model.model.latent_format)
+            got.append(previewer)
+
+            def callback(step, x0, x, total):
+                if previewer is not None:
+                    each(previewer)
+            return callback
+
+        self.latent_preview.prepare_callback = own
+        try:
+            self.sample(latents=latents, **more)
+        finally:
+            self.latent_preview.prepare_callback = prepare
+        return got[0]
+
+    def test_a_sampler_with_its_own_callback_gets_pictures_of_cores_kind_where_nobody_asked_for_any(self):
+        self.pack()
+        image = types.SimpleNamespace(frombytes=lambda mode, size, data: (mode, size, data))
+        x0 = latent(1, 4, 8, 8, start=3)
+        with mock.patch.dict(sys.modules, {"PIL": types.SimpleNamespace(Image=image)}):
+            seen = []
+
+            def each(previewer):
+                seen.append(previewer.decode_latent_to_preview_image("JPEG", x0))
+                until(lambda: self.made.bridge.status()["shown"])
+                until(lambda: previewer._image)
+                seen.append(previewer.decode_latent_to_preview_image("JPEG", x0))
+                self.latent_preview.preview_to_image = lambda latent_image, do_scale=True: "a tensor"
+                seen.append(previewer.decode_latent_to_preview_image("JPEG", x0))
+
+            previewer = self.guest(each)
+        self.assertIsInstance(previewer, self.latent_preview.Latent2RGBPreviewer)
+        self.assertIsInstance(seen[0][1], self.latent_preview.Picture)
+        self.assertEqual([picture[1] for picture in seen[1:]], [("RGB", (1, 1), digest(x0)), "a tensor"])
+
+    def test_a_sampler_with_its_own_callback_gets_nothing_where_somebody_said_none_or_there_are_no_colours(self):
+        self.pack()
+        self.assertIsNone(self.guest(form=self.formats.StableAudio1))
+        self.assertIsNone(self.guest(preview_method="none", prompt="p2"))
+        self.made.change({"enabled": False})
+        self.assertIsNone(self.guest(prompt="p3"))
 
     def test_a_format_without_factors_is_shown_otherwise(self):
         self.pack()

@@ -11,7 +11,10 @@ import os
 import random
 import signal
 import sys
+import threading
+import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 from tests.bridges import until
@@ -30,8 +33,8 @@ SHAPE = "1,4,64,64"
 class ServerTestCase(unittest.TestCase):
     def setUp(self):
         self.page = self.connect()
-        self.settings(enabled=True, decoder="auto", size=0, batch="grid", frame="middle", every_steps=1, every_milliseconds=0,
-                      format="auto", threads=0, api=True, caption=True)
+        self.settings(enabled=True, decoder="auto", size=0, batch="grid", frame="auto", every_steps=1, every_milliseconds=0,
+                      format="auto", threads=0, caption=True)
 
     def connect(self, flags=True):
         page = Page(URL, flags)
@@ -83,19 +86,79 @@ class PreviewTests(ServerTestCase):
                 _, metadata, data = self.shown()[-1]
                 self.assertEqual((metadata["image_type"], data[:len(start)]), (kind, start))
 
-    def test_an_old_page_gets_event_1(self):
+    def test_a_raw_client_beside_a_page_gets_jpeg_that_was_asked_for_and_nothing_else(self):
         self.warm_up()
-        self.page = self.connect(flags=False)
-        event, _, data = self.shown()[-1]
-        self.assertEqual((event, data[:8]), (1, PNG))
+        if any(word.startswith("--preview-method") for word in call(f"{URL}/system_stats")["system"]["argv"]):
+            self.skipTest("this ComfyUI was started with --preview-method; what nobody asked for is only seen without it")
+        raw = self.connect(flags=False)
+        seen = {"raw": [], "page": []}
+        threads = [threading.Thread(target=self.listen, args=(client, seen[name]), daemon=True)
+                   for name, client in (("raw", raw), ("page", self.page))]
+        for thread in threads:
+            thread.start()
+        cases = (  # whose prompt, what it asks for, what the raw client and the page get
+            (raw, {}, set(), set()),
+            (raw, {"preview_method": "none"}, set(), set()),
+            (raw, {"preview_method": "auto"}, {(1, 1, JPEG)}, set()),
+            (raw, {"preview_method": "auto", "client": False}, {(1, 1, JPEG)}, set()),
+            (raw, {"client": False}, set(), set()),
+            (self.page, {}, set(), {(4, "image/png", PNG[:3])}))
+        for form in ("auto", "png", "webp"):
+            self.settings(format=form)
+            for number, (client, asked, by_raw, by_page) in enumerate(cases):
+                if form != "auto" and client is self.page:
+                    continue
+                with self.subTest(format=form, case=number):
+                    for pictures in seen.values():
+                        pictures.clear()
+                    prompt = client.queue(probe("SD15", SHAPE, 5, 250), **asked)
+                    until(lambda prompt=prompt: call(f"{URL}/history/{prompt}"), 60)
+                    time.sleep(0.3)
+                    self.assertEqual((set(seen["raw"]), set(seen["page"])), (by_raw, by_page))
 
-    def test_a_prompt_without_a_page_goes_to_every_page_or_to_none(self):
+    def listen(self, client, pictures):
+        """Every picture that a client gets: event, image type, first bytes."""
+        try:
+            while True:
+                opcode, data = client._receive()
+                if opcode == 8:
+                    return
+                if opcode == 2:
+                    event, length = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
+                    kind = json.loads(data[8:8 + length])["image_type"] if event == 4 else length
+                    pictures.append((event, kind, data[8 + (length if event == 4 else 0):][:3]))
+        except (OSError, ValueError):
+            pass
+
+    def test_the_last_picture_is_no_coarser_than_those_just_before(self):
         self.warm_up()
-        for api in (True, False):
-            self.settings(api=api)
-            self.page.queue(probe("SD15", SHAPE, 20, 100), client=False, preview_method="auto")
-            after = self.run_probe(steps=1, preview_method="none")  # behind it in the queue
-            self.assertEqual(any(event == 1 for event, _, _ in after.pictures), api)
+        for _ in range(5):
+            shown = []
+
+            def seen(event, data, shown=shown):
+                if event == "latentbridge.preview" and data["caption"]:
+                    shown.append(data["caption"]["decoder"])
+
+            run = self.page.run(probe("SDXL", "1,4,128,128", 8, 400), seen, preview_method="auto")
+            self.assertEqual(run.error, None)
+            self.assertIn(shown[-1], shown[-3:-1], shown)
+
+    def test_pictures_of_a_run_have_one_size(self):
+        self.warm_up()
+        run = self.run_probe("SDXL", "1,4,128,128", steps=8, milliseconds=300)
+        self.assertEqual({size(data) for _, _, data in run.pictures}, {(512, 512)})
+
+    def test_a_decoder_that_is_not_there_is_named_in_the_caption(self):
+        self.warm_up()
+        self.settings(decoder="of-another-machine")
+        notes = []
+
+        def seen(event, data):
+            if event == "latentbridge.preview" and data["caption"]:
+                notes.append(data["caption"]["note"])
+
+        self.page.run(probe("SD15", SHAPE, 4, 200), seen, preview_method="auto")
+        self.assertIn("no of-another-machine here", notes)
 
     def test_an_explicit_none_shows_nothing_and_comfyuis_own_go_on_when_switched_off(self):
         self.warm_up()
@@ -204,6 +267,40 @@ class NodeTests(ServerTestCase):
                 text = run.outputs["3"]["text"][0]
                 self.assertIn(f"{form}, {decoder}", text)
                 self.assertLessEqual(int(text.split("largest difference ")[1].split()[0]), 1, text)
+
+
+    def test_compare_takes_a_whole_batch_and_says_what_is_wrong_with_a_format(self):
+        self.warm_up()
+        for shape, form, expected in (("3,4,16,16", "SD15", "picture 3 of 3: SD15, latent2rgb"),
+                                      ("1,4,16,16", "Flux", "Flux has [B,C,H,W] with 16 channels"),
+                                      ("1,4,16,16", "Wan21", "Wan21 has [B,C,T,H,W] with 16 channels")):
+            with self.subTest(form, shape=shape):
+                graph = probe("SD15", shape, 1)
+                graph["2"] = {"class_type": "LatentBridgeCompare", "inputs": {
+                    "samples": ["1", 0], "latent_format": form, "decoder": "latent2rgb", "amplify": 32}}
+                graph["3"] = {"class_type": "PreviewAny", "inputs": {"source": ["2", 3]}}
+                graph["4"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 2]}}
+                run = self.page.run(graph)
+                if run.error is None:
+                    self.assertEqual(len(run.outputs["4"]["images"]), 3)
+                    self.assertIn(expected, run.outputs["3"]["text"][0])
+                else:
+                    self.assertIn(expected, run.error)
+
+
+class PageTests(ServerTestCase):
+    def get(self, path):
+        with urllib.request.urlopen(URL + path, timeout=60) as answer:
+            return answer.read().decode()
+
+    def test_help_pages_templates_and_translations_are_served(self):
+        folder = next(name for name in call(f"{URL}/extensions") if name.endswith("latentbridge.js")).rsplit("/", 1)[0]
+        self.assertIn("# LatentBridge Compare", self.get(f"{folder}/docs/LatentBridgeCompare.md"))
+        self.assertIn("preview_settings", call(f"{URL}/workflow_templates")[folder.rsplit("/", 1)[1]])
+        for language, texts in call(f"{URL}/i18n").items():
+            if language in ("zh", "fr"):
+                self.assertIn("LatentBridge_decoder", texts["settings"])
+                self.assertIn("LatentBridgeCompare", texts["nodeDefs"])
 
 
 class FaultTests(ServerTestCase):

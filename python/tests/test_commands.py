@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import stat
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -46,6 +48,34 @@ class Locating(unittest.TestCase):
         path.write_bytes(content)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return str(path)
+
+    @unittest.skipIf(os.name == "nt", "POSIX asks nobody")
+    def test_a_planted_program_is_not_started(self):
+        self.program("latentbridge")
+        self.program("dotnet")
+        self.program("root", "artifacts", "bin", "LatentBridge.Host", "release", "LatentBridge.Host.dll")
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(self.folder)
+        for path in (".", "", f".{os.pathsep}", "./", f"{os.pathsep}"):
+            with self.subTest(path):
+                os.environ["PATH"] = path
+                self.assertIsNone(host_locator.find())
+        os.environ["LATENTBRIDGE_HOST"] = "latentbridge"
+        self.assertIsNone(host_locator.find())
+        self.assertIn("not an absolute path", next(host_locator.places()).problem)
+
+    def test_windows_is_not_asked_for_its_processor(self):
+        for platform, expected in (("win-amd64", ["win-x64"]), ("win-arm64", ["win-arm64", "win-x64"]), ("win32", ["win-x64"])):
+            with self.subTest(platform), unittest.mock.patch("sys.platform", "win32"), unittest.mock.patch(
+                    "sysconfig.get_platform", return_value=platform), unittest.mock.patch(
+                    "platform.machine", side_effect=AssertionError("WMI was asked")):
+                self.assertEqual(host_locator.runtime_identifiers(), expected)
+
+    def test_dotnets_diagnostics_are_off_in_every_start(self):
+        self.assertEqual(host_locator.environment()["DOTNET_EnableDiagnostics"], "0")
+        os.environ["DOTNET_EnableDiagnostics"] = "1"
+        self.assertEqual(host_locator.environment()["DOTNET_EnableDiagnostics"], "1")
 
     def test_nothing_anywhere_is_none_and_every_place_says_why(self):
         self.assertIsNone(host_locator.find())
@@ -120,6 +150,35 @@ class Doctor(unittest.TestCase):
             code, output = call("doctor")
         self.assertEqual(code, 1)
         self.assertIn("./run.sh", output)
+
+
+class Words(unittest.TestCase):
+    """What is written into a pipe where the system's encoding lacks a letter."""
+
+    def run_in_ascii(self, *command, **variables):
+        environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii:strict", **variables}
+        return subprocess.run([sys.executable, *command], capture_output=True, env=environment, timeout=60, cwd=tempfile.gettempdir())
+
+    def test_doctor_and_install_write_paths_of_any_letters(self):
+        host = os.path.join(tempfile.gettempdir(), "größer 縮小")
+        for command in ([str(host_locator.PACKAGE), "doctor"], [str(host_locator.ROOT / "install.py")]):
+            with self.subTest(command):
+                done = self.run_in_ascii(*command, LATENTBRIDGE_HOST=host)
+                self.assertIn(host, done.stdout.decode("utf-8"))
+                self.assertNotIn(b"could not look after itself", done.stdout)
+                self.assertEqual(done.stderr, b"")
+
+    def test_demo_writes_paths_of_any_letters(self):
+        done = self.run_in_ascii(str(host_locator.PACKAGE), "demo", "--latents", "/nonexistent/größer 縮小")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("/nonexistent/größer 縮小", done.stderr.decode("utf-8"))
+
+    def test_the_doctors_command_line_works_as_it_is_written(self):
+        """Isolated, as the Python of a portable ComfyUI is: it heeds neither the current folder nor PYTHONPATH."""
+        command = shlex.split(host_locator.doctor().strip("`"))
+        done = subprocess.run([command[0], "-I", *command[1:]], capture_output=True, text=True, timeout=60, cwd=tempfile.gettempdir())
+        self.assertEqual((done.returncode in (0, 1), done.stderr), (True, ""))
+        self.assertIn("LatentBridge", done.stdout)
 
 
 class Demo(unittest.TestCase):

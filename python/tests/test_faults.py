@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import tracemalloc
 import unittest
 import unittest.mock
 from pathlib import Path
 
-from latentbridge import BridgeError
+from latentbridge import Bridge, BridgeError
 from tests.bridges import FAKE_HOST, BridgeTestCase, alive, digest, latent, real_host, traces, until
 
 POSIX = os.name == "posix"
@@ -118,6 +120,19 @@ class HostsThatFail(BridgeTestCase):
         self.assertGreater(len(pids), 3)
         until(lambda: sum(map(alive, pids - {0})) <= 1)
 
+    def test_a_decoder_that_ends_two_hosts_is_left_out_of_the_next(self):
+        bridge = self.bridge("load=bad", strict=False)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=0) and bridge.wait(run=1, step=0, timeout=0.3))
+        self.assertEqual(bridge.status()["avoided"], [{"decoder": "bad", "file": "/models/it.onnx"}])
+        self.assertEqual(bridge.status()["hosts"], 3)
+        self.assertIn("bad", "".join(logs.output))
+
+    def test_a_decoder_that_was_loaded_before_hosts_ended_is_not_blamed(self):
+        bridge = self.bridge("load=good", "die-loaded", strict=False)
+        until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=0) and bridge.status()["hosts"] >= 3)
+        self.assertEqual(bridge.status()["avoided"], [])
+
     def test_a_host_that_dies_on_every_latent_is_said(self):
         line, _ = self.go_down("die-on-submit=1")
         self.assertIn("exit code 9", line)
@@ -145,6 +160,112 @@ class HostsThatFail(BridgeTestCase):
         until(lambda: bridge._streams[0].held)
         bridge._thread.connection.kill()
         self.assertIsNotNone(bridge.wait(run=1, step=4, timeout=20))
+
+    def once(self):
+        """A file's name that the first host which misbehaves makes."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return os.path.join(folder.name, "done")
+
+    def test_a_host_that_dies_between_two_steps_is_replaced_before_the_next(self):
+        bridge = self.bridge(back_off=1000.0)
+        self.show(bridge, run=1)
+        first = bridge.host_pid
+        bridge._thread.connection.kill()
+        until(lambda: bridge.host_pid not in (0, first) and bridge._thread.mapping)
+        self.show(bridge, run=1, step=1)
+        bridge.end(run=1)
+        bridge._thread.connection.kill()
+        until(lambda: bridge.host_pid == 0)  # nobody samples: no host is needed
+        self.assertEqual(bridge.status()["hosts"], 2)
+
+    def test_the_latent_that_a_dead_host_had_is_shown_by_the_next(self):
+        for quirks in (("die-on-submit=1", f"die-on-submit-once={self.once()}"),
+                       ("slow=300", "die-on-submit=2", f"die-on-submit-once={self.once()}")):
+            with self.subTest(quirks):
+                bridge = self.bridge(*quirks)
+                bridge.start(20)
+                for step in range(3):
+                    bridge.submit(latent(1, 4, 8, 8, start=step), run=1, step=step, total=3)
+                preview = bridge.wait(run=1, step=2, timeout=20)  # the last step: nothing else is submitted
+                self.assertEqual(preview.data, digest(latent(1, 4, 8, 8, start=2)))
+                self.assertEqual(bridge.status()["hosts"], 2)
+
+    def test_a_latent_that_ends_every_host_is_sent_twice_and_no_more(self):
+        bridge = self.bridge("die-on-submit=1", attempts=1000)
+        bridge.submit(latent(1, 4, 8, 8), run=1, step=0)
+        until(lambda: bridge.status()["hosts"] == 3 and bridge._thread.mapping)
+        time.sleep(0.2)
+        self.assertEqual(bridge.status()["hosts"], 3)  # the third one was given nothing, and lives
+
+    def test_a_picture_waited_for_is_made_by_the_next_host(self):
+        bridge = self.bridge(f"die-on-decode={self.once()}")
+        buffer = latent(1, 4, 8, 8)
+        self.assertEqual(bridge.decode(buffer).data, digest(buffer))
+        self.assertEqual(bridge.status()["hosts"], 2)
+        bridge = self.bridge("die-on-decode=")
+        with self.assertRaisesRegex(BridgeError, "ended"):
+            bridge.decode(buffer)
+        self.assertEqual(bridge.status()["hosts"], 2)
+
+    def test_a_decoder_that_ends_two_hosts_is_left_out_and_named(self):
+        bridge = self.bridge("killer")
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            for step in range(30):
+                bridge.submit(latent(1, 4, 8, 8, start=step), run=1, step=step)
+                bridge.wait(run=1, step=step, timeout=20)
+                until(lambda: bridge._thread.mapping)
+        self.assertEqual(len(logs.output), 1)
+        self.assertRegex(logs.output[0], r"the decoder killer \(/k.onnx\) ended the host twice and is left out")
+        self.assertEqual((bridge.status()["hosts"], bridge.status()["avoided"]), (3, [{"decoder": "killer", "file": "/k.onnx"}]))
+        bridge.close()
+        bridge.restart()
+        self.assertEqual(bridge.status()["avoided"], [])
+
+    def test_a_starved_host_is_waited_for(self):
+        bridge = self.bridge("starve-on-submit=2", "for=2500", patience=1.0)
+        self.show(bridge, run=1)
+        self.show(bridge, run=1, step=1)
+        self.assertEqual(bridge.status(20)["hosts"], 1)
+
+    def test_the_last_words_of_a_host_are_heard(self):
+        for _ in range(10):
+            bridge = self.bridge("die-on-submit=1", "say-before-dying=farewell", strict=False, attempts=1)
+            with self.assertLogs("latentbridge", "WARNING") as logs:
+                bridge.submit(latent(1, 4, 8, 8), run=1, step=0)
+                until(lambda: bridge.off_reason)
+            self.assertIn("farewell", logs.output[0])
+            bridge.close()
+
+    def test_a_line_without_an_end_on_stderr_takes_no_memory(self):
+        bridge = self.bridge("endless-stderr=64", "die-at-start", strict=False, attempts=1, start_patience=60)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            bridge.start(60)
+        self.assertIn("begun xxx", logs.output[0])
+        self.assertLess(len(logs.output[0]), 2000)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 16 << 20)
+
+    def test_lines_with_members_of_the_wrong_type_are_left_aside_by_intent(self):
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            bridge = self.bridge("odd", strict=False)
+            for run in range(3):
+                buffer, preview = self.show(bridge, run=run)
+                self.assertEqual(preview.data, digest(buffer))
+        self.assertEqual(bridge.status()["hosts"], 1)
+        self.assertEqual([line for line in logs.output if "Error" in line], [])
+
+    def test_a_latent_beyond_the_limit_is_refused_before_it_is_copied(self):
+        bridge = self.bridge(strict=False, largest=1 << 20)
+        with self.assertLogs("latentbridge", "WARNING") as logs, unittest.mock.patch(
+                "latentbridge.tensors.Contiguous.copy_into", side_effect=AssertionError("copied")):
+            for step in range(3):
+                self.assertFalse(bridge.submit(latent(1, 4, 300, 300), run=1, step=step))
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("the latent has 1.4 MB, and at most 1.0 MB are sent", logs.output[0])
+        self.assertEqual(Bridge()._thread.latent_limit, 256 << 20)
+        self.show(bridge, run=2)
 
     def test_a_slow_callback_is_not_taken_for_a_hung_host(self):
         bridge = self.bridge(on_preview=lambda preview: time.sleep(0.8), patience=0.3)
@@ -244,6 +365,27 @@ class Memory(BridgeTestCase):
         self.show(bridge, run=3)
         self.assertEqual(bridge.status()["hosts"], 1)
 
+    def test_where_dev_shm_is_small_the_temporary_folder_carries_the_latents(self):
+        real, small = os.posix_fallocate, os.stat("/dev/shm").st_dev
+
+        def fallocate(descriptor, offset, length):
+            if os.fstat(descriptor).st_dev == small and length > self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(descriptor, offset, length)
+
+        if os.stat(tempfile.gettempdir()).st_dev == small:
+            self.skipTest("the temporary folder is /dev/shm's file system")
+        before = traces()
+        with unittest.mock.patch("os.memfd_create", side_effect=PermissionError(errno.EPERM, "not permitted")), \
+                unittest.mock.patch("os.posix_fallocate", fallocate):
+            for self.room in (0, 32 << 20):  # too small from the start, or for a bigger latent
+                with self.subTest(self.room):
+                    bridge = self.bridge()
+                    for run, side in enumerate((8, 1200)):
+                        buffer, preview = self.show(bridge, run=run, axes=(1, 4, side, side))
+                        self.assertEqual(preview.data, digest(buffer))
+        self.assertLessEqual(traces(), before)
+
     def test_where_memfd_is_refused_a_file_carries_the_latents(self):
         before = traces()
         with unittest.mock.patch("os.memfd_create", side_effect=PermissionError(errno.EPERM, "not permitted")):
@@ -303,22 +445,27 @@ class Signals:
 
     def test_a_killed_ui_leaves_no_process_and_no_file(self):
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
-            with self.subTest(number.name):
-                before = traces()
-                program = (
-                    "import sys, json; from tests.bridges import *\n"
-                    f"b = Bridge(host=json.loads(sys.argv[1]))\n"
-                    "for s in range(10**6):\n"
-                    "    b.submit(latent(1, 4, 8, 8), run=1, step=s)\n"
-                    "    if b.wait(run=1, step=s, timeout=0.5) and s == 9: print(b.host_pid, flush=True)\n")
-                ui = subprocess.Popen([sys.executable, "-c", program, json.dumps(self.command())], stdout=subprocess.PIPE,
-                                      stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1])
-                pid = int(ui.stdout.readline())
-                ui.send_signal(number)
-                ui.wait(20)
-                ui.stdout.close()
-                until(lambda: not alive(pid))
-                self.assertLessEqual(traces(pid), before)
+            self.end_a_ui(number)
+
+    def end_a_ui(self, number, stops_host=False):
+        with self.subTest(number.name):
+            before = traces()
+            program = (
+                "import sys, json; from tests.bridges import *\n"
+                f"b = Bridge(host=json.loads(sys.argv[1]))\n"
+                "for s in range(10**6):\n"
+                "    b.submit(latent(1, 4, 8, 8), run=1, step=s)\n"
+                "    if b.wait(run=1, step=s, timeout=0.5) and s == 9: print(b.host_pid, flush=True)\n")
+            ui = subprocess.Popen([sys.executable, "-c", program, json.dumps(self.command())], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1])
+            pid = int(ui.stdout.readline())
+            if stops_host:
+                os.kill(pid, signal.SIGSTOP)
+            ui.send_signal(number)
+            ui.wait(20)
+            ui.stdout.close()
+            until(lambda: not alive(pid))
+            self.assertLessEqual(traces(pid), before)
 
 
 @unittest.skipUnless(sys.platform.startswith("linux"), "signals and /proc as on Linux")
@@ -331,6 +478,9 @@ class SignalsToTheFakeHost(Signals, BridgeTestCase):
 class SignalsToTheRealHost(Signals, BridgeTestCase):
     def command(self):
         return real_host()
+
+    def test_a_stopped_host_does_not_survive_its_ui(self):
+        self.end_a_ui(signal.SIGKILL, stops_host=True)
 
 
 class Samplers(BridgeTestCase):

@@ -81,6 +81,8 @@ class Lines(unittest.TestCase):
         built = {
             "hello": protocol.request(1, "hello", protocol=2, protocolMinimum=2, client="latentbridge-python 0.1.0",
                                       process=4711, models=["/ui/models/vae_approx"]),
+            "hello-avoid": protocol.request(1, "hello", protocol=2, client="latentbridge-python 0.1.0",
+                                            avoid=[{"decoder": "onnx", "file": "/ui/models/bad.onnx"}, {"decoder": "taesd", "file": None}]),
             "attach-fd": protocol.request(2, "attach", mapping={"kind": "fd", "fd": 7}, length=7376896, generation=1),
             "configure": protocol.request(3, "configure", decoder="tiny", size=512, threads=1, calibrate=True),
             "begin": protocol.notification("begin", stream=0, run=7, format="SDXL", space="sampler", batch="grid"),

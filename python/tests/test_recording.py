@@ -34,6 +34,25 @@ class RecordingTests(unittest.TestCase):
         self.assertEqual(values, tuple(step + i / 8 for step in range(3) for i in range(24)))
         self.assertEqual(os.listdir(os.path.dirname(self.path)), ["run.safetensors"])
 
+    @unittest.skipIf(os.name == "nt", "Windows has no modes")
+    def test_nobody_else_can_read_it_whatever_the_umask(self):
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        with Recording(self.path) as recording:
+            recording.add(latent(0, 1, 4, 2, 3))
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+
+    def test_what_a_killed_program_left_is_removed(self):
+        left, begun, other = (os.path.join(os.path.dirname(self.path), name) for name in (
+            "old.safetensors.17.partial", "new.safetensors.18.partial", "mine.partial"))
+        for path in (left, begun, other):
+            open(path, "wb").close()
+        for path in (left, other):
+            os.utime(path, (0, 0))
+        with Recording(self.path) as recording:
+            recording.add(latent(0, 1, 4, 2, 3))
+        self.assertEqual([os.path.exists(path) for path in (left, begun, other)], [False, True, True])
+
     def test_of_a_batch_the_chosen_item_is_kept_and_without_a_batch_axis_one_is_made(self):
         with Recording(self.path, choice=Choice("item", 1, 0)) as recording:
             recording.add(latent(0, 2, 4, 1, 1))

@@ -89,6 +89,8 @@ class ReadyImageTests(unittest.TestCase):
     def test_everything_else_is_the_pictures(self):
         self.assertEqual((self.image.mode, self.image.size, self.image.info), ("RGB", (6, 4), {}))
         self.assertEqual(self.image.convert("L").getpixel((5, 3)), 66)
+        self.assertIs(self.image.convert("RGB"), self.image)
+        self.assertFalse(self.image.is_animated)
         self.assertFalse(hasattr(self.image, "nonsense"))
 
     def test_webp_may_pass_for_jpeg(self):

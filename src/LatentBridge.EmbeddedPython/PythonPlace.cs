@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Text;
 
 namespace LatentBridge.EmbeddedPython;
 
@@ -47,7 +48,13 @@ public sealed record PythonPlace(string Program, string Library, Version Version
     {
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(program, ["-c", Question, .. modules]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process process = Process.Start(new ProcessStartInfo(program, ["-X", "utf8", "-c", Question, .. modules])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                StandardOutputEncoding = Encoding.UTF8,
+                StandardErrorEncoding = Encoding.UTF8,
+            })!;
             Task<string> answer = process.StandardOutput.ReadToEndAsync();
             if (!process.WaitForExit(Patience))
             {

@@ -172,7 +172,7 @@ public sealed class Calibration
 
         return calibration;
 
-        LatentBridgeException Damaged() => new($"{path}: is not a calibration of {channels} channels. Delete it; it is made anew.");
+        LatentBridgeException Damaged() => new($"{path}: is not a calibration of {channels} channels. Delete it; a new one is made.");
     }
 
     static StoredTensor Stored(string name, double[] values) => new(name, TensorElementType.F64, [values.Length], MemoryMarshal.AsBytes(values.AsSpan()).ToArray());

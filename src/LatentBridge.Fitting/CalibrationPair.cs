@@ -76,7 +76,7 @@ public sealed class CalibrationPair
         int channels = shape.Channels - PictureChannels;
         if (shape.Batch != 1 || shape.Frames != 1 || channels < 1 || shape.PlaneLength < MinimumCells)
         {
-            throw new LatentBridgeException($"The pair is {shape}; expected one latent of {MinimumCells} cells at least and {PictureChannels} channels of picture behind its own.");
+            throw new LatentBridgeException($"The pair is {shape}; expected one latent of at least {MinimumCells} cells, followed by {PictureChannels} picture channels.");
         }
 
         int split = channels * shape.PlaneLength * elementType.ByteLength();
@@ -91,7 +91,7 @@ public sealed class CalibrationPair
         byte[] rgb = Average(picture.Planes(0), latent.Height, latent.Width);
         if (Math.Sqrt(Scatter(rgb) / rgb.Length) < SmallestDeviation)
         {
-            throw new LatentBridgeException("The picture is of one colour: nothing can be learned from it. A VAE in half precision that overflows gives black pictures.");
+            throw new LatentBridgeException("The picture has only one colour, so nothing can be learned from it. A VAE in half precision that overflows gives black pictures.");
         }
 
         return new(planes, rgb, latent.Channels, latent.Height, latent.Width);

@@ -58,9 +58,6 @@ public sealed class ColourFit
     /// <summary>Cells shown for fitting.</summary>
     public long TrainingCellCount => _equations.CellCount;
 
-    /// <summary>Cells kept for measuring, at most 2^17.</summary>
-    public int HeldOutCellCount => _heldOut.Count;
-
     /// <summary>Shows it a pair.</summary>
     /// <param name="planes">[C, cells] in the sampler's scale.</param>
     /// <param name="rgb">A colour for each cell, RGB24.</param>
@@ -196,7 +193,7 @@ public sealed class ColourFit
     {
         if (_heldOut.Count == 0)
         {
-            throw new LatentBridgeException("No pair is held out, so nothing can be measured. Two pairs are needed at least.");
+            throw new LatentBridgeException("No pair is held out, so nothing can be measured. At least two pairs are needed.");
         }
 
         if (_side == 1)

@@ -115,7 +115,7 @@ sealed class NormalEquations
         int size = terms - first;
         if (CellCount < size)
         {
-            throw new LatentBridgeException($"Too few pairs: {CellCount} cells for {size} coefficients a colour. Give more or larger pictures, or fit a lower degree.");
+            throw new LatentBridgeException($"Too few pairs: {CellCount} cells for {size} coefficients per colour. Give more or larger pictures, or fit a lower degree.");
         }
 
         double[] sums = Merge();
@@ -196,7 +196,7 @@ sealed class NormalEquations
     }
 
     static LatentBridgeException Singular(int term, string why) => new(
-        $"The equations are singular: term {term} of the polynomial (0 is the constant, then the channels, then their products) {why}. Give pictures of more variety, a larger --ridge or a lower degree.");
+        $"The equations are singular: term {term} of the polynomial (0 is the constant, then the channels, then their products) {why}. Give more varied pictures, a larger --ridge or a lower degree.");
 
     double[] Merge()
     {

@@ -44,7 +44,7 @@ static class CommandLine
         catch (Exception failure)
 #pragma warning restore CA1031
         {
-            error.WriteLine($"A fault of this program; please report it with what you did: {failure}");
+            error.WriteLine($"This is a bug in LatentBridge. Please report it, with what you did: {failure}");
             return ExitCode.Failed;
         }
     }
@@ -65,7 +65,7 @@ static class CommandLine
         FitCommand.Create(terminal),
         CodecCommand.Create(terminal),
         ReplayCommand.Create(terminal),
-        new Command("serve", "The host that a UI starts: JSON-RPC on stdin and stdout; see docs/protocol.md."),
+        new Command("serve", "The host that UIs start: JSON-RPC on stdin and stdout, described in docs/protocol.md."),
     };
 
     static string Path(System.CommandLine.Parsing.CommandResult command) =>

@@ -13,7 +13,9 @@ static class Log
 
     public static void ChannelClosed(string why) => Write($"the control channel is closed: {why}");
 
-    public static void ShimGone() => Write("the shim is gone; ending");
+    public static void ShimGone() => Write("the UI's process has ended; ending too");
+
+    public static void ShimUnseen(int process, string why) => Write($"the shim's process {process} cannot be watched ({why}); the closed stdin tells its end");
 
     public static void WrongUsage(string argument) => Write($"serve takes no arguments, found \"{argument}\"");
 

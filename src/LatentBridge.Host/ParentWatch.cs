@@ -1,14 +1,23 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
 
 namespace LatentBridge.Host;
 
 /// <summary>Ends the process when the shim is gone, however it went: a pipe held open by another child of the shim must not keep the host alive.</summary>
-/// <remarks>Looks twice a second on its own thread, so that it works while others are blocked in a pipe.</remarks>
+/// <remarks>
+/// Looks twice a second on its own thread, so that it works while others are blocked in a pipe. A process that is stopped cannot look: on Linux
+/// a shim that sets <see cref="EndWithParent"/> has the system kill it with the thread that started it. It is the shim's to ask for, because
+/// another program may start a host on a thread that ends.
+/// </remarks>
 static partial class ParentWatch
 {
+    const string EndWithParent = "LATENTBRIDGE_END_WITH_PARENT";
+    const int SetParentDeathSignal = 1;
+    const int Kill = 9;
+    const int NoSuchProcess = 87; // ERROR_INVALID_PARAMETER: no process has that number
+    const uint Synchronize = 0x00100000;
+
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     static volatile Func<bool>? _isGone;
@@ -20,6 +29,10 @@ static partial class ParentWatch
         {
             int parent = getppid();
             _isGone = () => getppid() != parent;
+            if (OperatingSystem.IsLinux() && !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(EndWithParent)))
+            {
+                _ = prctl(SetParentDeathSignal, Kill, 0, 0, 0);
+            }
         }
 
         new Thread(Look, maxStackSize: 128 * 1024) { IsBackground = true, Name = "LatentBridge parent watch" }.Start();
@@ -61,15 +74,20 @@ static partial class ParentWatch
     [SupportedOSPlatform("windows")]
     static void WatchHandle(int process)
     {
-        try
+        // One handle for good: it keeps the identity, so that a new process of the same number is another one.
+        SafeProcessHandle shim = OpenProcess(Synchronize, false, process);
+        if (!shim.IsInvalid)
         {
-            // The handle keeps the identity: a new process of the same number is another one.
-            var shim = Process.GetProcessById(process);
-            _isGone = () => shim.HasExited;
+            _isGone = () => WaitForSingleObject(shim, 0) == 0;
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
+        else if (Marshal.GetLastPInvokeError() == NoSuchProcess)
         {
             _isGone = () => true;
+        }
+        else
+        {
+            // It may not be looked at: that it is gone shows when stdin closes.
+            Log.ShimUnseen(process, Marshal.GetLastPInvokeErrorMessage());
         }
     }
 
@@ -99,4 +117,13 @@ static partial class ParentWatch
 
     [LibraryImport("libc")]
     private static partial int kill(int process, int signal);
+
+    [LibraryImport("libc")]
+    private static partial int prctl(int option, nuint argument, nuint third, nuint fourth, nuint fifth);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    private static partial SafeProcessHandle OpenProcess(uint access, [MarshalAs(UnmanagedType.Bool)] bool inherit, int process);
+
+    [LibraryImport("kernel32")]
+    private static partial uint WaitForSingleObject(SafeProcessHandle process, uint milliseconds);
 }

@@ -60,6 +60,6 @@ static class ServeCommand
     {
         Log.Greeted(greeting);
         ParentWatch.Watch(greeting.Process);
-        return PreviewSession.Start(sink, LatentDecoders.WeightsOfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
+        return PreviewSession.Start(sink, LatentDecoders.WeightsOfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures(), greeting.Avoid);
     }
 }

@@ -14,7 +14,7 @@ static class AnimationPicture
     {
         if (frames.Count == 0)
         {
-            throw new ArgumentException("An animation needs one frame at least.", nameof(frames));
+            throw new ArgumentException("An animation needs at least one frame.", nameof(frames));
         }
 
         Image<Rgba32> image = Still(frames[0], width, height);

@@ -6,12 +6,12 @@ using SixLabors.ImageSharp.Processing.Processors.Quantization;
 
 namespace LatentBridge.ImageSharp;
 
-/// <summary>Animated GIF: 256 colours for each frame, dithered. The quality is the format's own.</summary>
+/// <summary>Animated GIF: 256 colours for each frame, dithered.</summary>
 sealed class GifAnimationEncoder : IAnimationEncoder
 {
     public string Extension => "gif";
 
-    public void Encode(IReadOnlyList<AnimationFrame> frames, int width, int height, int quality, Stream file)
+    public void Encode(IReadOnlyList<AnimationFrame> frames, int width, int height, Stream file)
     {
         ImageSharpEncoder.CheckSides("GIF", ImageSharpEncoder.LongestSide, width, height);
         using Image<Rgba32> image = AnimationPicture.Of(frames, width, height);
@@ -22,7 +22,6 @@ sealed class GifAnimationEncoder : IAnimationEncoder
             image.Frames[i].Metadata.GetGifMetadata().FrameDelay = Math.Max(2, (frames[i].DelayMilliseconds + 5) / 10);
         }
 
-        // Without SkipMetadata, which would leave out the count of repeats.
         new GifEncoder { ColorTableMode = GifColorTableMode.Local, Quantizer = new WuQuantizer() }.Encode(image, file);
     }
 }

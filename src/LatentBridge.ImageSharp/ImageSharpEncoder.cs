@@ -14,7 +14,7 @@ sealed class ImageSharpEncoder(PreviewEncoding encoding) : IPictureEncoder
     internal const int LongestSideOfWebp = 16_383;
     internal const int LongestSide = 65_535;
 
-    ImageEncoder? _encoder;
+    IImageEncoder? _encoder;
     int _quality;
 
     public PreviewEncoding Encoding => encoding;
@@ -33,7 +33,7 @@ sealed class ImageSharpEncoder(PreviewEncoding encoding) : IPictureEncoder
 
         fixed (byte* pixels = rgb, file = destination)
         {
-            using var image = Image.WrapMemory<Rgb24>(ImageSharpEncoders.Library.Configuration, pixels, rgb.Length, width, height);
+            using var image = Image.WrapMemory<Rgb24>(ImageSharpEncoders.Library.Configuration, pixels, width, height);
             using var stream = new DestinationStream(file, destination.Length);
             _encoder.Encode(image, stream);
             return checked((int)stream.Length);
@@ -41,9 +41,9 @@ sealed class ImageSharpEncoder(PreviewEncoding encoding) : IPictureEncoder
     }
 
     // Of WebP's methods, 0 to 6, the second fastest: a preview is looked at for a second.
-    ImageEncoder Create(int quality) => encoding == PreviewEncoding.Jpeg
-        ? new JpegEncoder { Quality = quality, ColorType = JpegEncodingColor.YCbCrRatio420, SkipMetadata = true }
-        : new WebpEncoder { Quality = quality, FileFormat = WebpFileFormatType.Lossy, Method = WebpEncodingMethod.Level1, SkipMetadata = true };
+    IImageEncoder Create(int quality) => encoding == PreviewEncoding.Jpeg
+        ? new JpegEncoder { Quality = quality, ColorType = JpegColorType.YCbCrRatio420 }
+        : new WebpEncoder { Quality = quality, FileFormat = WebpFileFormatType.Lossy, Method = WebpEncodingMethod.Level1 };
 
     internal static void CheckSides(string name, int longestSide, int width, int height)
     {

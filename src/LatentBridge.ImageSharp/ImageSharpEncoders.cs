@@ -8,16 +8,16 @@ namespace LatentBridge.ImageSharp;
 /// <summary>What SixLabors.ImageSharp adds: the one list of this adapter.</summary>
 public static class ImageSharpEncoders
 {
-    /// <summary>The library's version, as <c>3.1.12</c>.</summary>
-    public static string? Version => FileVersionOf(typeof(Configuration).Assembly);
+    /// <summary>The library's version, as <c>2.1.13</c>.</summary>
+    public static string Version => FileVersionOf(typeof(Configuration).Assembly);
 
     /// <summary>Fresh encoders of single pictures: JPEG, WebP.</summary>
     public static IReadOnlyList<IPictureEncoder> Pictures() => [new ImageSharpEncoder(PreviewEncoding.Jpeg), new ImageSharpEncoder(PreviewEncoding.Webp)];
 
-    /// <summary>Encoders of animations: WebP, GIF.</summary>
-    public static IReadOnlyList<IAnimationEncoder> Animations() => [new WebpAnimationEncoder(), new GifAnimationEncoder()];
+    /// <summary>Encoders of animations: GIF. The library has no animated WebP before its version 3.</summary>
+    public static IReadOnlyList<IAnimationEncoder> Animations() => [new GifAnimationEncoder()];
 
-    // The assembly's own version stays at 3.0.0 throughout 3.x.
+    // The assembly's own version stays at 2.0.0 throughout 2.x.
     static string FileVersionOf(Assembly assembly) =>
         assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? assembly.GetName().Version!.ToString(3);
 

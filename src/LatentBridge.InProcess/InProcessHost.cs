@@ -91,7 +91,7 @@ public sealed class InProcessHost : IDisposable
     }
 
     static PreviewSession Begin(Greeting greeting, IPreviewSink sink) =>
-        PreviewSession.Start(sink, LatentDecoders.WeightsOfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures());
+        PreviewSession.Start(sink, LatentDecoders.WeightsOfThisMachine(greeting.Models), greeting.Data, ImageSharpEncoders.Pictures(), greeting.Avoid);
 
     void Write(ReadOnlyMemory<byte> line)
     {

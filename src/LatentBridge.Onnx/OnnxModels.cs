@@ -68,7 +68,7 @@ public static class OnnxModels
             _ => found with
             {
                 Problem = $"{found.Channels} channels are those of {string.Join(", ", formats.Select(format => format.Id))}. "
-                    + $"Say which in a file '{found.Stem}.json' beside it: {{ \"format\": \"{formats[0].Id}\" }}.",
+                    + $"Name one in a file '{found.Stem}.json' next to it: {{ \"format\": \"{formats[0].Id}\" }}.",
             },
         };
     }

@@ -31,6 +31,14 @@ public interface IPreviewSink
     /// <summary>Nothing was learned from a <see cref="PreviewSession.Teach"/>; what was known stays.</summary>
     void TeachFailed(TeachRequest request, string why);
 
+    /// <summary>A decoder is about to be loaded, or to make a larger picture than ever. Written out before that begins: the host may end of it.</summary>
+    /// <param name="decoder">Its id.</param>
+    /// <param name="file">Full path of its file; null when it has none.</param>
+    void Loading(string decoder, string? file);
+
+    /// <summary>What <see cref="Loading"/> announced is done, well or not.</summary>
+    void Loaded(string decoder, string? file);
+
     /// <summary>Something worth a line in the log.</summary>
     void Log(string message);
 }

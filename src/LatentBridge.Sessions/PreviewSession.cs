@@ -44,6 +44,7 @@ public sealed class PreviewSession : IDisposable
     /// <param name="threads">Threads a decode may use when nobody said; called on the worker. Null: half of the idle cores, measured.</param>
     /// <param name="calibrations">The folder where what was learned of models is kept; null: it is forgotten at the end.</param>
     /// <param name="encoders">For the encodings that are not built in; used by the worker only. Null: none.</param>
+    /// <param name="avoid">Decoders to leave out. Null: none.</param>
     /// <param name="time">The clock. Null: the machine's.</param>
     public PreviewSession(
         IPreviewSink sink,
@@ -51,6 +52,7 @@ public sealed class PreviewSession : IDisposable
         Func<int>? threads = null,
         string? calibrations = null,
         IReadOnlyList<IPictureEncoder>? encoders = null,
+        IReadOnlyList<AvoidedDecoder>? avoid = null,
         TimeProvider? time = null)
     {
         _sink = sink;
@@ -62,33 +64,42 @@ public sealed class PreviewSession : IDisposable
         _bench = new Workbench(_slots);
         _streams = new StreamTable(_slots, _bench, sink, _time);
         _singles = new SinglePictures(_slots, _bench, sink);
-        _calibrator = new Calibrator(new CalibrationStore(calibrations), catalogue, RefreshCatalogue, Log);
-        _lessons = new Lessons(_gate, _calibrator, catalogue, sink, () => _bench.IsStopping);
-        _decoders = new DecoderPool(_gate, (format, model) => _calibrator.With(catalogue(format), format, model), IsInUse, _time);
+        var avoidance = new Avoidance(avoid ?? []);
+        var notice = new LoadingNotice(_gate, sink, () => _bench.IsStopping);
+        Func<LatentFormat, IReadOnlyList<DecoderEntry>> kept = format => avoidance.Kept(catalogue(format));
+        _calibrator = new Calibrator(new CalibrationStore(calibrations), kept, notice, RefreshCatalogue, Log);
+        _lessons = new Lessons(_gate, _calibrator, kept, sink, () => _bench.IsStopping);
+        _decoders = new DecoderPool(_gate, (format, model) => _calibrator.With(catalogue(format), format, model), avoidance, IsInUse, _time);
         _idle = threads is null ? new IdleCores(_time) : null;
-        var pictures = new PictureMaker(_gate, _slots, _streams, _singles, _bench, _decoders, sink, encoders, threads ?? _idle!.HalfOfIdle, _time);
-        var preparation = new DecoderPreparation(_gate, _streams, _decoders, Log, _time);
+        var pictures = new PictureMaker(_gate, _slots, _streams, _singles, _bench, _decoders, notice, sink, encoders, threads ?? _idle!.HalfOfIdle, _time);
+        var preparation = new DecoderPreparation(_gate, _streams, _decoders, notice, Log, _time);
         _worker = new Worker(_gate, () => _bench.IsStopping, [pictures, preparation], Log, DisposeWorkers);
+        foreach (AvoidedDecoder decoder in avoid ?? [])
+        {
+            Log($"{decoder.Decoder}{(decoder.File is { } file ? $" ({file})" : "")} is {Avoidance.Reason}.");
+        }
+
         _worker.Start();
     }
 
-    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: until then previews are made by the built-in decoders, and single pictures wait.</summary>
+    /// <summary>Begins with the decoders of <see cref="LatentDecoders"/>. The library's folders are searched in the background: previews are made by the decoders found so far, and single pictures wait for the search, at most ten seconds.</summary>
     /// <param name="sink">Where results go.</param>
     /// <param name="weights">Where networks' numbers are.</param>
     /// <param name="data">The folder for what is kept from run to run; null: this user's.</param>
     /// <param name="encoders">As the constructor takes them.</param>
-    public static PreviewSession Start(IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null)
+    /// <param name="avoid">As the constructor takes them.</param>
+    public static PreviewSession Start(
+        IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null, IReadOnlyList<AvoidedDecoder>? avoid = null)
     {
         var search = new WeightSearch(weights);
-        var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders);
-        session.HoldSinglePictures(true);
-        search.Start(problem =>
+        var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders, avoid: avoid);
+        session.SetSearching(true);
+        search.Start(session.RefreshCatalogue, problems =>
         {
-            session.RefreshCatalogue();
-            session.HoldSinglePictures(false);
-            if (problem is not null)
+            session.SetSearching(false);
+            foreach (FoundWeights folder in problems)
             {
-                session.Log($"The search for weights failed: {problem}");
+                session.Log($"{folder.Path}: {folder.Problem}");
             }
         });
         return session;
@@ -307,11 +318,11 @@ public sealed class PreviewSession : IDisposable
     bool IsInUse(LatentFormat format, string? model) =>
         _singles.Context.Uses(format, model) || _streams.All.Any(stream => stream.Context.Uses(format, model));
 
-    void HoldSinglePictures(bool areHeld)
+    void SetSearching(bool isSearching)
     {
         lock (_gate)
         {
-            _singles.AreHeld = areHeld;
+            _singles.AreHeld = _decoders.IsSearching = isSearching;
             Monitor.PulseAll(_gate);
         }
     }

@@ -12,6 +12,8 @@ namespace LatentBridge.Sessions;
 /// <param name="Picture">Size, encoding, length and times.</param>
 /// <param name="Decoder">Id of the decoder that made it.</param>
 /// <param name="WaitMilliseconds">From submit to the beginning of the work.</param>
+/// <param name="Note">Why the decoder that somebody chose did not make it, in a few words; null when it did.</param>
+/// <param name="Warning">What somebody should do something about; null when there is nothing.</param>
 public readonly record struct ReadyPreview(
     int Slot,
     ulong Sequence,
@@ -21,4 +23,6 @@ public readonly record struct ReadyPreview(
     int TotalSteps,
     PreviewResult Picture,
     string Decoder,
-    double WaitMilliseconds);
+    double WaitMilliseconds,
+    string? Note = null,
+    string? Warning = null);

@@ -171,7 +171,7 @@ public sealed class CalibrationTests(ITestOutputHelper output)
         calibration.Add(Read(Pair(6, 32, 32, 1), 6, 32, 32), [], Token);
         double before = calibration.Solve()!.Psnr;
 
-        AssertRefused("is of one colour", Pair(6, 32, 32, 1, (_, _) => -1), 6, 32);
+        AssertRefused("has only one colour", Pair(6, 32, 32, 1, (_, _) => -1), 6, 32);
         float[] values = Pair(6, 32, 32, 1);
         values[5] = float.NaN;
         AssertRefused("1 values of the latent are NaN", values, 6, 32);
@@ -181,7 +181,7 @@ public sealed class CalibrationTests(ITestOutputHelper output)
         values = Pair(6, 32, 32, 1);
         values[7] = 1000;
         AssertRefused("the sampler's scale", values, 6, 32);
-        AssertRefused("256 cells at least", Pair(6, 15, 16, 1), 6, 15, 16);
+        AssertRefused("at least 256 cells", Pair(6, 15, 16, 1), 6, 15, 16);
         AssertRefused("has 5 channels", Pair(5, 32, 32, 1), 5, 32);
         Assert.Throws<LatentBridgeException>(() => Read(new float[12 * 32 * 32], 0, 32, 32));
         Assert.Contains("pictures already", Assert.Throws<LatentBridgeException>(

@@ -110,7 +110,7 @@ public sealed class PictureEncoderTests
         byte[] file = new byte[picture.Length];
         var stream = new MemoryStream(file);
         using Image<Rgb24> image = Image.LoadPixelData<Rgb24>(picture, 512, 512);
-        ImageEncoder library = encoding == PreviewEncoding.Jpeg ? new JpegEncoder { Quality = 85 } : new WebpEncoder { Quality = 85, Method = WebpEncodingMethod.Level1 };
+        IImageEncoder library = encoding == PreviewEncoding.Jpeg ? new JpegEncoder { Quality = 85 } : new WebpEncoder { Quality = 85, Method = WebpEncodingMethod.Level1 };
         long theirs = Allocated(() =>
         {
             stream.Position = 0;

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
-using LatentBridge.Onnx.Runtime;
 using LatentBridge.Weights;
 
 namespace LatentBridge.Onnx.Tests;
@@ -12,23 +11,13 @@ static class OnnxCatalogue
     [ModuleInitializer]
     internal static void Register() => OnnxModels.Register();
 
-    /// <summary>The decoder of an ONNX file; the test is skipped where there is no ONNX Runtime.</summary>
+    /// <summary>The decoder of an ONNX file.</summary>
     public static ILatentDecoder Load(string path, string format = "SD15")
     {
-        RequireRuntime();
         WeightLibrary library = LatentDecoders.Weights([Path.GetDirectoryName(path)!]);
         FoundWeights found = library.Found.Single(found => found.Path == path);
         Assert.Null(found.Problem);
         return LatentDecoders.For(LatentFormats.Get(format), library).Single(entry => entry.Description.Source == found.FileName).Load();
-    }
-
-    /// <summary>Skips the test where there is no ONNX Runtime, with the reason.</summary>
-    public static void RequireRuntime()
-    {
-        if (OnnxLibrary.Missing is { } missing)
-        {
-            Assert.Skip(missing);
-        }
     }
 
     /// <summary>Values like a latent's: -3..3, smooth.</summary>

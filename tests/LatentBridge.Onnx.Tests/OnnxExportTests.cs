@@ -38,7 +38,6 @@ public sealed class OnnxExportTests : IDisposable
     [InlineData("taef2_decoder.pth", "Flux2", "taesd")]
     public void A_converted_network_paints_in_ONNX_Runtime_what_it_paints_here(string file, string formatId, string decoder)
     {
-        OnnxCatalogue.RequireRuntime();
         string weights = file.StartsWith("models/", StringComparison.Ordinal) ? Path.Combine(TestData.RepositoryRoot, file) : TestData.Require("models", file);
         FoundWeights found = LatentDecoders.Networks.Look(weights)[0];
         string path = Path.Combine(_folder, "converted.onnx");

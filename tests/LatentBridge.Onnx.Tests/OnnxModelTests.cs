@@ -26,7 +26,7 @@ public sealed class OnnxModelTests : IDisposable
         Problem(new TestModel().Input("x", F32, -1, 4, -2), "a latent has four axes");
         Problem(new TestModel().Input("x", F32, 2, 4, -2, -3), "always 2 latents at once");
         Problem(new TestModel(), "it has no input");
-        Problem(new TestModel().Input("x", F32, -1, -2, -3, -4), "leaves the number of channels open");
+        Problem(new TestModel().Input("x", F32, -1, -2, -3, -4), "does not fix the number of channels");
 
         static void Problem(TestModel model, string expected)
         {
@@ -67,7 +67,7 @@ public sealed class OnnxModelTests : IDisposable
         }
 
         File.WriteAllText(path, "<!DOCTYPE html><html>Not found</html>");
-        Assert.Contains("no ONNX model", OnnxModels.Recognise(path).Problem, StringComparison.Ordinal);
+        Assert.Contains("not an ONNX model", OnnxModels.Recognise(path).Problem, StringComparison.Ordinal);
         Assert.Contains("not find", OnnxModels.Recognise(Path.Combine(_model.Folder, "gone.onnx")).Problem, StringComparison.OrdinalIgnoreCase);
     }
 
@@ -78,7 +78,7 @@ public sealed class OnnxModelTests : IDisposable
     [InlineData("{ \"layout\": 3 }", "model-sd1.json' beside it")]
     [InlineData("{ \"pixelsPerCell\": 0 }", "1 to 64 was expected")]
     [InlineData("{ \"output\": \"other\" }", "it has no output \"other\"")]
-    [InlineData("{ \"input\": \"other\" }", "the JSON file beside it names \"other\"")]
+    [InlineData("{ \"input\": \"other\" }", "the JSON file next to it names \"other\"")]
     [InlineData("no", "model-sd1.json' beside it")]
     public void A_wrong_JSON_file_is_named_with_what_is_wrong_in_it(string json, string expected)
     {
@@ -99,7 +99,7 @@ public sealed class OnnxModelTests : IDisposable
     public void Channels_of_several_formats_ask_for_the_format()
     {
         _model.Input("x", F32, -1, 4, -2, -3).Output("y", F32, -1, 3, -2, -3).Colours("x", "y");
-        Assert.Contains("Say which in a file 'vae.json' beside it: { \"format\": \"", OnnxModels.Recognise(_model.Write(name: "vae.onnx")).Problem, StringComparison.Ordinal);
+        Assert.Contains("Name one in a file 'vae.json' next to it: { \"format\": \"", OnnxModels.Recognise(_model.Write(name: "vae.onnx")).Problem, StringComparison.Ordinal);
         Assert.Contains("SD15", OnnxModels.Recognise(_model.Write(name: "vae-sd1.onnx")).Formats);
         Assert.Contains("SDXL", OnnxModels.Recognise(_model.Write(name: "vae-XL.onnx")).Formats);
     }

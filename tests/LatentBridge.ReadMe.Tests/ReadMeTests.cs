@@ -3,11 +3,14 @@ using LatentBridge.Formats;
 
 namespace LatentBridge.ReadMe.Tests;
 
-/// <summary>The documents say what is so.</summary>
+/// <summary>The documents name what exists.</summary>
 public sealed class ReadMeTests
 {
+    static readonly string[] Folders = ["docs", "benchmarks", "examples", "models"];
+
     public static TheoryData<string> Documents =>
-        [.. Directory.GetFiles(ReadMe.Root, "*.md").Concat(Directory.GetFiles(Path.Combine(ReadMe.Root, "docs"), "*.md", SearchOption.AllDirectories))
+        [.. Directory.GetFiles(ReadMe.Root, "*.md")
+            .Concat(Folders.SelectMany(folder => Directory.GetFiles(Path.Combine(ReadMe.Root, folder), "*.md", SearchOption.AllDirectories)))
             .Select(file => Path.GetRelativePath(ReadMe.Root, file))];
 
     [Theory]
@@ -31,6 +34,6 @@ public sealed class ReadMeTests
     {
         Assert.Contains($"**{LatentFormats.Ids.Count} latent formats**", ReadMe.Text);
         int colourless = LatentFormats.All.Count(format => format.Rgb is null);
-        Assert.Contains($"{LatentFormats.Ids.Count} formats are known; {colourless} of them", ReadMe.Text);
+        Assert.Contains($"{colourless} of the {LatentFormats.Ids.Count} formats", ReadMe.Text);
     }
 }

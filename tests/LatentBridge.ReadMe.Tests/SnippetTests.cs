@@ -1,10 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using LatentBridge.Decoders;
-using LatentBridge.Files;
-using LatentBridge.Formats;
-using LatentBridge.Imaging.Png;
 using LatentBridge.Previews;
 
 namespace LatentBridge.ReadMe.Tests;
@@ -27,9 +23,9 @@ public sealed class SnippetTests : IDisposable
         Environment.CurrentDirectory = ReadMe.Root;
         try
         {
-            RunSnippet();
-            ReadOnlySpan<byte> png = File.ReadAllBytes(picture);
-            Assert.Equal((512, 512), (BinaryPrimitives.ReadInt32BigEndian(png[16..]), BinaryPrimitives.ReadInt32BigEndian(png[20..])));
+            byte[] step = RunSnippet(new float[4 * 128 * 128]);
+            Assert.Equal((512, 512), Size(File.ReadAllBytes(picture)));
+            Assert.Equal((512, 512), Size(step));
         }
         finally
         {
@@ -45,7 +41,7 @@ public sealed class SnippetTests : IDisposable
             .SkipWhile(line => !line.EndsWith("// snippet begins", StringComparison.Ordinal)).Skip(1)
             .TakeWhile(line => !line.EndsWith("// snippet ends", StringComparison.Ordinal))
             .Select(line => line.Length > 8 ? line[8..] : "");
-        Assert.Equal(string.Join('\n', code).TrimEnd() + "\n", ReadMe.Snippet("csharp"));
+        Assert.Equal("using LatentBridge.Previews;\n\n" + string.Join('\n', code).TrimEnd() + "\n", ReadMe.Snippet("csharp"));
     }
 
     [Fact]
@@ -75,23 +71,18 @@ public sealed class SnippetTests : IDisposable
         }
     }
 
-    static void RunSnippet()
+    static byte[] RunSnippet(ReadOnlySpan<float> step)
     {
         // snippet begins
-        LoadedLatent latent = LatentFile.Load("examples/latents/SDXL_kodim23.safetensors");
-        LatentFormat format = LatentFormats.Get(latent.FormatId ?? "SDXL");
-        DecoderEntry best = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0];
+        LatentPreview.Decode("examples/latents/SDXL_kodim23.safetensors").SavePng("preview.png");
 
-        using ILatentDecoder decoder = best.Load();
-        using PreviewRenderer renderer = new(format);
-        PreviewOptions options = new() { Size = 512 };
-        renderer.Stage(latent.ToLatent(format.Dimensions), options);
-
-        byte[] png = new byte[PngEncoder.MaximumLength(512, 512, 3)];
-        PreviewResult result = renderer.Render(decoder, options, png, CancellationToken.None);
-        File.WriteAllBytes("preview.png", png.AsSpan(0, result.ByteLength));
+        using LatentPreviewer previewer = new("SDXL", new() { Size = 512 });
+        byte[] png = previewer.ToPng(step, height: 128, width: 128); // step: ReadOnlySpan<float> of 4 x 128 x 128
         // snippet ends
+        return png;
     }
+
+    static (int Width, int Height) Size(ReadOnlySpan<byte> png) => (BinaryPrimitives.ReadInt32BigEndian(png[16..]), BinaryPrimitives.ReadInt32BigEndian(png[20..]));
 
     static string ThisFile([CallerFilePath] string path = "") =>
         File.Exists(path) ? path : Path.Combine(ReadMe.Root, "tests", "LatentBridge.ReadMe.Tests", "SnippetTests.cs");

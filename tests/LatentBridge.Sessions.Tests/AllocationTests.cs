@@ -87,6 +87,14 @@ public class AllocationTests
         {
         }
 
+        void IPreviewSink.Loading(string decoder, string? file)
+        {
+        }
+
+        void IPreviewSink.Loaded(string decoder, string? file)
+        {
+        }
+
         void IPreviewSink.Log(string message)
         {
         }

@@ -4,18 +4,24 @@ using LatentBridge.Latents;
 namespace LatentBridge.Sessions.Tests;
 
 /// <summary>A decoder that a test stops and lets go, or that fails. It paints the first value of the latent.</summary>
-sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, int channels = 4) : ILatentDecoder
+sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, int channels = 4, int pixelsPerCell = 1) : ILatentDecoder
 {
     readonly ManualResetEventSlim _open = new(true);
     readonly SemaphoreSlim _entered = new(0);
 
-    public DecoderDescription Description { get; } = new(id, "test", channels, 1, cost, quality);
+    public DecoderDescription Description { get; } = new(id, "test", channels, pixelsPerCell, cost, quality);
 
     /// <summary>Thrown by the next decodes while set.</summary>
     public Exception? Failure { get; set; }
 
     /// <summary>Decodes that began.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Threads that the last decode was given.</summary>
+    public int Threads { get; private set; }
+
+    /// <summary>What every decode takes at least.</summary>
+    public TimeSpan Time { get; set; }
 
     public bool IsDisposed { get; private set; }
 
@@ -43,8 +49,15 @@ sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, 
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         Count++;
+        Threads = threads;
         _entered.Release();
         _open.Wait(cancellation);
+        if (Time > TimeSpan.Zero)
+        {
+            cancellation.WaitHandle.WaitOne(Time);
+            cancellation.ThrowIfCancellationRequested();
+        }
+
         if (Failure is { } failure)
         {
             throw failure;

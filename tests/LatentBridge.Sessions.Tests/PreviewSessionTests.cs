@@ -501,6 +501,45 @@ public class PreviewSessionTests
         Assert.True(plain.IsDisposed);
     }
 
+    // As when a restarted host gets a latent while it still searches for weights: the rest of the run was latent2rgb.
+    [Fact]
+    public void What_changes_while_the_catalogue_is_asked_for_the_first_time_is_found()
+    {
+        var plain = FakeDecoder.Named("plain", 20);
+        var found = FakeDecoder.Named("found", 60);
+        PreviewSession? session = null;
+        int asked = 0;
+        using var ready = new ManualResetEventSlim();
+        using var bench = new SessionBench(4, 4, _ =>
+        {
+            DecoderEntry[] answer = Interlocked.Increment(ref asked) == 1 ? [plain.Entry] : [found.Entry, plain.Entry];
+            if (answer.Length == 1)
+            {
+                Assert.True(ready.Wait(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+                session!.RefreshCatalogue();
+            }
+
+            return answer;
+        });
+        session = bench.Session;
+        ready.Set();
+        Assert.Equal("plain", bench.Sink.WaitForReady(bench.Submit(0, run: 1)).Decoder);
+        Assert.Equal("found", bench.Sink.WaitForReady(bench.Submit(1, run: 1, step: 1)).Decoder);
+        Assert.Equal(2, asked);
+    }
+
+    [Fact]
+    public void What_the_shim_names_is_left_out_and_the_log_says_so_at_the_start()
+    {
+        var sink = new RecordingSink();
+        DecoderEntry[] entries = [FakeDecoder.Named("bad", 80, cost: 200).Entry with { File = "/models/bad.onnx" }, FakeDecoder.Named("plain", 20).Entry];
+        using var session = new PreviewSession(sink, _ => entries, () => 1, avoid: [new("bad", "/models/bad.onnx")]);
+        Assert.StartsWith("bad (/models/bad.onnx) is left out: ", Assert.IsType<string>(sink.Events[0]), StringComparison.Ordinal);
+        session.Begin(0, 1, SessionBench.Format, LatentSpace.Sampler, SessionBench.Raw);
+        Assert.True(SpinWait.SpinUntil(() => session.Status().Decoders.Count == 2, TimeSpan.FromSeconds(30)));
+        Assert.Equal([("plain", null), ("bad", Avoidance.Reason)], session.Status().Decoders.Select(d => (d.Id, d.Failure)));
+    }
+
     [Fact]
     public void A_format_that_no_stream_has_any_more_gives_its_decoders_back()
     {
@@ -512,5 +551,67 @@ public class PreviewSessionTests
         Assert.Equal("second", bench.Sink.WaitForReady(bench.Submit(0, run: 2)).Decoder);
         Assert.True(first.IsDisposed);
         Assert.False(second.IsDisposed);
+    }
+
+    [Fact]
+    public void The_last_step_keeps_the_decoder_of_the_picture_before_though_it_is_late()
+    {
+        var fine = new FakeDecoder("fine") { Time = TimeSpan.FromMilliseconds(70) };
+        var coarse = new FakeDecoder("coarse", quality: 20, cost: 10);
+        using var bench = new SessionBench(fine, coarse);
+        bench.Begin(1, options: SessionBench.Raw with { Decoder = "fine" });
+        while (!bench.Sink.Ready.Any(ready => ready.Decoder == "fine"))
+        {
+            Show(run: 1, step: 0);
+        }
+
+        bench.Begin(2);
+        string[] shown = [Show(2, 15), Show(2, 16), Show(2, 17), Show(2, 18), Show(2, 19, last: true)];
+        Assert.Equal(["fine", "fine"], shown[^2..]);
+
+        string Show(ulong run, int step, bool last = false)
+        {
+            ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run, step: step, last: last));
+            bench.Session.Release(ready.Slot);
+            Thread.Sleep(200);
+            return ready.Decoder;
+        }
+    }
+
+    [Fact]
+    public void A_decoder_that_is_not_there_is_named_with_the_picture_and_in_status()
+    {
+        using var bench = new SessionBench(new FakeDecoder());
+        bench.Begin(1, options: SessionBench.Raw with { Decoder = "no-such" });
+        ReadyPreview ready = bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        Assert.Equal(("fake", "no no-such here"), (ready.Decoder, ready.Note));
+        Assert.Contains("the decoder no-such was chosen", ready.Warning, StringComparison.Ordinal);
+        Assert.Contains(ready.Warning, bench.Session.Status().Streams.Single().Warnings);
+    }
+
+    [Fact]
+    public void Threads_beyond_the_cores_are_not_given_to_a_decoder()
+    {
+        var decoder = new FakeDecoder();
+        using var bench = new SessionBench(decoder);
+        bench.Begin(1, options: SessionBench.Raw with { Threads = 256 });
+        bench.Sink.WaitForReady(bench.Submit(0, run: 1));
+        Assert.Equal(Environment.ProcessorCount, decoder.Threads);
+    }
+
+    [Fact]
+    public void Pictures_of_a_run_have_one_size_whatever_decoder_makes_them()
+    {
+        var fine = new FakeDecoder("fine", cost: 5000, pixelsPerCell: 4) { Time = TimeSpan.FromMilliseconds(220) };
+        var coarse = new FakeDecoder("coarse", quality: 20, cost: 10);
+        using var bench = new SessionBench(fine, coarse);
+        for (int step = 0; step < 2 || bench.Sink.Ready.Last().Decoder != "fine"; step++)
+        {
+            bench.Session.Release(bench.Sink.WaitForReady(bench.Submit(0, run: 1, step: step)).Slot);
+            Thread.Sleep(500);
+        }
+
+        Assert.Equal("coarse", bench.Sink.Ready.First().Decoder);
+        Assert.All(bench.Sink.Ready, ready => Assert.Equal((4 * SessionBench.Side, 4 * SessionBench.Side), (ready.Picture.Width, ready.Picture.Height)));
     }
 }

@@ -16,6 +16,9 @@ sealed class RecordingSink : IPreviewSink
 
     public sealed record Lesson(object? Tag, CalibratedMap? Map, bool IsUsed, string? Why);
 
+    /// <summary>A decoder is about to be loaded or first used, or that is done.</summary>
+    public sealed record Notice(string Decoder, string? File, bool IsDone);
+
     /// <summary>A test's own mark between the events.</summary>
     public sealed record Mark(string Text, uint Stream, ulong Run);
 
@@ -81,6 +84,10 @@ sealed class RecordingSink : IPreviewSink
     void IPreviewSink.Taught(TeachRequest request, CalibratedMap map, bool isUsed) => Add(new Lesson(request.Tag, map, isUsed, null));
 
     void IPreviewSink.TeachFailed(TeachRequest request, string why) => Add(new Lesson(request.Tag, null, false, why));
+
+    void IPreviewSink.Loading(string decoder, string? file) => Add(new Notice(decoder, file, false));
+
+    void IPreviewSink.Loaded(string decoder, string? file) => Add(new Notice(decoder, file, true));
 
     void IPreviewSink.Log(string message) => Add(message);
 }

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 
+from .. import formats
 from ..client import Bridge
 from ..preview import Preview
 from ..reference import latent2rgb, taesd
 
 DECODERS = ("latent2rgb", "taesd")
+IMAGE_TAESD = ("taesd", "taef")
+"""How the names of TAESD's files for pictures begin; those of videos are built otherwise."""
 LOADING_SECONDS = 10.0
 LOOKING_MILLISECONDS = 2000
 
@@ -29,13 +32,13 @@ class Comparison(NamedTuple):
 
 
 def compare(bridge: Bridge, x0: torch.Tensor, latent_format: str, decoder: str, amplify: float, weights: str | None = None) -> Comparison:
-    """Compares on the first picture of a latent ``[B,C,H,W]`` in the sampler's scale. ``weights`` is TAESD's file."""
-    if x0.ndim != 4:
-        raise ValueError(f"the latent's shape is {tuple(x0.shape)}; the Python references take pictures, [B,C,H,W]")
-    x0 = x0[:1].detach().float().cpu().contiguous()
+    """Compares on the first picture of a latent in the sampler's scale, of a video on its first frame. ``weights`` is TAESD's file."""
+    check(x0.shape, latent_format, decoder)
+    x0 = (x0[:1] if x0.ndim == 4 else x0[:1, :, :1]).detach().float().cpu().contiguous()
+    plane = x0 if x0.ndim == 4 else x0[:, :, 0]
     network = taesd.load(weights) if decoder == "taesd" else None
     started = time.perf_counter()
-    found = latent2rgb.decode(x0, latent_format) if network is None else taesd.decode(x0, network)
+    found = latent2rgb.decode(plane, latent_format) if network is None else taesd.decode(plane, network)
     milliseconds = (time.perf_counter() - started) * 1e3
     python = (found[0] * 255 + 0.5).floor().byte().movedim(0, -1)
 
@@ -49,6 +52,21 @@ def compare(bridge: Bridge, x0: torch.Tensor, latent_format: str, decoder: str, 
                f"largest difference {int(difference.max())} of 255, mean {float(difference.mean()):.4f}, "
                f"PSNR {'infinite' if mean_square == 0 else f'{-10 * math.log10(mean_square):.1f} dB'}")
     return Comparison(csharp, python, (difference * amplify).clamp(0, 255).byte(), figures)
+
+
+def check(shape: Sequence[int], latent_format: str, decoder: str) -> None:
+    """``ValueError`` with what helps, where a latent of this shape cannot be compared."""
+    if (misfit := formats.misfit(shape, latent_format)) is not None:
+        raise ValueError(misfit)
+    numbers = formats.numbers(latent_format)
+    if numbers["dimensions"] == 1:
+        raise ValueError(f"{latent_format} is sound or 3D, which the PyTorch references do not decode; expected a format of pictures or videos")
+    if decoder == "latent2rgb" and not numbers["rgb"]:
+        raise ValueError(f"{latent_format} has no colour map, so latent2rgb does not decode it; choose the decoder taesd, or another format")
+    tiny = numbers.get("tinyAutoencoder")
+    if decoder == "taesd" and not (tiny or "").startswith(IMAGE_TAESD):
+        raise ValueError(f"{latent_format} has {'the video decoder ' + tiny if tiny else 'no TAESD'}, and PyTorch's reference is for pictures' TAESD; "
+                         "choose the decoder latent2rgb, or another format")
 
 
 def decode(bridge: Bridge, x0: Any, decoder: str, **options: Any) -> Preview:

@@ -15,6 +15,7 @@ class ReadyImage:
     """Hands out its file (a whole PNG, JPEG or WebP) where that is asked for; anything else is the decoded PIL image's, made at need."""
 
     mode = "RGB"
+    is_animated = False
 
     def __init__(self, data: bytes, format: str, size: tuple[int, int], passes_for: str | None = None) -> None:
         """``format`` as Pillow names it; ``passes_for`` is the one to be asked for, where the UI knows no better."""
@@ -29,6 +30,10 @@ class ReadyImage:
             file.write(self.data)
         else:
             self._image.save(file, format, **options)
+
+    def convert(self, mode: str | None = None, *arguments: Any, **options: Any) -> Any:
+        """Itself where nothing is to be converted. A UI asks for RGB before it saves, and a converted picture would be encoded again."""
+        return self if mode == self.mode and not arguments and not options else self._image.convert(mode, *arguments, **options)
 
     @functools.cached_property
     def _image(self) -> Any:
@@ -50,7 +55,7 @@ def pixels(preview: Preview) -> Any:
 
 
 def encode(image: Any, format: str) -> bytes:
-    """A whole file, by Pillow. For formats that the host does not write; never on a sampler's or a server's thread."""
+    """A whole file, by Pillow: of a picture that the UI arranged itself, or in a format that the host does not write. Never on a sampler's or a server's thread."""
     file = io.BytesIO()
     image.save(file, format, **({"compress_level": 1} if format == "png" else {"quality": QUALITY}))
     return file.getvalue()

@@ -50,7 +50,7 @@ class Recorder:
             except Exception as error:  # whatever it is: what nobody takes would fill the device's memory
                 self._say(f"a latent was not recorded: {error}")
         try:
-            os.makedirs(self.folder, exist_ok=True)
+            os.makedirs(self.folder, 0o700, exist_ok=True)
             recording.close()
             for old in sorted(self._files())[:-KEPT]:
                 os.unlink(os.path.join(self.folder, old))

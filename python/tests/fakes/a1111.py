@@ -1,4 +1,4 @@
-"""Fakes of A1111 1.6, A1111 1.10, Forge and reForge: the part of their ``modules`` that live previews go through.
+"""Fakes of A1111 1.6, A1111 1.10, Forge, reForge and Forge neo: the part of their ``modules`` that live previews go through.
 
 Names, signatures and order of events are theirs (docs/a1111.md says of which versions); the code is ours.
 """
@@ -15,19 +15,27 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-KINDS = ("a1111-1.6", "a1111", "forge", "reforge")
+KINDS = ("a1111-1.6", "a1111", "forge", "reforge", "neo")
 MODULES = ("shared", "shared_state", "sd_samplers_common", "sd_samplers", "script_callbacks", "images", "paths", "processing",
-           "scripts")
+           "scripts", "api", "api.models")
+VAE = object()
+"""What the VAE itself decodes to."""
 
 
 class OptionInfo:
     def __init__(self, default=None, label="", component=None, component_args=None, onchange=None, section=None, refresh=None):
         self.default, self.label, self.component, self.component_args = default, label, component, component_args
-        self.section, self.comment_after = section, ""
+        self.section, self.comment_after, self.do_not_save = section, "", False
 
     def info(self, info):
         self.comment_after += f"<span class='info'>({info})</span>"
         return self
+
+
+class OptionHTML(OptionInfo):
+    def __init__(self, text):
+        super().__init__(text)
+        self.do_not_save = True
 
 
 class Options:
@@ -38,6 +46,8 @@ class Options:
     def __getattr__(self, name):
         if name in self.__dict__.get("data", {}):
             return self.data[name]
+        if name in self.__dict__.get("data_labels", {}):
+            return self.data_labels[name].default
         raise AttributeError(name)
 
     def set(self, **values):
@@ -45,7 +55,8 @@ class Options:
 
     def add_option(self, key, info):
         self.data_labels[key] = info
-        self.data.setdefault(key, info.default)
+        if not info.do_not_save:
+            self.data.setdefault(key, info.default)
 
 
 class FakeUi:
@@ -55,16 +66,18 @@ class FakeUi:
         self.kind = kind
         self.decodes = []
         self.callbacks = {"before_ui": [], "app_started": [], "script_unloaded": [], "cfg_after_cfg": []}
-        methods = ["Full", "Approx NN", "Approx cheap", "TAESD"]
+        methods = ["Full", "Approx NN", "Approx cheap", "TAESD"][kind in ("forge", "reforge"):]
+        if kind == "neo":
+            methods = ("Approx NN", "RGB", "TAESD")
         self.modules = {name: types.ModuleType(f"modules.{name}") for name in MODULES}
         shared = self.modules["shared"]
-        shared.OptionInfo = OptionInfo
+        shared.OptionInfo, shared.OptionHTML = OptionInfo, OptionHTML
         shared.opts = Options({
             "live_previews_enable": OptionInfo(True),
             "live_previews_image_format": OptionInfo("png"),
             "show_progress_grid": OptionInfo(True),
             "show_progress_every_n_steps": OptionInfo(1),
-            "show_progress_type": OptionInfo("Approx NN", component_args={"choices": methods[kind in ("forge", "reforge"):]}),
+            "show_progress_type": OptionInfo("Approx NN", component_args={"choices": methods}),
             "live_preview_fast_interrupt": OptionInfo(False),
             "n_rows": OptionInfo(-1),
             "grid_prevent_empty_spots": OptionInfo(False),
@@ -77,6 +90,9 @@ class FakeUi:
         self.modules["images"].image_grid = image_grid = functools.partial(_image_grid, shared)
         self.modules["sd_samplers"].samples_to_image_grid = lambda samples: image_grid([self.decode(s) for s in samples])
         self.modules["sd_samplers"].sample_to_image = lambda samples, index=0: self.decode(samples[index])
+        self.modules["processing"].opt_f = 8
+        if kind in ("forge", "neo"):
+            self.modules["api.models"].OptionsModel = type("Options", (), {"__fields__": {name: None for name in shared.opts.data_labels}})
         self.modules["paths"].models_path = "models"
         self.modules["paths"].data_path = "."
         self.modules["scripts"].AlwaysVisible = object()
@@ -84,8 +100,7 @@ class FakeUi:
         self.opts, self.state, self.samplers = shared.opts, shared.state, self.modules["sd_samplers_common"]
 
     def decode(self, sample):
-        number = self.samplers.approximation_indexes.get(self.opts.show_progress_type, 0)
-        self.decodes.append(number)
+        self.decodes.append(self.samplers.samples_to_images_tensor([sample]))
         return Image.new("RGB", (len(sample[0][0]), len(sample[0])), (0, 0, 200))
 
     def _add_state(self, shared):
@@ -98,6 +113,7 @@ class FakeUi:
                 self.current_latent = self.current_image = None
                 self.id_live_preview = 0
                 self.interrupted = self.skipped = False
+                self.textinfo = None
 
             def begin(self, job="(unknown)"):
                 self.job, self.job_no, self.job_count = job, 0, -1
@@ -105,6 +121,7 @@ class FakeUi:
                 self.current_latent = self.current_image = None
                 self.id_live_preview = 0
                 self.interrupted = self.skipped = False
+                self.textinfo = None
 
             def end(self):
                 self.job, self.job_count = "", 0
@@ -142,6 +159,18 @@ class FakeUi:
         samplers.approximation_indexes = {"Full": 0, "Approx NN": 1, "Approx cheap": 2, "TAESD": 3}
         if self.kind == "reforge":
             samplers.approximation_indexes["Approx PCA"] = 4
+        if self.kind == "neo":
+            samplers.approximation_indexes = {"Full": 0, "Approx NN": 1, "RGB": 2, "TAESD": 3}
+
+        def samples_to_images_tensor(sample, approximation=None, model=None):
+            """Here the method's number, or ``VAE``, in place of pictures."""
+            if approximation is None or (shared.state.interrupted and shared.opts.live_preview_fast_interrupt):
+                approximation = samplers.approximation_indexes.get(shared.opts.show_progress_type, 0)
+                if approximation == 0 and self.kind != "a1111":
+                    approximation = 2 if self.kind == "neo" else 1
+            return approximation if approximation in (1, 2, 3) else VAE
+
+        samplers.samples_to_images_tensor = samples_to_images_tensor
 
         def store_latent(decoded):
             shared.state.current_latent = decoded
@@ -177,9 +206,10 @@ class FakeUi:
         package = types.ModuleType("modules")
         package.__path__ = []
         for name, module in self.modules.items():
-            setattr(package, name, module)
+            setattr(package, name.replace(".", "_"), module)
         gradio = types.SimpleNamespace(Slider="slider", Radio="radio", Dropdown="dropdown", Checkbox="checkbox")
-        names = {"gradio": gradio, "modules": package, **{f"modules.{name}": module for name, module in self.modules.items()}}
+        pydantic = types.SimpleNamespace(Field=lambda **named: named, create_model=_create_model)
+        names = {"gradio": gradio, "pydantic": pydantic, "modules": package, **{f"modules.{name}": module for name, module in self.modules.items()}}
         before = {name: sys.modules.get(name) for name in names}
         sys.modules.update(names)
         try:
@@ -225,12 +255,18 @@ class FakeUi:
         if state.id_live_preview == last or state.current_image is None:
             return None
         file, format, image = io.BytesIO(), opts.live_previews_image_format, state.current_image
+        if self.kind == "neo" and format != "png":
+            image = image.convert("RGB")
         options = {}
         if format == "png":
             options = {"optimize": True} if max(*image.size) <= 256 else {"optimize": False, "compress_level": 1}
         image.save(file, format=format, **options)
         encoded = base64.b64encode(file.getvalue()).decode("ascii")
         return state.id_live_preview, f"image/{format}", base64.b64decode(encoded)
+
+
+def _create_model(name, *, __base__, **fields):
+    return type(name, (__base__,), {"__fields__": {**__base__.__fields__, **fields}})
 
 
 def _image_grid(shared, images, batch_size=1, rows=None):

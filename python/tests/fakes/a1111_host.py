@@ -1,6 +1,7 @@
 """The fake host with pictures that open: one colour for each latent of a batch, one pixel for each cell, PNG or RGB24 as asked.
 
-The red of a picture is its latent's first value, rounded; so a test knows which latent it looks at.
+The red of a picture is its latent's first value, rounded; so a test knows which latent it looks at. ``warn``: latents are said to be broken;
+``warn=2``: the first two.
 """
 
 import math
@@ -11,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from latentbridge import protocol
-from tests.fakes.fake_host import FakeHost
+from tests.fakes.fake_host import QUIRKS, FakeHost
 
 
 def png(width, height, rows):
@@ -26,7 +27,8 @@ def png(width, height, rows):
 class PictureHost(FakeHost):
     def digest(self, offset, header):
         batch, height, width = header.axes[0], header.axes[-2], header.axes[-1]
-        begun = next(begin for begin in reversed(self.begun) if begin["run"] == header.run)
+        single = {"run": header.run, "batch": "first", "encoding": "rgb24"}  # asked for by itself
+        begun = next(begin for begin in (*reversed(self.begun), single) if begin["run"] == header.run)
         count = batch if begun["batch"] == "grid" else 1
         start, item = offset + protocol.SLOT_HEADER_LENGTH, header.length // batch
         reds = [int(struct.unpack_from("<f", self.memory, start + i * item)[0]) & 255 for i in range(count)]
@@ -39,6 +41,14 @@ class PictureHost(FakeHost):
         self.shape = (across * width, down * height, begun["encoding"])
         return b"".join(rows) if begun["encoding"] == "rgb24" else png(across * width, down * height, rows)
 
+    warned = 0
+
+    def warnings(self):
+        if "warn" not in QUIRKS or self.warned >= int(QUIRKS["warn"] or 999):
+            return {}
+        self.warned += 1
+        return {"warnings": ["7 values were NaN or infinite"]}
+
     def picture(self, header, data):
         width, height, encoding = self.shape
         slot = self.images.pop(0)
@@ -48,7 +58,8 @@ class PictureHost(FakeHost):
             width, height, len(data)))
         start = self.geometry.image_offset(slot) + protocol.SLOT_HEADER_LENGTH
         self.memory[start:start + len(data)] = data
-        return {"slot": slot, "sequence": header.sequence, "decoder": "fake", "decodeMilliseconds": 1, "encodeMilliseconds": 0, "waitMilliseconds": 0}
+        return {"slot": slot, "sequence": header.sequence, "decoder": "fake", "decodeMilliseconds": 1, "encodeMilliseconds": 0, "waitMilliseconds": 0,
+                **self.warnings()}
 
 
 if __name__ == "__main__":

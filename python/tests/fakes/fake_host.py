@@ -46,6 +46,8 @@ class FakeHost:
     def serve(self) -> None:
         if "say-on-stderr" in QUIRKS:
             print(QUIRKS["say-on-stderr"], file=sys.stderr, flush=True)
+        if "endless-stderr" in QUIRKS:
+            os.write(2, b"begun " + b"x" * (number("endless-stderr") << 20))
         if "die-at-start" in QUIRKS:
             os._exit(1)
         for line in sys.stdin.buffer:
@@ -54,8 +56,22 @@ class FakeHost:
             getattr(self, message["method"])(message.get("id"), message.get("params", {}))
             if "garbage" in QUIRKS:
                 os.write(1, b"so much for JSON\n[1]\n{\"jsonrpc\":\"2.0\",\"method\":\"ready\"}\n\xff\xfe\n")
+            if "odd" in QUIRKS:
+                self.say_odd_things()
+
+    def say_odd_things(self) -> None:
+        """Well-formed JSON-RPC with members of every wrong type."""
+        for odd in ([], {}, "x", 1.5, -1, None, True, 1 << 60):
+            for method in ("released", "ready", "dropped", "loading", "loaded", "unheard-of"):
+                tell(method, **dict.fromkeys(("slot", "sequence", "run", "stream", "step", "reason", "needed", "decoder", "file"), odd))
+                say(method=method, params=odd)
+            say(method=odd, params={})
+            say(id=odd, result=odd)
+            say(id=odd, error=odd)
+            say(id=1, error=odd)
 
     def hello(self, identifier: int, params: dict) -> None:
+        self.avoided = params.get("avoid", [])
         if "mute" in QUIRKS:
             time.sleep(1000)
         if "refuse" in QUIRKS:
@@ -64,9 +80,9 @@ class FakeHost:
         if "refuse-by-exit" in QUIRKS:
             print("versions do not meet", file=sys.stderr, flush=True)
             sys.exit(3)
+        self.avoid = params.get("avoid", [])
         say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else protocol.VERSION, "host": "fake",
-                                   "process": os.getpid(), "kernel": "none", "processors": 1,
-                                   **({"encodings": QUIRKS["encodings"].split(",")} if "encodings" in QUIRKS else {})})
+                                   "process": os.getpid(), "kernel": "none", "processors": 1})
 
     def attach(self, identifier: int, params: dict) -> None:
         if "section" in params["mapping"]["kind"]:
@@ -100,8 +116,17 @@ class FakeHost:
 
     def submit(self, identifier: None, params: dict) -> None:
         self.submits += 1
-        if self.submits == number("die-on-submit"):
+        if "load" in QUIRKS and not any(avoided["decoder"] == QUIRKS["load"] for avoided in self.avoid):
+            tell("loading", decoder=QUIRKS["load"], file="/models/it.onnx")
+            if "die-loaded" in QUIRKS:
+                tell("loaded", decoder=QUIRKS["load"], file="/models/it.onnx")
             os._exit(9)
+        if self.submits == number("die-on-submit") and self.is_first("die-on-submit-once"):
+            if "say-before-dying" in QUIRKS:
+                os.write(2, QUIRKS["say-before-dying"].encode() + b"\n")
+            os._exit(9)
+        if self.submits == number("starve-on-submit"):
+            self.starve(number("for") / 1000)
         if self.submits == number("hang-on-submit"):
             if "mumble" in QUIRKS:
                 tell("released", slot=99, sequence=1)
@@ -120,6 +145,12 @@ class FakeHost:
             tell("released", slot="x", sequence=None)
         if "slow" in QUIRKS:
             time.sleep(number("slow") / 1000)
+        if "killer" in QUIRKS and {"decoder": "killer", "file": "/k.onnx"} not in self.avoided:
+            self.ready(header, digest)
+            tell("loading", decoder="killer", file="/k.onnx")
+            tell("loading", decoder="innocent", file=None)
+            tell("loaded", decoder="innocent", file=None)
+            os._exit(9)
         if "drop" in QUIRKS:
             tell("dropped", sequence=header.sequence, reason=QUIRKS["drop"], detail="because")
         elif "needed" in QUIRKS and self.geometry.image_capacity < number("needed"):
@@ -128,6 +159,27 @@ class FakeHost:
             self.ready(header, digest)
         if self.submits == number("die-after-ready"):
             os._exit(9)
+
+    @staticmethod
+    def is_first(quirk: str) -> bool:
+        """Whether no host before this one did it; the quirk names the file that says so. True without the quirk."""
+        if (path := Path(QUIRKS.get(quirk, ""))) == Path(""):
+            return True
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    @staticmethod
+    def starve(seconds: float) -> None:
+        """Uses a fifth of a processor and says nothing, as a program does that is let run now and then."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            spin = time.monotonic() + 0.01
+            while time.monotonic() < spin:
+                pass
+            time.sleep(0.04)
 
     def digest(self, offset: int, header: protocol.LatentHeader) -> bytes:
         start = offset + protocol.SLOT_HEADER_LENGTH
@@ -141,7 +193,8 @@ class FakeHost:
         start = self.geometry.image_offset(slot) + protocol.SLOT_HEADER_LENGTH
         self.memory[start:start + len(digest)] = digest
         return {"slot": slot, "sequence": header.sequence, "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5,
-                "waitMilliseconds": 0.25}
+                "waitMilliseconds": 0.25,
+                **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
         self.finish(header, digest, lambda picture: tell("ready", **picture))
@@ -158,6 +211,8 @@ class FakeHost:
         header = protocol.read_latent_header(self.memory, offset, self.geometry, self.generation)
         digest = self.digest(offset, header)
         tell("released", slot=params["slot"], sequence=params["sequence"])
+        if "die-on-decode" in QUIRKS and self.is_first("die-on-decode"):
+            os._exit(9)
         if "drop" in QUIRKS:
             say(id=identifier, error={"code": -32000, "message": "because"})
         elif "cancel-first" in QUIRKS and QUIRKS.pop("cancel-first") is not None:

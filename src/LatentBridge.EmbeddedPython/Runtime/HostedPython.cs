@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Python.Runtime;
 
 namespace LatentBridge.EmbeddedPython;
@@ -12,13 +13,25 @@ public static class HostedPython
     static readonly Lock Gate = new();
     static PythonPlace? _running;
 
-    /// <summary>Why there is none, and what helps; null where pythonnet is built in.</summary>
-    public static string? Missing => null;
+    /// <summary>Why this program cannot, and what helps; null where it can.</summary>
+    public static string? Missing => IsSupported ? null : "a published program is trimmed, and pythonnet works by reflection: build from the sources (./run.sh)";
+
+    /// <summary>pythonnet's; null where <see cref="Missing"/> says why.</summary>
+    public static string? Version => IsSupported ? typeof(PythonEngine).Assembly.GetName().Version?.ToString(3) : null;
+
+    /// <summary>Off in a trimmed program, which then leaves pythonnet out.</summary>
+    [FeatureSwitchDefinition("LatentBridge.EmbeddedPython.IsSupported")]
+    static bool IsSupported => !AppContext.TryGetSwitch("LatentBridge.EmbeddedPython.IsSupported", out bool isOn) || isOn;
 
     /// <summary>Starts Python, if it does not run, and lets it import what lies in a folder.</summary>
-    /// <exception cref="LatentBridgeException">It cannot be loaded, is of a version that pythonnet does not know, or another one runs already.</exception>
+    /// <exception cref="LatentBridgeException">It cannot be loaded, is of a version that pythonnet does not know, or another one runs already; or <see cref="Missing"/>.</exception>
     public static void Start(PythonPlace place, string folder)
     {
+        if (!IsSupported)
+        {
+            throw NotSupported();
+        }
+
         lock (Gate)
         {
             if (_running is not null && _running.Library != place.Library)
@@ -62,6 +75,11 @@ public static class HostedPython
     /// <exception cref="LatentBridgeException">Python raised; the message is the exception's.</exception>
     public static unsafe string Call(string module, string function, string request, ReadOnlySpan<float> input, Span<byte> output)
     {
+        if (!IsSupported)
+        {
+            throw NotSupported();
+        }
+
         fixed (float* from = input)
         fixed (byte* to = output)
         {
@@ -84,4 +102,6 @@ public static class HostedPython
             }
         }
     }
+
+    static LatentBridgeException NotSupported() => new($"Python does not run inside this process: {Missing}.");
 }

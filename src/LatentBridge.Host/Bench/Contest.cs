@@ -120,7 +120,7 @@ sealed class Contest(string folder, Action<string> note)
         return scripts.Select(script => PeerProcess.TryStart(script, [.. arguments, result])).FirstOrDefault(peer => peer is not null) is { } peer ? (peer, result) : null;
     }
 
-    // ONNX Runtime as it is built into this program, where neither Python nor node has it.
+    // This program's ONNX Runtime, where neither Python nor node has one.
     (PeerProcess Peer, string Result)? StartBuiltIn(ContestCase work, string model, string input)
     {
         if (OnnxLibrary.Missing is not null || work.Kind == NetworkTurns.EncodeKind)

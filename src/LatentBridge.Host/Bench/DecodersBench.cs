@@ -50,7 +50,7 @@ static class DecodersBench
 
         if (taesd is null || encoder is null)
         {
-            note("TAESD for SD1 was not found: its rows are left out. LATENTBRIDGE_MODELS names folders with weights.");
+            note("No TAESD for SD1 was found, so its rows are left out. Put it into a folder that LATENTBRIDGE_MODELS names.");
         }
 
         if (tiny is not null)
@@ -121,7 +121,7 @@ static class DecodersBench
     static float[] Latent(int side)
     {
         LoadedLatent example = LatentFile.Load(Distribution.Find("examples", "latents", "SD15_kodim23.safetensors")
-            ?? throw new LatentBridgeException("examples/latents is not beside this program: run the benchmark from the clone or the whole release."));
+            ?? throw new LatentBridgeException("examples/latents is not next to this program. Run the benchmark from the clone or the whole release."));
         LatentFormat format = LatentFormats.Get(FormatId);
         using Previews.PreviewRenderer renderer = new(format);
         renderer.Stage(example.ToLatent(format.Dimensions), new());

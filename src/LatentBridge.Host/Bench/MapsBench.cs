@@ -29,7 +29,7 @@ static class MapsBench
             foreach ((string name, FittedMap map) in Maps(channels))
             {
                 ILatentDecoder decoder = map.ToDecoder();
-                string row = string.Create(CultureInfo.InvariantCulture, $"{name}, {channels} channels, {decoder.Description.MultiplyAddsPerCell:#,0} multiply-adds a cell");
+                string row = string.Create(CultureInfo.InvariantCulture, $"{name}, {channels} channels, {decoder.Description.MultiplyAddsPerCell:#,0} multiply-adds per cell");
                 maps.Add((row, () => decoder.Decode(new(latent, channels, Side, Side), picture, 1, CancellationToken.None), new()));
             }
         }

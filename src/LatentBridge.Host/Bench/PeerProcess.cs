@@ -1,5 +1,7 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using LatentBridge.Host.Python;
 using Newtonsoft.Json;
 
@@ -47,7 +49,7 @@ sealed class PeerProcess : IDisposable
         }
 
         IEnumerable<string> programs = script.EndsWith(".js", StringComparison.Ordinal) ? PythonInterpreter.FindOnPath("node") is { } node ? [node] : [] : PythonInterpreter.FindAll();
-        string[] before = script.EndsWith(".js", StringComparison.Ordinal) ? [path] : ["-E", path];
+        string[] before = script.EndsWith(".js", StringComparison.Ordinal) ? [path] : ["-E", .. PythonInterpreter.Utf8, path];
         return programs.Select(program => TryStart(new ProcessStartInfo(program, [.. before, .. arguments]))).FirstOrDefault(peer => peer is not null);
     }
 
@@ -60,6 +62,7 @@ sealed class PeerProcess : IDisposable
         string self = Environment.ProcessPath!;
         string[] program = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "LatentBridge.Host.dll")] : [];
         ProcessStartInfo start = new(self, [.. program, "bench", .. arguments]);
+        start.Environment.TryAdd("DOTNET_EnableDiagnostics", "0"); // its pipes would stay in the temporary folder after a kill
         if (kernel is not null)
         {
             start.Environment[Simd.Kernel.Variable] = kernel;
@@ -68,12 +71,29 @@ sealed class PeerProcess : IDisposable
         return TryStart(start) ?? throw new LatentBridgeException($"{self} did not take part in its own benchmark (arguments: {string.Join(' ', arguments)}).");
     }
 
-    static PeerProcess? TryStart(ProcessStartInfo start)
+    /// <summary>Starts a peer; null when the system cannot start it, or when it ends without a word.</summary>
+    internal static PeerProcess? TryStart(ProcessStartInfo start)
     {
         start.RedirectStandardInput = true;
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
-        Process process = Process.Start(start)!;
+        start.StandardOutputEncoding = Encoding.UTF8;
+        start.StandardErrorEncoding = Encoding.UTF8;
+        Process? process;
+        try
+        {
+            process = Process.Start(start);
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+
+        if (process is null)
+        {
+            return null;
+        }
+
         process.BeginErrorReadLine();
         if (process.StandardOutput.ReadLine() is { } introduction)
         {
@@ -91,7 +111,7 @@ sealed class PeerProcess : IDisposable
     {
         _process.StandardInput.WriteLine(number.ToString(CultureInfo.InvariantCulture));
         _process.StandardInput.Flush();
-        string answer = _process.StandardOutput.ReadLine() ?? throw new LatentBridgeException($"The peer {Name} ended in the middle of the benchmark.");
+        string answer = _process.StandardOutput.ReadLine() ?? throw new LatentBridgeException($"The peer {Name} ended during the benchmark.");
         return double.Parse(answer, CultureInfo.InvariantCulture);
     }
 

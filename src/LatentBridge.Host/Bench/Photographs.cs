@@ -21,7 +21,7 @@ static class Photographs
         }
 
         string folder = Distribution.Find("examples", "latents")
-            ?? throw new LatentBridgeException("The example latents (examples/latents) are not beside this program; they are the pictures this benchmark encodes.");
+            ?? throw new LatentBridgeException("The example latents (examples/latents) are not next to this program, and this benchmark encodes them. Run it from the clone or the whole release.");
         string[] files = [.. Directory.GetFiles(folder, "*_batch4.safetensors").Order(StringComparer.Ordinal)];
         List<Picture> pictures = [];
         foreach (string file in files)

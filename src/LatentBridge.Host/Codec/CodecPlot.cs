@@ -39,7 +39,7 @@ static class CodecPlot
         StringBuilder svg = new();
         svg.AppendLine(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" width=\"{Width}\" height=\"{Height}\" font-family=\"system-ui, sans-serif\" font-size=\"13\">");
         svg.AppendLine("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>");
-        Text(svg, Left.ToString(CultureInfo.InvariantCulture), "26", "Photographs stored as quantised latents, and as JPEG and WebP of as many bytes", "start", "#222222", 15);
+        Text(svg, Left.ToString(CultureInfo.InvariantCulture), "26", "Photographs stored as quantised latents, and as JPEG and WebP with as many bytes", "start", "#222222", 15);
         Text(svg, Left.ToString(CultureInfo.InvariantCulture), "44", $"PSNR in dB against the photograph, over bits per pixel; means over {pictures} pictures", "start", "#666666", 12);
         foreach (double tick in Ticks.Where(tick => Math.Log10(tick) >= lowX && Math.Log10(tick) <= highX))
         {

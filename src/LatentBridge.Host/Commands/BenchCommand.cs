@@ -7,11 +7,11 @@ namespace LatentBridge.Host.Commands;
 /// <summary><c>latentbridge bench</c>: timings as ratios to the peers that this machine has, measured in the same run.</summary>
 static class BenchCommand
 {
-    internal static Command Create(Terminal terminal) => new("bench", "Timings, as ratios to the peers that this machine has.")
+    internal static Command Create(Terminal terminal) => new("bench", "Measure speed, as ratios to the peers on this machine.")
     {
-        CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon its pictures come.", BridgeBench.Run),
+        CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon pictures arrive.", BridgeBench.Run),
         CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),
-        CreateBench(terminal, "maps", "The decoders of one pixel a cell: polynomials and perceptrons.", MapsBench.Run),
+        CreateBench(terminal, "maps", "The decoders with one pixel per cell: polynomials and perceptrons.", MapsBench.Run),
         CreateTurns(),
         CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
     };

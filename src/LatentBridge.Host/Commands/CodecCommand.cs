@@ -15,7 +15,7 @@ sealed class CodecCommand
 
     readonly Terminal _terminal;
     readonly PhotographOptions _photographs;
-    readonly Option<string?> _plot = new("--plot") { Description = "Also draws the curves, as an SVG picture.", HelpName = "FILE" };
+    readonly Option<string?> _plot = new("--plot") { Description = "Also draw the curves, as an SVG file.", HelpName = "FILE" };
 
     CodecCommand(Terminal terminal, Command command)
     {
@@ -27,7 +27,7 @@ sealed class CodecCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("codec", "Latents as files of pictures, beside JPEG and WebP of as many bytes.");
+        Command command = new("codec", "Store latents as picture files and compare them with JPEG and WebP of as many bytes.");
         _ = new CodecCommand(terminal, command);
         return command;
     }
@@ -38,7 +38,7 @@ sealed class CodecCommand
         TaesdPair[] formats = _photographs.Formats(parsed);
         using PicturePeers? peers = PicturePeers.TryStart();
         using CodecMeasurement measurement = new(formats, peers, _photographs.Threads(parsed));
-        _terminal.Note(peers is null ? "No Python with Pillow was found: there is no JPEG and no WebP to compare with. Install it (python -m pip install pillow)." : $"JPEG and WebP by {peers.Name}.");
+        _terminal.Note(peers is null ? "No Python with Pillow was found, so JPEG and WebP are not compared. Install it (python -m pip install pillow)." : $"JPEG and WebP by {peers.Name}.");
         _terminal.ForEach(files, file => Path.GetFileName(file), file => measurement.Add(_photographs.Read(file)));
         CodecRow[] rows = [.. measurement.Rows()];
         if (parsed.GetValue(_plot) is { } plot)
@@ -54,7 +54,7 @@ sealed class CodecCommand
 
         _photographs.Write(
             parsed, _terminal, table,
-            $"Means over {files.Length} pictures, against the photographs. JPEG and WebP have at most the latent's bytes of each picture; \"too short\": not every picture can be made that short.",
+            $"Means over {files.Length} pictures, against the photographs. JPEG and WebP take at most as many bytes as the latent; \"too short\": not every picture can be made that short.",
             json => WriteJson(json, rows, files.Length));
         return ExitCode.Done;
     }

@@ -20,16 +20,16 @@ sealed class CompareCommand
 
     readonly Terminal _terminal;
     readonly Argument<string[]> _files = new Argument<string[]>("FILE") { Description = "Latents, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string?> _decoders = new("--decoders", "-d") { Description = "Decoders, separated by commas; else all of the format that Python has too.", HelpName = "A,B" };
+    readonly Option<string?> _decoders = new("--decoders", "-d") { Description = "Decoders, separated by commas; default: all of the format that Python has too.", HelpName = "A,B" };
     readonly Option<string> _against = new("--against") { Description = "numpy: per-pixel decoders; torch: networks; python: both; diffusers: AutoencoderTiny; onnx: networks, converted; or an ONNX model.", HelpName = "python|torch|numpy|diffusers|onnx|FILE.onnx", DefaultValueFactory = _ => Any };
-    readonly Option<string?> _python = new("--python") { Description = "The Python to use; else the first that has NumPy and PyTorch.", HelpName = "PATH" };
-    readonly Option<bool> _embedded = new("--embedded") { Description = "Run Python inside this process instead of beside it (a program built with pythonnet)." };
+    readonly Option<string?> _python = new("--python") { Description = "The Python to use; default: the first that has NumPy and PyTorch.", HelpName = "PATH" };
+    readonly Option<bool> _embedded = new("--embedded") { Description = "Run Python inside this process instead of beside it (not in a published program, which is trimmed)." };
     readonly Option<string?> _report = new("--report") { Description = "Write a page with the pictures and their differences.", HelpName = "HTML" };
-    readonly Option<int> _tolerance = new Option<int>("--tolerance") { Description = "Levels of 255 that a value may differ by; beyond them the exit code is 1.", HelpName = "N", DefaultValueFactory = _ => 1 }.Within(0, 255);
-    readonly Option<int> _runs = new Option<int>("--runs") { Description = "Decodes of each; the fastest counts.", HelpName = "N", DefaultValueFactory = _ => 2 }.Within(1, 1000);
-    readonly Option<int> _item = new Option<int>("--item") { Description = "Which item of a batch, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
+    readonly Option<int> _tolerance = new Option<int>("--tolerance") { Description = "Largest difference of a value, in levels of 255, that is tolerated; beyond it the exit code is 1.", HelpName = "N", DefaultValueFactory = _ => 1 }.Within(0, 255);
+    readonly Option<int> _runs = new Option<int>("--runs") { Description = "Decodes per picture; the fastest counts.", HelpName = "N", DefaultValueFactory = _ => 2 }.Within(1, 1000);
+    readonly Option<int> _item = new Option<int>("--item") { Description = "Item of a batch, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
     readonly Option<int> _threads = OptionExtensions.Threads("each side");
-    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
+    readonly Option<string[]> _models = new("--models") { Description = "More folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<bool> _json;
     readonly LatentOptions _latent;
 
@@ -52,7 +52,7 @@ sealed class CompareCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("compare", "The C# decoders against Python's (NumPy, PyTorch, diffusers) or ONNX Runtime on the same latents: differences, quality, time, memory.");
+        Command command = new("compare", "Compare the C# decoders with Python's (NumPy, PyTorch, diffusers) or ONNX Runtime on the same latents: differences, quality, time, memory.");
         _ = new CompareCommand(terminal, command);
         return command;
     }
@@ -99,7 +99,7 @@ sealed class CompareCommand
         int item = parsed.GetValue(_item);
         if (item >= input.Shape.Batch)
         {
-            throw new InputException($"\"{file}\" holds {input.Shape.Batch} {(input.Shape.Batch == 1 ? "latent" : "latents")}; --item {item} is not there. Items are counted from 0.");
+            throw new InputException($"\"{file}\" holds {input.Shape.Batch} {(input.Shape.Batch == 1 ? "latent" : "latents")}; there is no item {item}. Items are counted from 0.");
         }
 
         using PreviewRenderer renderer = new(input.Format);
@@ -134,7 +134,7 @@ sealed class CompareCommand
         {
             return against == Onnx ? new OnnxReference(null)
                 : File.Exists(against) ? new OnnxReference(against)
-                : throw new InputException($"\"{against}\" is not there.");
+                : throw new InputException($"\"{against}\" does not exist.");
         }
 
         if (parsed.GetValue(_embedded))

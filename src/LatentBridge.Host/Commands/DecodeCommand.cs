@@ -18,13 +18,13 @@ sealed class DecodeCommand
     readonly Argument<string[]> _files =
         new Argument<string[]>("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => "." };
-    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
+    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder; `models list` shows them. auto takes the best available.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
     readonly Option<string> _scaling = new("--scaling") { Description = "How --size scales.", HelpName = "smooth|nearest", DefaultValueFactory = _ => "smooth" };
-    readonly Option<bool> _grid = new("--grid") { Description = "A batch as one picture; else each item is a picture of its own." };
+    readonly Option<bool> _grid = new("--grid") { Description = "Show a batch as one picture; default: one picture per item." };
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
-    readonly Option<int> _memory = new Option<int>("--memory") { Description = "Megabytes a decode may take; auto then takes the best decoder that needs no more. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
+    readonly Option<int> _memory = new Option<int>("--memory") { Description = "Memory limit of a decode in megabytes; auto takes the best decoder within it. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
     readonly OutputFiles _written = new();
     readonly PictureKind _kind;
     readonly Option<bool> _json;
@@ -38,7 +38,7 @@ sealed class DecodeCommand
         {
             if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int item) || item < 0))
             {
-                result.AddError($"--item {result.Tokens[0].Value}: expected a number from 0.");
+                result.AddError($"--item {result.Tokens[0].Value}: expected 0 or more.");
             }
         });
         command.Add(_files);
@@ -52,7 +52,7 @@ sealed class DecodeCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("decode", "Latents to pictures.");
+        Command command = new("decode", "Turn latents into pictures.");
         _ = new DecodeCommand(terminal, command);
         return command;
     }
@@ -113,7 +113,7 @@ sealed class DecodeCommand
         int batch = input.Shape.Batch;
         if (parsed.GetValue(_item) >= batch)
         {
-            throw new InputException($"\"{file}\" holds {batch} {(batch == 1 ? "latent" : "latents")}; --item {parsed.GetValue(_item)} is not there. Items are counted from 0.");
+            throw new InputException($"\"{file}\" holds {batch} {(batch == 1 ? "latent" : "latents")}; there is no item {parsed.GetValue(_item)}. Items are counted from 0.");
         }
 
         if (input.IsGuess)

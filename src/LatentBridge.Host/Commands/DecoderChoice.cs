@@ -16,6 +16,6 @@ static class DecoderChoice
         id == "auto" ? entries[0]
         : entries.FirstOrDefault(entry => string.Equals(entry.Description.Id, id, StringComparison.OrdinalIgnoreCase))
         ?? throw new InputException(
-            $"Decoder \"{id}\" is not there for {format.Id}. There are: {string.Join(", ", entries.Select(entry => $"{entry.Description.Id} ({entry.Description.Source})"))}. "
-            + $"Weights are looked for in the program's models folder and in those that {WeightLibrary.FoldersVariable} names.");
+            $"There is no decoder \"{id}\" for {format.Id}. Available: {string.Join(", ", entries.Select(entry => $"{entry.Description.Id} ({entry.Description.Source})"))}. "
+            + $"Weights are searched in the program's models folder and in the folders that {WeightLibrary.FoldersVariable} names.");
 }

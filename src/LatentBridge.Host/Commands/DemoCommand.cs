@@ -16,7 +16,7 @@ static class DemoCommand
     internal static Command Create(Terminal terminal)
     {
         Option<string> folder = new("--output", "-o", "--out") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine("out", "demo") };
-        Command command = new("demo", "Example latents through the real bridge: previews, contact sheets, time-lapses.") { folder };
+        Command command = new("demo", "Send example latents through the real bridge: previews, contact sheets, time-lapses.") { folder };
         Option<bool> json = command.Json();
         command.SetAction(parsed => Run(terminal, parsed.GetValue(folder)!, parsed.GetValue(json)));
         return command;
@@ -24,7 +24,7 @@ static class DemoCommand
 
     static int Run(Terminal terminal, string folder, bool json)
     {
-        PythonInterpreter python = PythonInterpreter.Require("The demo plays the sampler's part in Python: it");
+        PythonInterpreter python = PythonInterpreter.Require("The demo plays the sampler in Python: it");
         (int exitCode, string report) = terminal.While(
             "Sending latents through the bridge ...",
             () => python.RunShim(["demo", "--out", folder, "--json"], terminal.Note));
@@ -48,7 +48,7 @@ static class DemoCommand
         }
 
         terminal.Write(ToTable(runs));
-        terminal.Say("Medians. callback: the sampler's thread in submit; submit to bytes: until the PNG file is in Python's hands.");
+        terminal.Say("Medians. callback: time of the sampler's thread in submit; submit to bytes: time until Python has the PNG bytes.");
         terminal.Say($"Pictures: {Path.GetFullPath(folder)}");
         terminal.Say("          <model>.sheet.png is the run on one sheet, <model>.time-lapse.png plays it in a browser.");
         return exitCode;

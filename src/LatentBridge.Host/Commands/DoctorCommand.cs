@@ -10,7 +10,7 @@ static class DoctorCommand
 {
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("doctor", "What was found on this machine, what is wrong, and how to mend it.");
+        Command command = new("doctor", "Show what was found on this machine, what is wrong and how to fix it.");
         Option<bool> json = command.Json();
         command.SetAction(parsed => Run(terminal, parsed.GetValue(json)));
         return command;

@@ -20,9 +20,9 @@ sealed class EncodeCommand
         new Argument<string[]>("PICTURE") { Description = "PNG pictures.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string> _format = new Option<string>("--format", "-f") { Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2.", HelpName = "ID", DefaultValueFactory = _ => "SDXL" }.OfLatentFormats();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the latents.", HelpName = "DIR", DefaultValueFactory = _ => "." };
-    readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or an 8-bit picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
-    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
-    readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits of a value in a picture of the latent; fewer make shorter files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
+    readonly Option<string> _kind = new("--as") { Description = "Kind of file: F16 numbers, or a grey picture of the latent.", HelpName = "safetensors|png", DefaultValueFactory = _ => "safetensors" };
+    readonly Option<string[]> _models = new("--models") { Description = "More folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
+    readonly Option<int> _bits = new Option<int>("--bits") { Description = "Bits per value in a picture of the latent; fewer make smaller files.", HelpName = "N", DefaultValueFactory = _ => 8 }.Within(1, 8);
     readonly Option<int> _threads = OptionExtensions.Threads("an encode");
     readonly OutputFiles _written = new();
 
@@ -37,7 +37,7 @@ sealed class EncodeCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("encode", "Pictures to latents, through a tiny encoder.");
+        Command command = new("encode", "Turn pictures into latents, with a TAESD encoder.");
         _ = new EncodeCommand(terminal, command);
         return command;
     }

@@ -26,11 +26,11 @@ sealed class FitCommand
     readonly Terminal _terminal;
     readonly Argument<string[]> _pairs = new Argument<string[]>("PICTURE")
     {
-        Description = "PNG pictures, or folders of them, with the latents' files of the same names beside them; without latents TAESD's encoder makes them.",
+        Description = "PNG pictures, or folders of them, next to latent files of the same names; without latent files, TAESD's encoder makes the latents.",
         Arity = ArgumentArity.OneOrMore,
     }.WithoutOptions();
 
-    readonly Option<string> _format = new Option<string>("--format", "-f") { Description = "Latent format the map is for.", HelpName = "ID", Required = true }.OfLatentFormats();
+    readonly Option<string> _format = new Option<string>("--format", "-f") { Description = "Latent format of the map.", HelpName = "ID", Required = true }.OfLatentFormats();
     readonly Option<string[]> _kinds = new("--kind", "-k")
     {
         Description = "What to fit.",
@@ -40,22 +40,22 @@ sealed class FitCommand
     };
 
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the maps.", HelpName = "DIR", DefaultValueFactory = _ => "." };
-    readonly Option<string> _target = new("--target") { Description = "The colours to come near to: the pictures', or those of TAESD's decode of the latents.", HelpName = "picture|taesd", DefaultValueFactory = _ => "picture" };
-    readonly Option<int> _heldOut = new Option<int>("--held-out") { Description = "Percent of the pairs that are measured with, not fitted to.", HelpName = "N", DefaultValueFactory = _ => 25 }.Within(1, 90);
-    readonly Option<string[]> _test = new("--test") { Description = "Pictures, or folders of them, that are measured with in place of a part of the others.", HelpName = "PICTURE", DefaultValueFactory = _ => [] };
+    readonly Option<string> _target = new("--target") { Description = "Target colours: the pictures', or those of TAESD's decode of the latents.", HelpName = "picture|taesd", DefaultValueFactory = _ => "picture" };
+    readonly Option<int> _heldOut = new Option<int>("--held-out") { Description = "Percentage of the pairs that is held out for measuring.", HelpName = "N", DefaultValueFactory = _ => 25 }.Within(1, 90);
+    readonly Option<string[]> _test = new("--test") { Description = "Pictures, or folders of them, to measure with instead of held-out pairs.", HelpName = "PICTURE", DefaultValueFactory = _ => [] };
     readonly Option<int[]> _scales = new("--scales")
     {
-        Description = "Divisors: each picture that is fitted to is taken reduced to 1/N of its side, for each N.",
+        Description = "Divisors: each training picture is reduced to 1/N of its side, for each N.",
         HelpName = "N",
         DefaultValueFactory = _ => [1],
         AllowMultipleArgumentsPerToken = true,
     };
 
-    readonly Option<double> _ridge = new("--ridge") { Description = "How much small coefficients are preferred; from 0.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
-    readonly Option<int> _seed = new("--seed") { Description = "What the choice of pairs and the mlp's first weights follow from.", HelpName = "N" };
+    readonly Option<double> _ridge = new("--ridge") { Description = "How strongly small coefficients are preferred, 0 or more.", HelpName = "X", DefaultValueFactory = _ => 1e-5 };
+    readonly Option<int> _seed = new("--seed") { Description = "Seed for the choice of pairs and the mlp's initial weights.", HelpName = "N" };
     readonly Option<int> _hidden = new Option<int>("--hidden") { Description = "Width of the mlp's layers.", HelpName = "N", DefaultValueFactory = _ => 12 }.Within(1, 64);
-    readonly Option<int> _steps = new Option<int>("--steps") { Description = "Batches of 512 cells that the mlp is trained on.", HelpName = "N", DefaultValueFactory = _ => 8000 }.Within(1, 1_000_000);
-    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
+    readonly Option<int> _steps = new Option<int>("--steps") { Description = "Training steps of the mlp, in batches of 512 cells.", HelpName = "N", DefaultValueFactory = _ => 8000 }.Within(1, 1_000_000);
+    readonly Option<string[]> _models = new("--models") { Description = "More folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
     readonly Option<int> _threads = OptionExtensions.Threads("it");
     readonly Option<bool> _json;
 
@@ -86,7 +86,7 @@ sealed class FitCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("fit", "Colour maps from pairs of latent and picture: linear, quadratic, cubic, a small perceptron.");
+        Command command = new("fit", "Fit colour maps to pairs of latent and picture: linear, quadratic, cubic, a small perceptron.");
         _ = new FitCommand(terminal, command);
         return command;
     }
@@ -183,7 +183,7 @@ sealed class FitCommand
         }
 
         _terminal.Write(table);
-        _terminal.Say($"Fitted to {fitted} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. A map is used from any folder of weights: see `models list`.");
+        _terminal.Say($"Fitted to {fitted} pictures, {fit.TrainingCellCount.ToString("N0", CultureInfo.InvariantCulture)} cells; measured on {heldOut} others. Put a map into a folder of weights to use it; `models list` shows it.");
     }
 
     void WriteJson(ColourFit fit, int heldOut, (FittedMap Map, double Psnr, string Path)[] maps, (string Name, double Psnr)[] present) => _terminal.WriteJson(json =>

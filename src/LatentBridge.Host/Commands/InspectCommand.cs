@@ -21,7 +21,7 @@ sealed class InspectCommand
     readonly Terminal _terminal;
     readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A latent: .safetensors, .latent, .npy, .npz, .pt, .pth" }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the picture of the channels.", HelpName = "DIR", DefaultValueFactory = _ => "." };
-    readonly Option<int> _item = new Option<int>("--item") { Description = "Which item of a batch the picture shows, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
+    readonly Option<int> _item = new Option<int>("--item") { Description = "Item of a batch that the picture shows, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
     readonly LatentOptions _latent;
     readonly Option<bool> _json;
 
@@ -38,7 +38,7 @@ sealed class InspectCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("inspect", "What a latent is: shape, statistics, and each channel as a panel.");
+        Command command = new("inspect", "Show a latent's shape, statistics and channels.");
         _ = new InspectCommand(terminal, command);
         return command;
     }
@@ -50,7 +50,7 @@ sealed class InspectCommand
         int item = parsed.GetValue(_item);
         if (item >= input.Shape.Batch)
         {
-            throw new InputException($"\"{file}\" holds {input.Shape.Batch} latents; --item {item} is not there. Items are counted from 0.");
+            throw new InputException($"\"{file}\" holds {input.Shape.Batch} latents; there is no item {item}. Items are counted from 0.");
         }
 
         ChannelStatistics[] channels = ChannelStatistics.Of(ToSingles(input.Loaded), input.Shape);

@@ -9,24 +9,24 @@ sealed class LatentOptions
 {
     readonly Option<string?> _format = new Option<string?>("--format", "-f")
     {
-        Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2, Wan21 ...; see `models formats`. Else the file's own, else a guess.",
+        Description = "Latent format: SD15, SDXL, SD3, Flux, Flux2, Wan21 ...; `models formats` shows them. Default: the file's own, else a guess.",
         HelpName = "ID",
     }.OfLatentFormats();
 
-    readonly Option<string?> _space = new("--space") { Description = "Scale of the values: sampler's or VAE's. Else what the kind of file says.", HelpName = "sampler|vae" };
+    readonly Option<string?> _space = new("--space") { Description = "Scale of the values: the sampler's or the VAE's. Default: decided by the kind of file.", HelpName = "sampler|vae" };
 
-    readonly Option<string?> _key = new("--key") { Description = "Which tensor of the file, where it holds several.", HelpName = "NAME" };
+    readonly Option<string?> _key = new("--key") { Description = "Tensor to use if the file holds several.", HelpName = "NAME" };
 
     readonly Option<FrameChoice> _frame = new("--frame")
     {
-        Description = "Which frame of a video.",
-        HelpName = "first|middle|last|N",
+        Description = "Frame of a video.",
+        HelpName = "auto|first|middle|last|N",
         DefaultValueFactory = _ => FrameChoice.Middle,
         CustomParser = result =>
         {
             if (!FrameChoice.TryParse(result.Tokens[0].Value, out FrameChoice choice))
             {
-                result.AddError($"--frame {result.Tokens[0].Value}: expected first, middle, last or a number from 0.");
+                result.AddError($"--frame {result.Tokens[0].Value}: expected auto, first, middle, last or a number, 0 or more.");
             }
 
             return choice;

@@ -17,35 +17,35 @@ static class ModelsCommand
 {
     internal static Command Create(Terminal terminal)
     {
-        Command list = new("list", "Every decoder that can be used, its weights, and for which latent formats.");
-        Option<string?> format = new Option<string?>("--format", "-f") { Description = "Only those of this latent format.", HelpName = "ID" }.OfLatentFormats();
+        Command list = new("list", "List the usable decoders with their weights and latent formats.");
+        Option<string?> format = new Option<string?>("--format", "-f") { Description = "Only decoders of this latent format.", HelpName = "ID" }.OfLatentFormats();
         list.Add(format);
         Option<bool> listJson = list.Json();
         list.SetAction(parsed => List(terminal, parsed.GetValue(format), parsed.GetValue(listJson)));
 
-        Command formats = new("formats", "Every latent format, what it is like and which models use it.");
+        Command formats = new("formats", "List the latent formats, their properties and the models that use them.");
         Option<bool> formatsJson = formats.Json();
         formats.SetAction(parsed => Formats(terminal, parsed.GetValue(formatsJson)));
 
-        Command verify = new("verify", "Compares the weights found with the checksums of the manifest; 1 when one that came with LatentBridge differs or is missing.");
+        Command verify = new("verify", "Compare the weights found with the checksums of the manifest; exit code 1 if weights that LatentBridge ships differ or are missing.");
         Option<bool> verifyJson = verify.Json();
         verify.SetAction(parsed => Verify(terminal, parsed.GetValue(verifyJson)));
 
-        Command convert = new("convert", "Writes a network (TAESD and its sisters, tiny) as an ONNX model: any batch and size, F32, checked against our own decoder by `compare --against onnx`.");
+        Command convert = new("convert", "Write a network (TAESD and its relatives, tiny) as an ONNX model: any batch and size, F32. `compare --against onnx` checks it against our own decoder.");
         Argument<string> file = new Argument<string>("FILE") { Description = "A weight file." }.WithoutOptions();
-        Option<string?> output = new("--output", "-o") { Description = "The model; else FILE's name with .onnx, in the current folder.", HelpName = "ONNX" };
+        Option<string?> output = new("--output", "-o") { Description = "The ONNX file; default: FILE's name with .onnx, in the current folder.", HelpName = "ONNX" };
         convert.Add(file);
         convert.Add(output);
         convert.SetAction(parsed => ConvertToOnnx(terminal, parsed.GetValue(file)!, parsed.GetValue(output)));
 
-        return new Command("models", "The decoders, weights and latent formats there are.") { list, formats, verify, convert };
+        return new Command("models", "List decoders, weights and latent formats.") { list, formats, verify, convert };
     }
 
     static int ConvertToOnnx(Terminal terminal, string file, string? output)
     {
         if (!File.Exists(file))
         {
-            throw new InputException($"\"{file}\" is {(Directory.Exists(file) ? "a folder; a weight file is expected" : "not there")}.");
+            throw new InputException($"\"{file}\" {(Directory.Exists(file) ? "is a folder; a weight file is expected" : "does not exist")}.");
         }
 
         FoundWeights found = LatentDecoders.Networks.Look(file)[0];
@@ -118,7 +118,7 @@ static class ModelsCommand
             return ExitCode.Done;
         }
 
-        TextTable table = new("decoder", "weights", "pixels a cell>", "multiply-adds a cell>", "latent formats");
+        TextTable table = new("decoder", "weights", "pixels per cell>", "multiply-adds per cell>", "latent formats");
         foreach (var group in decoders)
         {
             DecoderDescription description = group.First().Description;
@@ -131,7 +131,7 @@ static class ModelsCommand
         terminal.Write(table);
         foreach (FoundWeights found in useless)
         {
-            terminal.Say($"not usable: {found.Path} ({found.Title}): {found.Problem}");
+            terminal.Say($"unusable: {found.Path} ({found.Title}): {found.Problem}");
         }
 
         if (learned.Length > 0)
@@ -148,7 +148,7 @@ static class ModelsCommand
             terminal.Write(calibrated);
         }
 
-        terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names further ones.");
+        terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names more.");
         return ExitCode.Done;
     }
 
@@ -178,7 +178,7 @@ static class ModelsCommand
             return ExitCode.Done;
         }
 
-        TextTable table = new("format", "channels>", "dimensions>", "pixels a cell>", "colour map", "tiny autoencoder", "models");
+        TextTable table = new("format", "channels>", "dimensions>", "pixels per cell>", "colour map", "tiny autoencoder", "models");
         foreach (LatentFormat format in LatentFormats.All)
         {
             table.Add(
@@ -200,13 +200,13 @@ static class ModelsCommand
             using FileStream file = File.OpenRead(found.Path);
             bool same = Convert.ToHexStringLower(SHA256.HashData(file)) == found.Known!.Sha256;
             string result = same ? "byte for byte the published file"
-                : found.Known.Bundled ? "differs from the file that came with LatentBridge: unpack it anew"
+                : found.Known.Bundled ? "differs from the file that LatentBridge ships; unpack it again"
                 : "the published numbers, stored differently";
             results.Add((found.Path, found.Known.Id, result, !same && found.Known.Bundled));
         });
         foreach (KnownWeights missing in WeightManifest.Known.Where(entry => entry.Bundled && !known.Any(found => found.Known == entry)))
         {
-            results.Add((missing.File, missing.Id, "missing: it comes with LatentBridge, in its models folder", true));
+            results.Add((missing.File, missing.Id, "missing: LatentBridge ships it in its models folder", true));
         }
 
         if (json)

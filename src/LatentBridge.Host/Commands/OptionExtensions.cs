@@ -65,7 +65,7 @@ static class OptionExtensions
 
     /// <summary><c>--threads</c>, read by <see cref="ThreadCount"/>.</summary>
     /// <param name="user">Who may use them.</param>
-    internal static Option<int> Threads(string user) => new Option<int>("--threads") { Description = $"Threads {user} may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
+    internal static Option<int> Threads(string user) => new Option<int>("--threads") { Description = $"Threads that {user} may use; 0: all cores.", HelpName = "N" }.Within(0, 256);
 
     /// <summary>What <see cref="Threads"/> says: those asked for, else all cores.</summary>
     internal static int ThreadCount(this ParseResult parsed, Option<int> threads) => parsed.GetValue(threads) is > 0 and int given ? given : Environment.ProcessorCount;
@@ -73,7 +73,7 @@ static class OptionExtensions
     /// <summary>The option of every command whose result a program may want to read.</summary>
     internal static Option<bool> Json(this Command command)
     {
-        Option<bool> json = new("--json") { Description = "One JSON document on stdout." };
+        Option<bool> json = new("--json") { Description = "Print one JSON document on stdout." };
         command.Add(json);
         return json;
     }

@@ -9,5 +9,5 @@ sealed class OutputFiles
     /// <exception cref="LatentBridgeException">It was written from another input before.</exception>
     internal string Add(string path, string source) => _sources.TryAdd(path, source)
         ? path
-        : throw new LatentBridgeException($"\"{path}\" was just written from \"{_sources[path]}\". Name another folder by --output for \"{source}\".");
+        : throw new LatentBridgeException($"\"{path}\" was just written from \"{_sources[path]}\". Choose another folder with --output for \"{source}\".");
 }

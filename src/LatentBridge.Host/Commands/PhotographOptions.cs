@@ -16,9 +16,9 @@ sealed class PhotographOptions
     readonly Argument<string[]> _pictures =
         new Argument<string[]>("PICTURE") { Description = "PNG pictures, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string[]> _formats;
-    readonly Option<string[]> _models = new("--models") { Description = "Further folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+    readonly Option<string[]> _models = new("--models") { Description = "More folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
     readonly Option<int> _threads = OptionExtensions.Threads("it");
-    readonly Option<bool> _markdown = new("--markdown") { Description = "The table as Markdown." };
+    readonly Option<bool> _markdown = new("--markdown") { Description = "Print the table as Markdown." };
     readonly Option<bool> _json;
 
     /// <summary>Adds them to a command.</summary>

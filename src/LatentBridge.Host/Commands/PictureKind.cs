@@ -16,7 +16,7 @@ sealed class PictureKind
     {
         string[] names = [Png, .. Encoders.Select(encoder => NameOf(encoder.Encoding))];
         _encode.HelpName = string.Join('|', names);
-        _encode.Description = Encoders.Count > 0 ? "Kind of picture." : "Kind of picture; a program built with LatentBridge.ImageSharp has jpeg and webp too.";
+        _encode.Description = "Kind of picture.";
         _encode.AcceptOnlyFromAmong(names);
         command.Add(_encode, _quality);
     }

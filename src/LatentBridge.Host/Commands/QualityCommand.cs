@@ -20,19 +20,19 @@ sealed class QualityCommand
 
     readonly Terminal _terminal;
     readonly PhotographOptions _photographs;
-    readonly Option<string[]> _decoders = new("--decoder", "-d") { Description = "Only these decoders; else all there are.", HelpName = "ID", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
-    readonly Option<string?> _sheet = new("--sheet") { Description = "Also writes a picture: the middle of each photograph by several decoders, side by side.", HelpName = "FILE" };
+    readonly Option<string[]> _decoders = new("--decoder", "-d") { Description = "Only these decoders; default: all that are available.", HelpName = "ID", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+    readonly Option<string?> _sheet = new("--sheet") { Description = "Also write a picture: the middle of each photograph, by several decoders side by side.", HelpName = "FILE" };
     readonly Option<string[]> _show = new("--show")
     {
-        Description = "Decoders in the sheet, worst first.",
+        Description = "Decoders on the sheet, worst first.",
         HelpName = "ID",
         DefaultValueFactory = _ => ["latent2rgb:comfyui", "latent2rgb", "tiny", "taesd"],
         AllowMultipleArgumentsPerToken = true,
     };
 
-    readonly Option<int> _crop = new Option<int>("--crop") { Description = "Side in pixels of the middle that the sheet shows.", HelpName = "N", DefaultValueFactory = _ => 256 }.Within(32, 2048);
+    readonly Option<int> _crop = new Option<int>("--crop") { Description = "Side of the part that the sheet shows, in pixels.", HelpName = "N", DefaultValueFactory = _ => 256 }.Within(32, 2048);
 
-    readonly Option<bool> _withoutCost = new("--without-cost") { Description = "Leaves out the time and memory of a decode, which take a second and more a decoder." };
+    readonly Option<bool> _withoutCost = new("--without-cost") { Description = "Leave out the time and memory of a decode; measuring them takes a second or more per decoder." };
 
     QualityCommand(Terminal terminal, Command command)
     {
@@ -44,7 +44,7 @@ sealed class QualityCommand
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("quality", "How near every decoder's pictures are to the full TAESD decode: PSNR, SSIM, CIEDE2000.");
+        Command command = new("quality", "Measure how close each decoder's pictures are to the full TAESD decode: PSNR, SSIM, CIEDE2000.");
         _ = new QualityCommand(terminal, command);
         return command;
     }
@@ -58,7 +58,7 @@ sealed class QualityCommand
         {
             if (taesd.Missing is { } missing)
             {
-                _terminal.Note($"{taesd.Format.Id}: left out, no TAESD {missing} for it among the weights found.");
+                _terminal.Note($"{taesd.Format.Id}: left out, because no TAESD {missing} for it was found among the weights.");
                 continue;
             }
 
@@ -69,7 +69,7 @@ sealed class QualityCommand
 
         if (rows.Count == 0)
         {
-            throw new InputException($"There is nothing to compare with: put TAESD's decoders and encoders into a folder and name it by --models or {WeightLibrary.FoldersVariable}.");
+            throw new InputException($"There is nothing to compare with. Put TAESD's decoders and encoders into a folder and name it with --models or {WeightLibrary.FoldersVariable}.");
         }
 
         if (sheet is not null)
@@ -77,7 +77,7 @@ sealed class QualityCommand
             File.WriteAllBytes(parsed.GetValue(_sheet)!, Canvas.ToPng(sheet.Compose()));
         }
 
-        TextTable table = new("format", "decoder", "numbers from", "multiply-adds a cell>", "ms a core>", "memory KB>", "side", "PSNR dB>", "SSIM>", "CIEDE2000>", "95 %>");
+        TextTable table = new("format", "decoder", "numbers from", "multiply-adds per cell>", "ms a core>", "memory KB>", "side", "PSNR dB>", "SSIM>", "CIEDE2000>", "95 %>");
         foreach (QualityRow row in rows)
         {
             table.Add(
@@ -89,7 +89,7 @@ sealed class QualityCommand
 
         _photographs.Write(
             parsed, _terminal, table,
-            $"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format reduced by area to the same side. Milliseconds and memory are those of 128 x 128 cells on one thread.",
+            $"Means over {rows[0].Pictures} pictures, against the full TAESD decode of each format, reduced by area average to the same side. Milliseconds and memory: 128 x 128 cells on one thread.",
             json => WriteJson(json, rows));
         return ExitCode.Done;
     }

@@ -20,13 +20,12 @@ sealed class ReplayCommand
     readonly IReadOnlyList<IAnimationEncoder> _encoders = ImageSharpEncoders.Animations();
     readonly Terminal _terminal;
     readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
-    readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any file of latents whose batch is the steps of a run." }.WithoutOptions();
+    readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any latent file whose batch axis is the steps of a run." }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the frames and the time-lapse.", HelpName = "DIR", DefaultValueFactory = _ => "." };
-    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder: see `models list`; auto takes the best there is.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
+    readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder; `models list` shows them. auto takes the best available.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
-    readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "How long a frame of the time-lapse stays.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
+    readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "Duration of a frame of the time-lapse.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
     readonly Option<string> _animate = new("--animate") { DefaultValueFactory = _ => Apng };
-    readonly Option<int> _quality = new Option<int>("--quality") { Description = "Of an animated WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly LatentOptions _latent;
 
@@ -35,18 +34,18 @@ sealed class ReplayCommand
         _terminal = terminal;
         string[] kinds = [Apng, .. _encoders.Select(encoder => encoder.Extension)];
         _animate.HelpName = string.Join('|', kinds);
-        _animate.Description = _encoders.Count > 0 ? "Kind of time-lapse." : "Kind of time-lapse; a program built with LatentBridge.ImageSharp has webp and gif too.";
+        _animate.Description = "Kind of time-lapse: APNG keeps every colour, GIF has 256 of them a frame.";
         _animate.AcceptOnlyFromAmong(kinds);
         command.Add(_file);
         command.Add(_folder, _decoder);
         _latent = new(command);
-        command.Add(_size, _animate, _quality, _milliseconds, _threads);
+        command.Add(_size, _animate, _milliseconds, _threads);
         command.SetAction(Run);
     }
 
     internal static Command Create(Terminal terminal)
     {
-        Command command = new("replay", "A recorded run again, with any decoder: PNG frames and a time-lapse.");
+        Command command = new("replay", "Show a recorded run again, with any decoder: PNG frames and a time-lapse.");
         _ = new ReplayCommand(terminal, command);
         return command;
     }
@@ -104,7 +103,7 @@ sealed class ReplayCommand
             }
             else
             {
-                library.Encode(pictures, size.Width, size.Height, parsed.GetValue(_quality), output);
+                library.Encode(pictures, size.Width, size.Height, output);
             }
         }
 

@@ -23,7 +23,7 @@ sealed class Comparer(WeightLibrary weights, IReference reference, int threads, 
     {
         if (reference.Library(entry.Description) is not { } library)
         {
-            problem = $"{reference.Name} has no reference of it";
+            problem = $"{reference.Name} has no reference for it";
             return null;
         }
 

@@ -24,11 +24,11 @@ sealed class EmbeddedReference : IReference
     {
         if (HostedPython.Missing is { } missing)
         {
-            throw new LatentBridgeException($"--embedded: {missing}. Without it Python runs as a child process.");
+            throw new LatentBridgeException($"--embedded: {missing}. Leave --embedded out to run Python as a child process.");
         }
 
         string shim = PythonInterpreter.FindShimFolder()
-            ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not beside this program. Unpack the whole release, or run from the clone.");
+            ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not next to this program. Unpack the whole release, or run from the clone.");
         _place = PythonPlace.Find(named is null ? ReferencePython.Places() : [named], against == "python" ? [References.NumPy, References.Torch] : [against]);
         _against = against;
         HostedPython.Start(_place, shim);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using LatentBridge.Host.Python;
 using LatentBridge.Host.Sheets;
@@ -11,7 +12,7 @@ namespace LatentBridge.Host.Compare;
 sealed class ReferencePython : IDisposable
 {
     // With -m, Python would look into the current folder first, whatever lies there.
-    const string RunModule = "import runpy, sys; sys.path[0] = sys.argv.pop(1); runpy.run_module('latentbridge.reference', run_name='__main__')";
+    const string RunModule = PythonInterpreter.FromShimOnly + "runpy.run_module('latentbridge.reference', run_name='__main__')";
 
     static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
 
@@ -23,13 +24,14 @@ sealed class ReferencePython : IDisposable
     ReferencePython(string path, string shim)
     {
         _path = path;
-        ProcessStartInfo start = new(path, ["-c", RunModule, shim])
+        ProcessStartInfo start = new(path, [.. PythonInterpreter.Utf8, "-c", RunModule, shim])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
         };
-        start.Environment["PYTHONIOENCODING"] = "utf-8";
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, line) =>
         {
@@ -57,7 +59,7 @@ sealed class ReferencePython : IDisposable
     internal static ReferencePython Start(string? named, IReadOnlyCollection<string> wanted)
     {
         string shim = PythonInterpreter.FindShimFolder()
-            ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not beside this program. Unpack the whole release, or run from the clone.");
+            ?? throw new LatentBridgeException("python/latentbridge, which has the reference decoders, is not next to this program. Unpack the whole release, or run from the clone.");
         ReferencePython? best = null;
         List<string> tried = [];
         foreach (string path in named is null ? Places() : [named])
@@ -82,7 +84,7 @@ sealed class ReferencePython : IDisposable
 
         return best ?? throw new LatentBridgeException(
             $"No Python with {string.Join(" or ", wanted)} was found ({(tried.Count == 0 ? "there is no Python" : string.Join("; ", tried))}). "
-            + $"Install them (python -m pip install {string.Join(' ', wanted)}), or name the Python that has them by --python or {PythonInterpreter.Variable}.");
+            + $"Install them (python -m pip install {string.Join(' ', wanted)}), or name a Python that has them with --python or {PythonInterpreter.Variable}.");
     }
 
     /// <summary>What to type to have this Python get a library.</summary>
@@ -123,7 +125,7 @@ sealed class ReferencePython : IDisposable
         _process.StandardInput.BaseStream.Write(line.GetBuffer(), 0, (int)line.Length);
         _process.StandardInput.BaseStream.Flush();
         string answer = _process.StandardOutput.ReadLine()
-            ?? throw new LatentBridgeException($"{Description} ended while it decoded with {decoderId}: {LastError()}. Is there enough memory?");
+            ?? throw new LatentBridgeException($"{Description} ended while decoding with {decoderId}: {LastError()}. Is there enough memory?");
         using JsonDocument document = JsonDocument.Parse(answer);
         JsonElement root = document.RootElement;
         if (root.TryGetProperty("error", out JsonElement error))

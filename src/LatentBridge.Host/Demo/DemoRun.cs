@@ -20,7 +20,7 @@ sealed record DemoRun(string Model, int StepCount, IReadOnlyList<DemoPreview> Pr
         catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new LatentBridgeException(
-                $"The demo's Python side did not report as expected ({failure.Message}): program and python/latentbridge are of different versions. Unpack the release, or build the clone, anew.", failure);
+                $"The demo's Python side did not report as expected ({failure.Message}): program and python/latentbridge have different versions. Unpack the release again, or rebuild the clone.", failure);
         }
     }
 

@@ -18,7 +18,7 @@ static class MachineCheck
         yield return Kernels();
         yield return Environment.ProcessorCount > 1
             ? new("cores", FindingState.Good, Text($"{Environment.ProcessorCount}"))
-            : new("cores", FindingState.Note, "1", "Sampler and previews share one core: choose a cheap decoder (latent2rgb) if the sampler runs on it.");
+            : new("cores", FindingState.Note, "1", "Sampler and previews share one core. Choose a cheap decoder (latent2rgb) if the sampler runs on the CPU.");
         yield return Memory();
     }
 
@@ -28,7 +28,7 @@ static class MachineCheck
         string forced = Environment.GetEnvironmentVariable("LATENTBRIDGE_FORCE_KERNEL") is { Length: > 0 } value ? $"; LATENTBRIDGE_FORCE_KERNEL={value}" : "";
         return Kernel.Width switch
         {
-            KernelWidth.Scalar => new("kernels", FindingState.Note, $"{Kernel.Name} (this machine has: {supported}{forced})", "Without vectors every decoder is many times slower."),
+            KernelWidth.Scalar => new("kernels", FindingState.Note, $"{Kernel.Name} (this machine has: {supported}{forced})", "Without vector instructions every decoder is many times slower."),
             _ => new("kernels", FindingState.Good, $"{Kernel.Name} (this machine has: {supported}{forced})"),
         };
     }
@@ -42,7 +42,7 @@ static class MachineCheck
         string found = Text($"{free:N0} MB free of {total:N0} MB");
         return free >= EnoughMegabytes
             ? new("memory", FindingState.Good, found)
-            : new("memory", FindingState.Note, found, Text($"Close something, or choose the decoder tiny or latent2rgb: a TAESD decode at 1024x1024 wants up to {EnoughMegabytes:N0} MB, the shared mapping included."));
+            : new("memory", FindingState.Note, found, Text($"Close other programs, or choose the decoder tiny or latent2rgb: a TAESD decode at 1024x1024 needs up to {EnoughMegabytes:N0} MB, including the shared mapping."));
     }
 
     static double? AvailableMegabytes()

@@ -14,14 +14,14 @@ static class PythonCheck
         {
             yield return new(
                 "python", FindingState.Note, string.Join("; ", tried.Select(place => $"{place.Place}: {place.Found}")),
-                $"Python 3.10 or newer is needed by UIs, demo and `bench bridge`. Install it, or name it in {PythonInterpreter.Variable}.");
+                $"UIs, demo and `bench bridge` need Python 3.10 or newer. Install it, or name it in {PythonInterpreter.Variable}.");
             yield break;
         }
 
         yield return new("python", FindingState.Good, $"{python.Version}, {python.Path}");
         if (PythonInterpreter.FindShimFolder() is not { } shim)
         {
-            yield return new("shim", FindingState.Note, "python/latentbridge is not beside this program", "Unpack the whole release, or run from the clone.");
+            yield return new("shim", FindingState.Note, "python/latentbridge is not next to this program", "Unpack the whole release, or run from the clone.");
             yield break;
         }
 
@@ -43,7 +43,7 @@ static class PythonCheck
         }
         catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            return [new("shim", FindingState.Bad, $"its doctor did not answer: {errors.LastOrDefault() ?? failure.Message}", "Unpack the release, or build the clone, anew: program and shim may be of different versions.")];
+            return [new("shim", FindingState.Bad, $"its doctor did not answer: {errors.LastOrDefault() ?? failure.Message}", "Unpack the release again, or rebuild the clone: program and shim may have different versions.")];
         }
     }
 
@@ -53,7 +53,7 @@ static class PythonCheck
         List<Finding> findings = [];
         JsonElement memory = report.GetProperty("sharedMemory");
         findings.Add(memory.GetProperty("problem").GetString() is { } problem
-            ? new("shared memory", FindingState.Bad, problem, "Free some memory, or raise the limit of the container or session.")
+            ? new("shared memory", FindingState.Bad, problem, OperatingSystem.IsWindows() ? "Free some memory, or make Windows' page file bigger." : "Free some memory, or raise the limit of the container or session.")
             : new("shared memory", FindingState.Good, $"room for {memory.GetProperty("triedBytes").GetInt64() >> 20} MB"));
         findings.Add(new("libraries", FindingState.Good, string.Join(", ", report.GetProperty("libraries").EnumerateObject()
             .Select(library => $"{library.Name} {library.Value.GetString() ?? "not installed"}"))));
@@ -74,7 +74,7 @@ static class PythonCheck
         }
 
         findings.Add(used is null
-            ? new("host used", FindingState.Bad, "none", "Build it with ./run.sh, unpack a release, or set LATENTBRIDGE_HOST to its path.")
+            ? new("host used", FindingState.Bad, "none", $"Build it with {(OperatingSystem.IsWindows() ? @".\run.ps1" : "./run.sh")}, unpack a release, or set LATENTBRIDGE_HOST to its path.")
             : new("host used", FindingState.Good, used));
         return findings;
     }

@@ -17,14 +17,19 @@ static class WeightsCheck
         yield return new("weight folders", FindingState.Good, weights.Folders.Count == 0 ? "none" : string.Join(", ", weights.Folders));
         foreach (string missing in weights.Folders.Where(folder => !Directory.Exists(folder)))
         {
-            yield return new("weight folders", FindingState.Bad, $"{missing} is not there", $"Make it, or take it out of {WeightLibrary.FoldersVariable}.");
+            yield return new("weight folders", FindingState.Bad, $"{missing} is not there", $"Create it, or remove it from {WeightLibrary.FoldersVariable}.");
+        }
+
+        foreach (FoundWeights folder in weights.Found.Where(found => weights.Folders.Contains(found.Path)))
+        {
+            yield return new("weight folders", FindingState.Bad, folder.Path, folder.Problem!);
         }
 
         KnownWeights[] bundled = [.. WeightManifest.Known.Where(known => known.Bundled)];
         string[] absent = [.. bundled.Where(known => !weights.Found.Any(found => found.Known == known && found.Problem is null)).Select(known => known.File)];
         yield return absent.Length == 0
             ? new("bundled weights", FindingState.Good, $"all {bundled.Length}")
-            : new("bundled weights", FindingState.Bad, $"missing: {string.Join(", ", absent)}", "Unpack the release anew, with its models folder, or `git checkout models`.");
+            : new("bundled weights", FindingState.Bad, $"missing: {string.Join(", ", absent)}", "Unpack the release again with its models folder, or run `git checkout models`.");
 
         foreach (string id in CommonFormats)
         {

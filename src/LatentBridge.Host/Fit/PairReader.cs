@@ -37,7 +37,7 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
         return picture.Width % latent.Width == 0 && picture.Height % latent.Height == 0 && picture.Width / latent.Width == picture.Height / latent.Height
             ? (latent.Values, latent.Width, picture.Scale(latent.Width, latent.Height).Pixels)
             : throw new InputException(
-                $"\"{pair.Picture}\" is {picture.Width} x {picture.Height} pixels, its latent \"{pair.Latent}\" {latent.Width} x {latent.Height} cells: the picture's sides must be the same whole multiple of the latent's. They are not of one run; leave the pair out.");
+                $"\"{pair.Picture}\" is {picture.Width} x {picture.Height} pixels, its latent \"{pair.Latent}\" {latent.Width} x {latent.Height} cells: both sides of the picture must be the same whole multiple of the latent's. Picture and latent do not belong together; leave the pair out.");
     }
 
     public void Dispose()
@@ -51,7 +51,7 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
         LatentInput input = LatentInput.Open(file, null, null, format.Id);
         if (input.Shape.Batch != 1)
         {
-            throw new InputException($"\"{file}\" holds a batch of {input.Shape.Batch} latents; a pair has one. Write them to a file each.");
+            throw new InputException($"\"{file}\" holds a batch of {input.Shape.Batch} latents; a pair has one. Write each latent to its own file.");
         }
 
         _renderer.Stage(input.View, new PreviewOptions());

@@ -21,12 +21,12 @@ sealed record TrainingPair(string Picture, string? Latent)
         TrainingPair[] pairs = all.Any(pair => pair.Latent is not null) ? [.. all.Where(pair => pair.Latent is not null)] : all;
         if (pairs.Length < all.Length)
         {
-            note($"{all.Length - pairs.Length} pictures have no latent of their name beside them and are left out.");
+            note($"{all.Length - pairs.Length} pictures have no latent of the same name next to them and are left out.");
         }
 
         return pairs.Length >= atLeast
             ? pairs
-            : throw new InputException($"Too few pairs: {pairs.Length} found in {string.Join(", ", places)}; two are needed at least, one to fit to and one to measure with. A pair is name.png and name.safetensors in one folder.");
+            : throw new InputException($"Too few pairs: {pairs.Length} found in {string.Join(", ", places)}; at least two are needed, one to fit to and one to measure with. A pair is name.png and name.safetensors in one folder.");
     }
 
     static string[] Pictures(string place) =>

@@ -78,7 +78,7 @@ sealed class TaesdPair(LatentFormat format, WeightLibrary weights, int threads) 
 
     /// <summary>Says where the missing part belongs.</summary>
     internal InputException IsMissing(string part) => new(
-        $"No TAESD {part} for {format.Id} is among the weights found. Put it into a folder and name that by --models or {WeightLibrary.FoldersVariable}.");
+        $"No TAESD {part} for {format.Id} was found among the weights. Put it into a folder and name the folder with --models or {WeightLibrary.FoldersVariable}.");
 
     public void Dispose()
     {

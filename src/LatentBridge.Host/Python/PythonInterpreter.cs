@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 
 namespace LatentBridge.Host.Python;
 
@@ -10,13 +11,23 @@ sealed record PythonInterpreter(string Path, Version Version)
     /// <summary>The environment variable that names the interpreter to use.</summary>
     internal const string Variable = "LATENTBRIDGE_PYTHON";
 
-    const string RunModule = "import runpy, sys; sys.path[0] = sys.argv.pop(1); runpy.run_module('latentbridge', run_name='__main__', alter_sys=True)";
+    /// <summary>
+    /// The beginning of a program for <c>-c</c> whose first argument is the shim's folder: what is imported comes from there first, and never from
+    /// the current folder. A portable Python's path begins with its own library, not with the current folder, and keeps it.
+    /// </summary>
+    internal const string FromShimOnly = "import runpy, sys; sys.path[:] = [sys.argv.pop(1), *filter(None, sys.path)]; ";
+
+    const string RunModule = FromShimOnly + "runpy.run_module('latentbridge', run_name='__main__', alter_sys=True)";
+
+    /// <summary>Arguments by which a Python reads and writes UTF-8; a portable one heeds no environment variables.</summary>
+    internal static readonly string[] Utf8 = ["-X", "utf8"];
 
     static readonly Version Oldest = new(3, 10);
     static readonly string[] Names = OperatingSystem.IsWindows() ? ["python.exe", "python3.exe", "py.exe"] : ["python3", "python"];
 
     /// <summary>
-    /// Looks for an interpreter: the one <see cref="Variable"/> names, then <c>python3</c>, <c>python</c> and (Windows) <c>py</c> on PATH.
+    /// Looks for an interpreter: the one <see cref="Variable"/> names, that of the portable ComfyUI which holds this program, then <c>python3</c>,
+    /// <c>python</c> and (Windows) <c>py</c> on PATH.
     /// </summary>
     /// <param name="tried">What was found at each place, for messages.</param>
     /// <returns>Null when there is none that is new enough.</returns>
@@ -24,6 +35,11 @@ sealed record PythonInterpreter(string Path, Version Version)
     {
         string? named = Environment.GetEnvironmentVariable(Variable);
         List<(string Place, string? Path)> places = [(Variable, string.IsNullOrEmpty(named) ? null : named)];
+        if (FindPortable(AppContext.BaseDirectory) is { } portable)
+        {
+            places.Add(("the portable ComfyUI's", portable));
+        }
+
         foreach (string name in Names)
         {
             places.Add(($"{name} on PATH", FindOnPath(name)));
@@ -49,8 +65,25 @@ sealed record PythonInterpreter(string Path, Version Version)
     }
 
     /// <summary>The paths of every interpreter there seems to be, the preferred one first; Debian's own among them, which has Debian's packages.</summary>
-    internal static IEnumerable<string> FindAll() => Names.Select(FindOnPath).Prepend(Environment.GetEnvironmentVariable(Variable)).Append("/usr/bin/python3")
+    internal static IEnumerable<string> FindAll() => Names.Select(FindOnPath)
+        .Prepend(FindPortable(AppContext.BaseDirectory)).Prepend(Environment.GetEnvironmentVariable(Variable))
+        .Append(OperatingSystem.IsWindows() ? null : "/usr/bin/python3") // on Windows that is a folder of the current drive that anyone may make
         .OfType<string>().Where(File.Exists).Distinct();
+
+    /// <summary>The Python of the portable ComfyUI in whose <c>custom_nodes</c> a program lies; null when it lies in none.</summary>
+    internal static string? FindPortable(string program)
+    {
+        for (DirectoryInfo? folder = new(program); folder is not null; folder = folder.Parent)
+        {
+            if (folder.Name.Equals("custom_nodes", StringComparison.OrdinalIgnoreCase) && folder.Parent?.Parent is { } root)
+            {
+                string python = System.IO.Path.Combine(root.FullName, "python_embeded", "python.exe");
+                return File.Exists(python) ? python : null;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>As <see cref="Find"/>, or an exception whose message says what was tried.</summary>
     /// <exception cref="LatentBridgeException">There is no Python 3.10 or newer.</exception>
@@ -77,9 +110,14 @@ sealed record PythonInterpreter(string Path, Version Version)
     internal (int ExitCode, string Output) RunShim(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
     {
         string shim = FindShimFolder()
-            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not beside this program. Unpack the whole release, or run from the clone.");
-        ProcessStartInfo start = new(Path, ["-c", RunModule, shim, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["PYTHONIOENCODING"] = "utf-8";
+            ?? throw new LatentBridgeException("The Python package (python/latentbridge) is not next to this program. Unpack the whole release, or run from the clone.");
+        ProcessStartInfo start = new(Path, [.. Utf8, "-c", RunModule, shim, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
         if (hostIsThis && Environment.ProcessPath is { } self && System.IO.Path.GetFileNameWithoutExtension(self) is not ("dotnet" or "testhost"))
         {
             start.Environment.TryAdd("LATENTBRIDGE_HOST", self);
@@ -99,9 +137,14 @@ sealed record PythonInterpreter(string Path, Version Version)
         return (process.ExitCode, output);
     }
 
-    /// <summary>The path of a program on PATH; null when it is not there.</summary>
-    internal static string? FindOnPath(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
+    /// <summary>The path of a program on PATH; null when it is not there. Parts of PATH that depend on the current folder are left out: what lies there may be anybody's.</summary>
+    internal static string? FindOnPath(string name) => FindOnPath(name, Environment.GetEnvironmentVariable("PATH") ?? "");
+
+    /// <summary>The same on a PATH of this value.</summary>
+    internal static string? FindOnPath(string name, string path) => path
         .Split(System.IO.Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+        .Select(folder => folder.Trim('"'))
+        .Where(System.IO.Path.IsPathFullyQualified)
         .Select(folder => System.IO.Path.Combine(folder, name))
         .FirstOrDefault(File.Exists);
 

@@ -43,7 +43,7 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
         EndRow();
         return ContactSheet.Compose(
             $"Previews of {string.Join(", ", _formats)} latents",
-            "Numbers: PSNR in dB of the whole picture against the full TAESD decode at one pixel a cell; higher is nearer. Latents of Kodak photographs by TAESD's encoder.",
+            "Numbers: PSNR in dB of the whole picture against the full TAESD decode at one pixel per cell; higher is closer. Latents of Kodak photographs by TAESD's encoder.",
             _panels,
             shown.Count);
     }
@@ -58,7 +58,7 @@ sealed class QualitySheet(int crop, IReadOnlyList<string> shown)
         string[] missing = [.. shown.Where(id => !_row.ContainsKey(id))];
         if (missing.Length > 0)
         {
-            throw new LatentBridgeException($"{_start}: there is no decoder {string.Join(", ", missing)}; of those shown there are {(_row.Count == 0 ? "none" : string.Join(", ", _row.Keys))}. Name others by --show, or further folders of weights by --models.");
+            throw new LatentBridgeException($"{_start}: there is no decoder {string.Join(", ", missing)}; of those shown there are {(_row.Count == 0 ? "none" : string.Join(", ", _row.Keys))}. Choose others with --show, or add folders of weights with --models.");
         }
 
         _panels.AddRange(shown.Select(id => _row[id]));

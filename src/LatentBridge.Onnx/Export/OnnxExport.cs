@@ -20,7 +20,7 @@ public static class OnnxExport
         using NetworkTensors tensors = found.Open();
         OnnxGraph graph = new(found.Architecture);
         Network network = found.Layout.Network
-            ?? throw new LatentBridgeException($"'{found.Path}' holds {found.Title}, which has no ONNX form here. TAESD and its sisters and the tiny decoders have.");
+            ?? throw new LatentBridgeException($"'{found.Path}' holds {found.Title}, which cannot be written as ONNX. TAESD and its relatives and the tiny decoders can.");
         Write(graph, network, tensors);
 
         (string, string)[] metadata =

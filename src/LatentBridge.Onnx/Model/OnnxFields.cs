@@ -105,5 +105,5 @@ ref struct OnnxFields(ReadOnlySpan<byte> bytes)
         throw Damaged();
     }
 
-    static InvalidDataException Damaged() => new("no ONNX model, or a damaged one");
+    static InvalidDataException Damaged() => new("not an ONNX model, or a damaged one");
 }

@@ -54,7 +54,7 @@ sealed class OnnxFile
         using FileStream stream = File.OpenRead(path);
         if (stream.Length is 0 or > int.MaxValue)
         {
-            throw new InvalidDataException(stream.Length == 0 ? "the file is empty" : "more than 2 GB: keep the weights in a file beside the model (external data)");
+            throw new InvalidDataException(stream.Length == 0 ? "the file is empty" : "more than 2 GB: keep the weights in a file next to the model (external data)");
         }
 
         using var mapped = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
@@ -91,7 +91,7 @@ sealed class OnnxFile
             }
         }
 
-        return hasGraph ? file : throw new InvalidDataException("no ONNX model: there is no graph in it");
+        return hasGraph ? file : throw new InvalidDataException("not an ONNX model: it contains no graph");
     }
 
     public static string TypeName(int type) => type switch

@@ -51,7 +51,7 @@ sealed record OnnxModel
         bool isChannelsLast = IsChannelsLast(input, notes);
         long channels = input.Axes![isChannelsLast ? 3 : 1];
         channels = channels > 0 ? channels : FirstConvolution(file)
-            ?? throw new InvalidDataException($"its input {input} leaves the number of channels open. Export it with only batch, height and width dynamic");
+            ?? throw new InvalidDataException($"its input {input} does not fix the number of channels. Export it with only batch, height and width dynamic");
         OnnxValue output = FindOutput(file, notes, channels);
         OnnxCost cost = OnnxCost.Of(file, output.Name);
         return new()
@@ -75,8 +75,8 @@ sealed record OnnxModel
         {
             [] => throw new InvalidDataException("it has no input; a decoder reads one latent"),
             [var only] when notes.Input is null || notes.Input == only.Name => only,
-            [var only] => throw new InvalidDataException($"its input is {only}; the JSON file beside it names \"{notes.Input}\""),
-            _ => throw new InvalidDataException($"it wants {inputs.Length} inputs ({string.Join(", ", (object[])inputs)}); a decoder reads one latent and nothing else"),
+            [var only] => throw new InvalidDataException($"its input is {only}; the JSON file next to it names \"{notes.Input}\""),
+            _ => throw new InvalidDataException($"it has {inputs.Length} inputs ({string.Join(", ", (object[])inputs)}); a decoder reads one latent and nothing else"),
         };
         return input switch
         {
@@ -99,7 +99,7 @@ sealed record OnnxModel
     static OnnxValue FindOutput(OnnxFile file, OnnxNotes notes, long channels)
     {
         OnnxValue? output = notes.Output is { } name
-            ? file.Outputs.Find(value => value.Name == name) ?? throw new InvalidDataException($"it has no output \"{name}\", which the JSON file beside it names; it has {string.Join(", ", file.Outputs)}")
+            ? file.Outputs.Find(value => value.Name == name) ?? throw new InvalidDataException($"it has no output \"{name}\", which the JSON file next to it names; it has {string.Join(", ", file.Outputs)}")
             : file.Outputs.Find(value => value.Axes is [_, 3, _, _] or [_, _, _, 3]) ?? file.Outputs.Find(value => value.Axes is null or [_, < 0, _, < 0]);
         return output switch
         {

@@ -94,7 +94,7 @@ sealed record OnnxNotes
             "quality" => this with { Quality = value.GetInt32() },
             "providers" => this with { Providers = [.. value.EnumerateArray().Select(provider => provider.GetString()!)] },
             _ => throw new InvalidDataException(
-                $"\"{member.Name}\" is not known; format, range, layout, space, scale, shift, pixelsPerCell, input, output, quality and providers are."),
+                $"\"{member.Name}\" is unknown; expected format, range, layout, space, scale, shift, pixelsPerCell, input, output, quality or providers."),
         };
     }
 

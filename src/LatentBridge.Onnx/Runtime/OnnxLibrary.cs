@@ -5,20 +5,17 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace LatentBridge.Onnx.Runtime;
 
-/// <summary>ONNX Runtime's library, loaded on first use. <c>NoRuntime.cs</c> stands in its place where the program was built without.</summary>
+/// <summary>ONNX Runtime's library, loaded on first use.</summary>
 public static class OnnxLibrary
 {
     static readonly Lazy<(string Version, string[] Providers, string? Failure)> Loaded = new(Load);
 
-    /// <summary>Whether the program was built with ONNX Runtime.</summary>
-    public static bool IsBuiltIn => true;
-
-    /// <summary>Why there is no ONNX Runtime, and what helps; null where there is one.</summary>
+    /// <summary>Why its library does not load, and what helps; null where it does.</summary>
     public static string? Missing => Loaded.Value.Failure is { } failure
-        ? $"ONNX Runtime's library does not load ({failure}). It belongs beside the program: unpack the release anew, or build it in again"
+        ? $"ONNX Runtime's library does not load ({failure}). It belongs beside the program: unpack the release again, or build again"
         : null;
 
-    /// <summary>The library's version and its execution providers, as <c>1.22.0 (CUDA, CPU)</c>.</summary>
+    /// <summary>The library's version and its execution providers, as <c>1.31.1 (CUDA, CPU)</c>.</summary>
     public static string Description => $"{Loaded.Value.Version} ({string.Join(", ", Providers.Select(Short))})";
 
     /// <summary>Its execution providers, as it calls them.</summary>

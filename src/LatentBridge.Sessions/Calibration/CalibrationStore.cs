@@ -5,13 +5,14 @@ using LatentBridge.Formats;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>What was learned of each model, as files in a folder: at most 64 and 32 MiB together, the oldest go first.</summary>
+/// <summary>What was learned of each model, as files in a folder: at most 64 and 32 MiB together, the oldest go first. Nobody else can read them.</summary>
 /// <param name="folder">Made when something is written; null: nothing is kept.</param>
 sealed class CalibrationStore(string? folder)
 {
     const int MaximumFiles = 64;
     const long MaximumBytes = 32 << 20;
     internal const string Ending = ".safetensors";
+    static readonly TimeSpan LongestWrite = TimeSpan.FromHours(1);
 
     /// <summary>The folder within that for what is kept, which is by default this user's: <c>~/.local/share/latentbridge</c>, on Windows <c>%LOCALAPPDATA%\latentbridge</c>; null where there is none.</summary>
     public static string? FolderIn(string? data)
@@ -36,8 +37,14 @@ sealed class CalibrationStore(string? folder)
 
         try
         {
-            Directory.CreateDirectory(folder);
-            calibration.Write(PathOf(format, model), format.Id, model);
+            MakePrivate(folder);
+            string path = PathOf(format, model);
+            calibration.Write(path, format.Id, model);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            }
+
             Trim(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -52,8 +59,32 @@ sealed class CalibrationStore(string? folder)
         return Path.Combine(folder!, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..32] + Ending);
     }
 
+    // The folder that holds it as well: who may write there could put another in its place. On Windows both inherit the profile's rights.
+    static void MakePrivate(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+            return;
+        }
+
+        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        if (Path.GetDirectoryName(folder) is { Length: > 0 } parent && !Directory.Exists(parent))
+        {
+            Directory.CreateDirectory(parent, Private);
+        }
+
+        Directory.CreateDirectory(folder, Private);
+        File.SetUnixFileMode(folder, Private);
+    }
+
     static void Trim(string folder)
     {
+        foreach (FileInfo left in new DirectoryInfo(folder).GetFiles("*" + Ending + ".*.partial").Where(file => DateTime.UtcNow - file.LastWriteTimeUtc > LongestWrite))
+        {
+            left.Delete(); // by a program that was killed while it wrote
+        }
+
         long bytes = 0;
         int files = 0;
         foreach (FileInfo file in new DirectoryInfo(folder).GetFiles("*" + Ending).OrderByDescending(file => file.LastWriteTimeUtc))

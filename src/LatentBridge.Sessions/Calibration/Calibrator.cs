@@ -7,9 +7,11 @@ namespace LatentBridge.Sessions;
 /// <summary>Learns each model's colours on a thread of its own, and knows the maps that came of it.</summary>
 /// <param name="store">Where they are kept.</param>
 /// <param name="catalogue">The decoders to compare with.</param>
+/// <param name="notice">Names a decoder before it is loaded.</param>
 /// <param name="changed">Called when a model has a new map.</param>
 /// <param name="log">Takes a line for people.</param>
-sealed class Calibrator(CalibrationStore store, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, Action changed, Action<string> log) : IDisposable
+sealed class Calibrator(
+    CalibrationStore store, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, LoadingNotice notice, Action changed, Action<string> log) : IDisposable
 {
     const int MaximumWaiting = 4;
 
@@ -124,6 +126,7 @@ sealed class Calibrator(CalibrationStore store, Func<LatentFormat, IReadOnlyList
         {
             foreach (DecoderEntry entry in catalogue(format).Where(entry => !entry.Stateful && entry.Description.Quality < FirstQualityNotCompared))
             {
+                notice.Begin(entry);
                 try
                 {
                     decoders.Add(entry.Load());
@@ -131,6 +134,10 @@ sealed class Calibrator(CalibrationStore store, Func<LatentFormat, IReadOnlyList
                 catch (LatentBridgeException e)
                 {
                     log($"{entry.Description.Id} ({entry.Description.Source}) is not compared with: {e.Message}");
+                }
+                finally
+                {
+                    notice.End(entry);
                 }
             }
 

@@ -26,7 +26,8 @@ public enum ChannelState
 /// <param name="Process">Its process id, 0 when not said.</param>
 /// <param name="Models">Folders to search for weights.</param>
 /// <param name="Data">The folder for what is kept; null: this user's.</param>
-public sealed record Greeting(string Client, int Process, IReadOnlyList<string> Models, string? Data);
+/// <param name="Avoid">Decoders to leave out.</param>
+public sealed record Greeting(string Client, int Process, IReadOnlyList<string> Models, string? Data, IReadOnlyList<AvoidedDecoder> Avoid);
 
 /// <summary>The control channel: JSON-RPC lines in, JSON-RPC lines out, over one <see cref="PreviewSession"/>. Knows no pipe.</summary>
 /// <remarks>One thread calls <see cref="Receive"/>; the output is called from that one and from the session's worker, never by two at once.</remarks>
@@ -122,6 +123,10 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
         }
     }
 
+    void IPreviewSink.Loading(string decoder, string? file) => _writer.Loading("loading", decoder, file);
+
+    void IPreviewSink.Loaded(string decoder, string? file) => _writer.Loading("loaded", decoder, file);
+
     void IPreviewSink.Log(string message) => _log(message);
 
     ChannelState Handle()
@@ -195,7 +200,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
             throw new ControlException(ControlException.InvalidRequest, "\"hello\" came before.");
         }
 
-        _session = _begin(new Greeting(_message.Client ?? "unnamed", (int)(_message.Process ?? 0), [.. _message.Models], _message.Data), this);
+        _session = _begin(new Greeting(_message.Client ?? "unnamed", (int)(_message.Process ?? 0), [.. _message.Models], _message.Data, [.. _message.Avoid]), this);
         Answer(json =>
         {
             json.WriteStartObject();

@@ -35,6 +35,9 @@ sealed class ControlMessage : IDisposable
 
     public List<string> Models { get; } = [];
 
+    /// <summary>Decoders to leave out.</summary>
+    public List<AvoidedDecoder> Avoid { get; } = [];
+
     public string? MappingKind { get; private set; }
 
     public long? MappingDescriptor { get; private set; }
@@ -194,6 +197,9 @@ sealed class ControlMessage : IDisposable
                 case "models":
                     ReadModels(json);
                     break;
+                case "avoid":
+                    ReadAvoid(json);
+                    break;
                 case "mapping":
                     ReadMapping(json);
                     break;
@@ -276,6 +282,51 @@ sealed class ControlMessage : IDisposable
             }
 
             Finish(json);
+        }
+    }
+
+    void ReadAvoid(JsonTextReader json)
+    {
+        if (json.TokenType != JsonToken.StartArray)
+        {
+            _wrong ??= json.TokenType == JsonToken.Null ? null : "\"avoid\" must be a list of objects with \"decoder\" and \"file\".";
+            return;
+        }
+
+        while (json.Read() && json.TokenType != JsonToken.EndArray)
+        {
+            if (json.TokenType != JsonToken.StartObject)
+            {
+                _wrong ??= "\"avoid\" must be a list of objects with \"decoder\" and \"file\".";
+                Finish(json);
+                continue;
+            }
+
+            string? decoder = null;
+            string? file = null;
+            while (ReadName(json) is { } name)
+            {
+                switch (name)
+                {
+                    case "decoder":
+                        decoder = Text(json, name);
+                        break;
+                    case "file":
+                        file = json.TokenType == JsonToken.Null ? null : Text(json, name);
+                        break;
+                }
+
+                Finish(json);
+            }
+
+            if (decoder is null)
+            {
+                _wrong ??= "An entry of \"avoid\" has no \"decoder\".";
+            }
+            else
+            {
+                Avoid.Add(new(decoder, file));
+            }
         }
     }
 
@@ -378,6 +429,7 @@ sealed class ControlMessage : IDisposable
         Protocol = ProtocolMinimum = Process = MappingDescriptor = Length = Generation = Slot = Sequence = Stream = Run = null;
         Client = MappingKind = MappingName = Format = Space = Model = Data = null;
         Models.Clear();
+        Avoid.Clear();
         Options.Clear();
     }
 

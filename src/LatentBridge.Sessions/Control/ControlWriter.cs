@@ -65,6 +65,18 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         }
     }
 
+    public void Loading(string method, string decoder, string? file)
+    {
+        lock (_gate)
+        {
+            JsonTextWriter json = BeginNotification(method);
+            Member(json, "decoder", decoder);
+            Member(json, "file", file);
+            json.WriteEndObject();
+            End(json);
+        }
+    }
+
     public void Ready(in ReadyPreview preview)
     {
         lock (_gate)
@@ -155,11 +167,25 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         Real(json, "decodeMilliseconds", picture.DecodeMilliseconds);
         Real(json, "encodeMilliseconds", picture.EncodeMilliseconds);
         Real(json, "waitMilliseconds", preview.WaitMilliseconds);
-        if (picture.NonFiniteCount > 0)
+        if (preview.Note is { } note)
+        {
+            Member(json, "note", note);
+        }
+
+        if (picture.NonFiniteCount > 0 || preview.Warning is not null)
         {
             json.WritePropertyName("warnings");
             json.WriteStartArray();
-            json.WriteValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
+            if (picture.NonFiniteCount > 0)
+            {
+                json.WriteValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
+            }
+
+            if (preview.Warning is { } warning)
+            {
+                json.WriteValue(warning);
+            }
+
             json.WriteEndArray();
         }
     }

@@ -14,7 +14,7 @@ static class MemberNames
             [
                 "jsonrpc", "id", "method", "params", "protocol", "protocolMinimum", "client", "process", "models", "mapping", "kind", "fd", "name", "length", "generation",
                 "slot", "sequence", "stream", "run", "format", "space", "decoder", "size", "scaling", "batch", "encoding", "quality", "threads", "lastStepMilliseconds",
-                "model", "calibrate", "data",
+                "model", "calibrate", "data", "avoid", "file",
             ])
         {
             table.Add(name);

@@ -1,9 +1,10 @@
 namespace LatentBridge.Sessions;
 
-/// <summary>What a decoder's pictures took so far, as a cost of one cell on one thread.</summary>
+/// <summary>What a decoder's pictures took so far, for each number of threads as a cost of one cell on one thread.</summary>
 /// <remarks>
 /// A smoothed value follows the machine. A decoder that is not chosen is not measured, so its value would stay bad for ever after one
 /// bad moment: <see cref="Drift"/> lets it return towards the best value seen, and each slow picture raises that best value a little.
+/// Twice the threads are not twice as fast, so each number of threads has its own value; one never used is predicted from the nearest.
 /// </remarks>
 sealed class DecodeTimes
 {
@@ -11,34 +12,75 @@ sealed class DecodeTimes
     const double DriftPerFrame = 0.05;
     const double BestGrowth = 1.1;
 
-    double _perCell;
-    double _best;
+    readonly List<Cost> _costs = [];
 
     /// <summary>A picture or a trial was measured.</summary>
-    public bool IsMeasured { get; private set; }
+    public bool IsMeasured => _costs.Count > 0;
 
     /// <summary>What the last picture took; null before the first.</summary>
     public double? LastMilliseconds { get; private set; }
 
-    /// <summary>Takes over what a trial measured.</summary>
+    /// <summary>Takes over what a trial on one thread measured. A bad moment that was measured on more threads is forgotten as far as the trial shows that it is over.</summary>
     public void Calibrate(double millisecondsPerCell)
     {
-        _best = IsMeasured ? Math.Min(millisecondsPerCell, _best * BestGrowth) : millisecondsPerCell;
-        _perCell = millisecondsPerCell;
-        IsMeasured = true;
+        Cost trial = Take(1, millisecondsPerCell, 1);
+        foreach (Cost cost in _costs)
+        {
+            cost.PerCell = cost.Best * trial.PerCell / trial.Best;
+        }
     }
 
     public void Record(long cells, int threads, double milliseconds)
     {
-        double perCell = milliseconds * threads / cells;
-        _best = IsMeasured ? Math.Min(perCell, _best * BestGrowth) : perCell;
-        _perCell = IsMeasured ? _perCell + ((perCell - _perCell) * Smoothing) : perCell;
+        Take(threads, milliseconds * threads / cells, Smoothing);
         LastMilliseconds = milliseconds;
-        IsMeasured = true;
     }
 
-    public void Drift() => _perCell += (_best - _perCell) * DriftPerFrame;
+    public void Drift()
+    {
+        foreach (Cost cost in _costs)
+        {
+            cost.PerCell += (cost.Best - cost.PerCell) * DriftPerFrame;
+        }
+    }
 
     /// <summary>Milliseconds a picture of so many cells is expected to take; only when measured.</summary>
-    public double Predict(long cells, int threads) => _perCell * cells / threads;
+    public double Predict(long cells, int threads)
+    {
+        Cost nearest = _costs[0];
+        foreach (Cost cost in _costs)
+        {
+            if (Math.Abs(cost.Threads - threads) < Math.Abs(nearest.Threads - threads))
+            {
+                nearest = cost;
+            }
+        }
+
+        return nearest.PerCell * cells / threads;
+    }
+
+    Cost Take(int threads, double perCell, double share)
+    {
+        foreach (Cost cost in _costs)
+        {
+            if (cost.Threads == threads)
+            {
+                cost.Best = Math.Min(perCell, cost.Best * BestGrowth);
+                cost.PerCell += (perCell - cost.PerCell) * share;
+                return cost;
+            }
+        }
+
+        _costs.Add(new Cost(threads) { PerCell = perCell, Best = perCell });
+        return _costs[^1];
+    }
+
+    sealed class Cost(int threads)
+    {
+        public int Threads => threads;
+
+        public double PerCell { get; set; }
+
+        public double Best { get; set; }
+    }
 }

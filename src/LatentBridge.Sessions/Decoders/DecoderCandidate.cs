@@ -18,6 +18,8 @@ sealed class DecoderCandidate(DecoderEntry entry, TimeProvider time)
     int _failures;
     int _framesToSkip;
 
+    public DecoderEntry Entry => entry;
+
     public DecoderDescription Description => entry.Description;
 
     /// <summary>Where its numbers come from; once loaded, in the decoder's own words, which may say where it computes.</summary>
@@ -41,6 +43,9 @@ sealed class DecoderCandidate(DecoderEntry entry, TimeProvider time)
 
     /// <summary>False for a while after a failure: twice as long after each further one, but never for ever.</summary>
     public bool IsUsable => _framesToSkip == 0;
+
+    /// <summary>Cells of its largest picture so far, 0 before the first.</summary>
+    public long ProvenCells { get; private set; }
 
     public ILatentDecoder Load()
     {
@@ -67,8 +72,9 @@ sealed class DecoderCandidate(DecoderEntry entry, TimeProvider time)
         }
     }
 
-    public void Succeeded()
+    public void Succeeded(long cells)
     {
+        ProvenCells = Math.Max(ProvenCells, cells);
         _lastUse = time.GetTimestamp();
         _failures = 0;
         Failure = null;

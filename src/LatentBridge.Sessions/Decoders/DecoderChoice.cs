@@ -9,6 +9,7 @@ enum ChoiceRule
     FirstPicture,
     BeforeNextStep,
     LastStep,
+    OnScreen,
     FastestOfAll,
 }
 
@@ -16,6 +17,9 @@ enum ChoiceRule
 readonly record struct DecoderChoice(
     DecoderCandidate Decoder, ChoiceRule Rule, double PredictedMilliseconds, double BudgetMilliseconds, int Threads, string Pin, DecoderCandidate? Better)
 {
+    /// <summary>True where the folders were still being searched for weights: what was asked for may be there in a moment.</summary>
+    public bool IsSearching { get; init; }
+
     /// <summary>A sentence for status.</summary>
     public string Reason
     {
@@ -29,6 +33,7 @@ readonly record struct DecoderChoice(
                 ChoiceRule.FirstPicture => $"the first picture shows quickly: {id} is expected to take {Ms(PredictedMilliseconds)} on {threads}",
                 ChoiceRule.BeforeNextStep => $"{id} is expected to take {Ms(PredictedMilliseconds)} on {threads}, a step takes {Ms(BudgetMilliseconds)}",
                 ChoiceRule.LastStep => $"last step: {id} is the best expected within {Ms(BudgetMilliseconds)} ({Ms(PredictedMilliseconds)} on {threads})",
+                ChoiceRule.OnScreen => $"{id} made the picture of a step just before, and a coarser one does not take its place",
                 _ => $"{id} is the fastest there is; nothing is expected within {Ms(BudgetMilliseconds)}",
             };
             if (Better is { } better)
@@ -37,11 +42,27 @@ readonly record struct DecoderChoice(
                     : better.IsLoaded ? $"; {better.Description.Id} would come too late" : $"; {better.Description.Id} is being loaded";
             }
 
-            bool isMissing = Better is null || Better.Description.Id != Pin || Better.Failure is not null;
             return Rule == ChoiceRule.Pinned || Pin == "auto" ? sentence
-                : isMissing ? $"{Pin} was asked for, but there is none for this format that works; {sentence}" : $"{Pin} was asked for; {sentence}";
+                : !IsMissing && Better!.Failure is null ? $"{Pin} was asked for; {sentence}"
+                : IsSearching && Better is null ? $"{Pin} was asked for, and the folders are still being searched for weights; {sentence}"
+                : $"{Pin} was asked for, but there is none for this format that works; {sentence}";
         }
     }
+
+    /// <summary>Why the decoder that somebody chose does not make this picture, in a few words; null when it does, or nobody chose one.</summary>
+    public string? Note => IsAsWished ? null
+        : IsMissing ? $"no {Pin} here"
+        : Better!.Failure is not null ? $"{Pin} failed"
+        : Better.IsLoaded ? $"{Pin} would come too late" : $"{Pin} is being loaded";
+
+    /// <summary>What somebody should do something about: the chosen decoder is not there or fails. Null when it is only late.</summary>
+    public string? Warning => IsAsWished ? null
+        : IsMissing ? $"the decoder {Pin} was chosen, but there is none of that name for this model: expected one that `latentbridge models list` shows; check the name, and that its file is there"
+        : Better!.Failure is { } failure ? $"the decoder {Pin} was chosen, but it failed: {failure}" : null;
+
+    bool IsAsWished => Pin == "auto" || Decoder.Description.Id == Pin;
+
+    bool IsMissing => Better is null || Better.Description.Id != Pin;
 
     static string Ms(double milliseconds) => milliseconds.ToString(milliseconds < 10 ? "0.0" : "0", CultureInfo.InvariantCulture) + " ms";
 }

@@ -10,9 +10,10 @@ namespace LatentBridge.Sessions;
 /// <param name="StepsLeft">Steps until the last one; null where the run's length is not known.</param>
 /// <param name="IsSinglePicture">Somebody asked for this one picture: it waits for its decoder to load, and for a pinned one whatever it costs.</param>
 /// <param name="MultiplyAddsAtMost">Per cell; dearer decoders are not looked at.</param>
+/// <param name="OnScreen">What made the picture that is shown, if that is of the same step or a near one.</param>
 readonly record struct FrameDemand(
     long Cells, int Threads, double? StepMilliseconds, bool IsLast, int LastStepMilliseconds, string Pin, int? StepsLeft = null, bool IsSinglePicture = false,
-    long MultiplyAddsAtMost = long.MaxValue);
+    long MultiplyAddsAtMost = long.MaxValue, DecoderCandidate? OnScreen = null);
 
 /// <summary>Picks the best picture that is ready in time.</summary>
 /// <remarks>
@@ -21,15 +22,22 @@ readonly record struct FrameDemand(
 /// loaded is tried out, and so measured, before it is used. The picture must not flicker between two decoders, so a better one must promise
 /// room to spare, while the one in use may take the whole step.
 /// A pinned decoder may take longer than a step: it then shows fewer pictures. But it never costs a run its only ones: until it is loaded,
-/// for a first picture that should show at once, and where it would not be done before the run is, the best cheaper one that is in time stands in.
+/// for a first picture that would take long, and where it would not be done before the run is, the best cheaper one that is in time stands in.
+/// A picture of a near step that is on screen is not replaced by a coarser one: its decoder goes on, though its picture may come late.
 /// </remarks>
 static class DecoderChooser
 {
     /// <summary>Until the step time is known, a picture should be there within this.</summary>
     public const double FirstPictureMilliseconds = 50;
 
+    /// <summary>Until the step time is known, a pinned decoder may take this.</summary>
+    public const double FirstPinnedMilliseconds = 500;
+
     /// <summary>A decoder other than the current one must fit into this share of the budget.</summary>
     public const double ShareToSwitch = 0.7;
+
+    /// <summary>Steps that nothing is known of are not expected to take longer.</summary>
+    const double LikelyMilliseconds = 1000;
 
     /// <summary>Multiply-adds a thread does in a millisecond, before anything was measured: what a fast core does.</summary>
     public const double HopefulSpeed = 3e8;
@@ -39,6 +47,24 @@ static class DecoderChooser
 
     /// <summary>Chooses among a format's decoders, best first; at least one.</summary>
     public static DecoderChoice Choose(IReadOnlyList<DecoderCandidate> decoders, in FrameDemand demand, DecoderCandidate? current)
+    {
+        DecoderChoice choice = ChooseInTime(decoders, demand, current);
+        return choice.Rule != ChoiceRule.Pinned && demand.OnScreen is { IsUsable: true, IsLoaded: true } shown
+            && shown.Description.Quality > choice.Decoder.Description.Quality && decoders.Contains(shown)
+            ? choice with
+            {
+                Decoder = shown,
+                Rule = shown.Description.Id == demand.Pin ? ChoiceRule.Pinned : ChoiceRule.OnScreen,
+                PredictedMilliseconds = Predict(decoders, shown, demand.Cells, demand.Threads),
+                Better = choice.Better == shown ? null : choice.Better,
+            }
+            : choice;
+    }
+
+    /// <summary>Whether a picture of one step still tells what the other's would: a tenth of the run apart, a quarter at the end of it, or the step after.</summary>
+    public static bool IsNear(int shown, int step, int total, bool isLast) => step - shown <= Math.Max(1, total / (isLast ? 4 : 10));
+
+    static DecoderChoice ChooseInTime(IReadOnlyList<DecoderCandidate> decoders, in FrameDemand demand, DecoderCandidate? current)
     {
         ChoiceRule rule = demand.IsLast ? ChoiceRule.LastStep : demand.StepMilliseconds is null ? ChoiceRule.FirstPicture : ChoiceRule.BeforeNextStep;
         double budget = rule switch
@@ -90,7 +116,7 @@ static class DecoderChooser
         {
             // The pinned one is missing, failed a moment ago or would come too late: as if none were pinned, but where it is there no dearer one stands in.
             long most = late?.Description.MultiplyAddsPerCell ?? long.MaxValue;
-            DecoderChoice other = Choose(decoders, demand with { Pin = "auto", MultiplyAddsAtMost = most }, current);
+            DecoderChoice other = ChooseInTime(decoders, demand with { Pin = "auto", MultiplyAddsAtMost = most }, current);
             return other.Decoder == late
                 ? other with { Pin = demand.Pin, Rule = ChoiceRule.Pinned, Better = null }
                 : other with { Pin = demand.Pin, Better = better ?? other.Better };
@@ -100,8 +126,31 @@ static class DecoderChooser
         return new(fastest, ChoiceRule.FastestOfAll, Predict(decoders, fastest, demand.Cells, demand.Threads), budget, demand.Threads, demand.Pin, better);
     }
 
+    /// <summary>The finest decoder that this run may come to: the pinned one, or the best expected to be ready within a step like those of the run before, or a second.</summary>
+    public static DecoderCandidate FinestLikely(IReadOnlyList<DecoderCandidate> decoders, in FrameDemand demand)
+    {
+        DecoderCandidate? likely = null;
+        for (int i = 0; i < CountToChooseFrom(decoders, demand.Pin); i++)
+        {
+            DecoderCandidate decoder = decoders[i];
+            if (decoder.IsUsable && decoder.Description.Id == demand.Pin)
+            {
+                return decoder;
+            }
+
+            if (likely is null && decoder.IsUsable && Predict(decoders, decoder, demand.Cells, demand.Threads) <= Math.Max(LikelyMilliseconds, demand.StepMilliseconds ?? 0))
+            {
+                likely = decoder;
+            }
+        }
+
+        return likely ?? decoders[^1];
+    }
+
     static double TimeForPinned(ChoiceRule rule, double budget, in FrameDemand demand) =>
-        rule != ChoiceRule.BeforeNextStep ? budget : demand.StepsLeft is { } steps ? Math.Max(1, steps) * budget : double.PositiveInfinity;
+        rule == ChoiceRule.FirstPicture ? FirstPinnedMilliseconds
+            : rule == ChoiceRule.LastStep ? budget
+            : demand.StepsLeft is { } steps ? Math.Max(1, steps) * budget : double.PositiveInfinity;
 
     /// <summary>Milliseconds this decoder is expected to take.</summary>
     public static double Predict(IReadOnlyList<DecoderCandidate> decoders, DecoderCandidate decoder, long cells, int threads)

@@ -7,9 +7,10 @@ namespace LatentBridge.Sessions;
 /// <param name="gate">The session's lock.</param>
 /// <param name="streams">Their runs say what will be wanted.</param>
 /// <param name="pool">The decoders.</param>
+/// <param name="notice">Names a decoder before it is loaded.</param>
 /// <param name="log">Takes a line for people.</param>
 /// <param name="time">The clock.</param>
-sealed class DecoderPreparation(object gate, StreamTable streams, DecoderPool pool, Action<string> log, TimeProvider time) : IDuty
+sealed class DecoderPreparation(object gate, StreamTable streams, DecoderPool pool, LoadingNotice notice, Action<string> log, TimeProvider time) : IDuty
 {
     const int AssumedCells = 64 * 64;
 
@@ -70,7 +71,7 @@ sealed class DecoderPreparation(object gate, StreamTable streams, DecoderPool po
             lock (gate)
             {
                 decoders.WantCheapest();
-                int threads = streams.Defaults.Threads > 0 ? streams.Defaults.Threads : 1;
+                int threads = Math.Clamp(streams.Defaults.Threads, 1, Environment.ProcessorCount);
                 foreach (PreviewStream stream in streams.All)
                 {
                     RenderContext wanted = stream.Context;
@@ -94,6 +95,7 @@ sealed class DecoderPreparation(object gate, StreamTable streams, DecoderPool po
     void Load(FormatDecoders decoders)
     {
         DecoderCandidate candidate = decoders.TakeWanted();
+        notice.Begin(candidate.Entry);
         try
         {
             ILatentDecoder decoder = candidate.Load();
@@ -124,5 +126,7 @@ sealed class DecoderPreparation(object gate, StreamTable streams, DecoderPool po
 
             log($"{candidate.Description.Id} ({candidate.Description.Source}) cannot be used: {Problem.Describe(e)}");
         }
+
+        notice.End(candidate.Entry);
     }
 }

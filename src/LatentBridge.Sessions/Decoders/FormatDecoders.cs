@@ -6,7 +6,9 @@ namespace LatentBridge.Sessions;
 /// <summary>The decoders of one format in this session, best first; where a model's own colours were learned, those among them.</summary>
 sealed class FormatDecoders : IDisposable
 {
-    public FormatDecoders(LatentFormat format, string? model, IReadOnlyList<DecoderEntry> entries, IEnumerable<DecoderCandidate> before, TimeProvider time)
+    readonly IReadOnlyList<DecoderEntry> _leftOut;
+
+    public FormatDecoders(LatentFormat format, string? model, IReadOnlyList<DecoderEntry> entries, Avoidance avoidance, IEnumerable<DecoderCandidate> before, TimeProvider time)
     {
         if (entries.Count == 0)
         {
@@ -16,7 +18,9 @@ sealed class FormatDecoders : IDisposable
         Format = format;
         Model = model;
         DecoderCandidate[] known = [.. before];
-        Candidates = [.. entries.OrderByDescending(e => e.Description.Quality)
+        _leftOut = avoidance.LeftOut(entries);
+        Warning = _leftOut.Count == 0 ? null : $"{string.Join(", ", _leftOut.Select(e => e.Description.Id))} {Avoidance.Reason}";
+        Candidates = [.. avoidance.Kept(entries).OrderByDescending(e => e.Description.Quality)
             .Select(e => Array.Find(known, candidate => candidate.Description == e.Description) ?? new DecoderCandidate(e, time))];
     }
 
@@ -26,6 +30,9 @@ sealed class FormatDecoders : IDisposable
     public string? Model { get; }
 
     public DecoderCandidate[] Candidates { get; }
+
+    /// <summary>What to say with each picture: which decoders are left out; null when none is.</summary>
+    public string? Warning { get; }
 
     /// <summary>The catalogue should be asked again.</summary>
     public bool IsStale { get; set; }
@@ -79,8 +86,12 @@ sealed class FormatDecoders : IDisposable
         }
     }
 
-    public IEnumerable<DecoderStatus> Status() => Candidates.Select(candidate => new DecoderStatus(
-        candidate.Description.Id, Format.Id, candidate.Source, candidate.IsLoaded, candidate.Times.LastMilliseconds, candidate.Failure));
+    public IEnumerable<DecoderStatus> Status() =>
+    [
+        .. Candidates.Select(candidate => new DecoderStatus(
+            candidate.Description.Id, Format.Id, candidate.Source, candidate.IsLoaded, candidate.Times.LastMilliseconds, candidate.Failure)),
+        .. _leftOut.Select(entry => new DecoderStatus(entry.Description.Id, Format.Id, entry.Description.Source, Loaded: false, null, Avoidance.Reason)),
+    ];
 
     /// <summary>Gives back what none of the others uses.</summary>
     public void DisposeExcept(IReadOnlyList<FormatDecoders> others)

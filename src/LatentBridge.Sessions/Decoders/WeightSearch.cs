@@ -4,36 +4,24 @@ using LatentBridge.Weights;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>Searches a library's folders on a thread of its own; until it is done there are the built-in decoders only.</summary>
+/// <summary>Searches a library's folders in the background. Each folder's decoders are there as soon as it has been searched.</summary>
+/// <remarks>The threads have normal priority. At the worker's, a busy sampler would starve them, and a run would lose the decoder that its user chose.</remarks>
 sealed class WeightSearch(WeightLibrary weights)
 {
-    WeightLibrary _known = LatentDecoders.Weights([]);
-
     /// <summary>The decoders of a format with what is known so far.</summary>
-    public IReadOnlyList<DecoderEntry> Catalogue(LatentFormat format) => LatentDecoders.For(format, Volatile.Read(ref _known));
+    public IReadOnlyList<DecoderEntry> Catalogue(LatentFormat format) => LatentDecoders.For(format, weights.FoundSoFar);
 
     /// <summary>Begins to search.</summary>
-    /// <param name="done">Called on the thread of the search at its end, with what went wrong or null.</param>
-    public void Start(Action<string?> done)
+    /// <param name="changed">Called on a thread of the search when there are further decoders.</param>
+    /// <param name="done">Called when no folder is waited for any more, with the folders that could not be searched in time and why.</param>
+    public void Start(Action changed, Action<IReadOnlyList<FoundWeights>> done)
     {
-        var thread = new Thread(() => done(Search())) { IsBackground = true, Name = "LatentBridge weight search" };
+        var thread = new Thread(() =>
+        {
+            weights.Start(changed);
+            done([.. weights.Found.Where(found => weights.Folders.Contains(found.Path))]);
+        })
+        { IsBackground = true, Name = "LatentBridge weight search" };
         thread.Start();
-    }
-
-    string? Search()
-    {
-        BackgroundPriority.Apply();
-        try
-        {
-            _ = weights.Found;
-            Volatile.Write(ref _known, weights);
-            return null;
-        }
-#pragma warning disable CA1031 // A folder that cannot be searched costs its decoders, not the host.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            return Problem.Describe(e);
-        }
     }
 }

@@ -9,11 +9,16 @@ namespace LatentBridge.Sessions;
 sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
 {
     const double StepSmoothing = 0.5;
+    const double LastStepShare = 0.01;
+    const double LastStepMillisecondsAtMost = 500;
     const int MaximumWarnings = 8;
 
+    long _firstSubmit;
     long? _lastSubmit;
     int _lastStep;
     (ulong Run, DropReason Reason)? _closedAhead;
+    int _pixelsPerCell;
+    double? _stepBefore;
 
     public uint Id { get; } = id;
 
@@ -49,11 +54,32 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
     /// <summary>The last choice of a decoder, for status.</summary>
     public DecoderChoice? Choice { get; set; }
 
+    /// <summary>What made the run's last picture, and of which step; null before the first.</summary>
+    public (DecoderCandidate Decoder, int Step)? OnScreen { get; set; }
+
     /// <summary>Milliseconds of the last picture, decode and encode.</summary>
     public double? DecodeMilliseconds { get; set; }
 
     /// <summary>What was noteworthy in this run, each once.</summary>
     public List<string> Warnings { get; } = [];
+
+    /// <summary>What the last step's picture may take: longer where the whole sampling took long, because a hundredth of it is not missed.</summary>
+    public int LastStepMilliseconds(PreviewOptions options)
+    {
+        double sampling = _lastSubmit is { } last ? time.GetElapsedTime(_firstSubmit, last).TotalMilliseconds : 0;
+        return Math.Max(options.LastStepMilliseconds, (int)Math.Min(sampling * LastStepShare, LastStepMillisecondsAtMost));
+    }
+
+    /// <summary>Pixels per cell of the run's pictures where no size was named: settled with the first one, so that all have one size, whatever decoder makes them.</summary>
+    public int PixelsPerCell(IReadOnlyList<DecoderCandidate> decoders, in FrameDemand demand)
+    {
+        if (_pixelsPerCell == 0)
+        {
+            _pixelsPerCell = DecoderChooser.FinestLikely(decoders, demand with { StepMilliseconds = _stepBefore }).Description.PixelsPerCell;
+        }
+
+        return _pixelsPerCell;
+    }
 
     public void Begin(ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model)
     {
@@ -62,8 +88,11 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
         Run = run;
         Context.Want(format, space, options, model);
         IsFormatGuessed = format is null;
+        _stepBefore = StepMilliseconds ?? _stepBefore;
         StepMilliseconds = null;
         Choice = null;
+        OnScreen = null;
+        _pixelsPerCell = 0;
         DecodeMilliseconds = null;
         IsWarmUpDue = format is not null;
         _lastSubmit = null;
@@ -98,6 +127,7 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
             StepMilliseconds = StepMilliseconds + ((milliseconds - StepMilliseconds) * StepSmoothing) ?? milliseconds;
         }
 
+        _firstSubmit = _lastSubmit is null ? now : _firstSubmit;
         _lastSubmit = now;
         _lastStep = step;
         Submitted++;

@@ -1,5 +1,6 @@
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
+using LatentBridge.Imaging;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
@@ -15,6 +16,7 @@ sealed class PictureMaker(
     SinglePictures singles,
     Workbench bench,
     DecoderPool pool,
+    LoadingNotice notice,
     IPreviewSink sink,
     IReadOnlyList<IPictureEncoder> encoders,
     Func<int> idleThreads,
@@ -60,7 +62,8 @@ sealed class PictureMaker(
             return;
         }
 
-        Render(job, renderer, job.Options.Threads > 0 ? job.Options.Threads : idle, waited);
+        // More threads than cores only wait for one another.
+        Render(job, renderer, job.Options.Threads > 0 ? Math.Min(job.Options.Threads, Environment.ProcessorCount) : idle, waited);
     }
 
     /// <returns>The renderer that holds the staged latent; null when it cannot be staged.</returns>
@@ -120,10 +123,9 @@ sealed class PictureMaker(
         {
             decoders = pool.Of(job.Format!, job.Model);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
-            candidate = Choose(job, decoders, cells, threads);
-            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
-            PreviewOptions options = job.Context.WithThreads(job.Options, threads);
-            PreviewResult picture = renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
+            DecoderChoice choice = Choose(job, renderer, decoders, cells, threads, out int size);
+            candidate = choice.Decoder;
+            PreviewResult picture = Decode(job, renderer, candidate, cells, job.Context.Resolve(job.Options, threads, size));
             if (!picture.Fits)
             {
                 Fail(job, DropReason.ImageSlotTooSmall, $"the picture takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}", picture.ByteLength);
@@ -131,7 +133,7 @@ sealed class PictureMaker(
             }
 
             Count(job, decoders, candidate, cells, threads, picture);
-            Show(job, picture, candidate.Description.Id, waited);
+            Show(job, picture, choice, decoders.Warning, waited);
         }
         catch (OperationCanceledException) when (job.Stopped is not null || bench.IsStopping)
         {
@@ -158,22 +160,66 @@ sealed class PictureMaker(
         }
     }
 
-    DecoderCandidate Choose(Job job, FormatDecoders decoders, long cells, int threads)
+    /// <param name="job">The picture to make.</param>
+    /// <param name="renderer">Holds what was staged.</param>
+    /// <param name="decoders">The decoders to choose from.</param>
+    /// <param name="cells">Cells of all that was staged.</param>
+    /// <param name="threads">Threads the decode may use.</param>
+    /// <param name="size">Longest side of the picture: the wanted one, or for a run the one that all of its pictures have; 0: the decoder's own.</param>
+    DecoderChoice Choose(Job job, PreviewRenderer renderer, FormatDecoders decoders, long cells, int threads, out int size)
     {
+        size = job.Options.Size;
         LatentSlotHeader header = job.Latent.Header;
         int? stepsLeft = header.TotalSteps > 0 ? header.TotalSteps - 1 - header.Step : null;
         lock (gate)
         {
+            DecoderCandidate? onScreen =
+                job.Stream?.OnScreen is { } shown && DecoderChooser.IsNear(shown.Step, header.Step, header.TotalSteps, job.IsAwaited) ? shown.Decoder : null;
             var demand = new FrameDemand(
-                cells, threads, job.Stream?.StepMilliseconds, job.IsAwaited, job.Options.LastStepMilliseconds, job.Options.Decoder, stepsLeft, job.Request is not null);
+                cells, threads, job.Stream?.StepMilliseconds, job.IsAwaited, job.Stream?.LastStepMilliseconds(job.Options) ?? job.Options.LastStepMilliseconds,
+                job.Options.Decoder, stepsLeft, job.Request is not null, OnScreen: onScreen);
+            if (size == 0 && job.Stream is { } run)
+            {
+                size = SizeOf(renderer, run.PixelsPerCell(decoders.Candidates, demand));
+            }
+
             DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
             if (job is { Stopped: null, Stream: { } stream })
             {
-                stream.Choice = choice;
+                stream.Choice = choice with { IsSearching = pool.IsSearching };
             }
 
-            return choice.Decoder;
+            return choice;
         }
+    }
+
+    PreviewResult Decode(Job job, PreviewRenderer renderer, DecoderCandidate candidate, long cells, PreviewOptions options)
+    {
+        bool isProven = cells <= candidate.ProvenCells;
+        if (!isProven)
+        {
+            notice.Begin(candidate.Entry);
+        }
+
+        try
+        {
+            ILatentDecoder decoder = job.Context.InstanceOf(candidate, job.Latent.Header.Run);
+            return renderer.Render(decoder, options, slots.Picture(job.ImageSlot), bench.Cancellation);
+        }
+        finally
+        {
+            if (!isProven)
+            {
+                notice.End(candidate.Entry);
+            }
+        }
+    }
+
+    /// <summary>Longest side of what is staged, at so many pixels per cell.</summary>
+    static int SizeOf(PreviewRenderer renderer, int pixelsPerCell)
+    {
+        (int columns, int rows) = ImageGrid.Layout(renderer.ItemCount);
+        return (int)Math.Min(PreviewOptions.MaximumSize, Math.Max((long)renderer.PlaneWidth * columns, (long)renderer.PlaneHeight * rows) * pixelsPerCell);
     }
 
     void Count(Job job, FormatDecoders decoders, DecoderCandidate candidate, long cells, int threads, in PreviewResult picture)
@@ -181,7 +227,7 @@ sealed class PictureMaker(
         double milliseconds = picture.DecodeMilliseconds + picture.EncodeMilliseconds;
         lock (gate)
         {
-            candidate.Succeeded();
+            candidate.Succeeded(cells);
             candidate.Times.Record(cells, threads, milliseconds);
             decoders.CountFrame(candidate);
             if (job is { Stopped: null, Stream: { } stream })
@@ -196,7 +242,7 @@ sealed class PictureMaker(
         }
     }
 
-    void Show(Job job, in PreviewResult picture, string decoder, double waited)
+    void Show(Job job, in PreviewResult picture, in DecoderChoice choice, string? leftOut, double waited)
     {
         lock (gate)
         {
@@ -208,10 +254,17 @@ sealed class PictureMaker(
 
             slots.WriteHeader(job.ImageSlot, HeaderOf(job, picture));
             LatentSlotHeader header = job.Latent.Header;
-            var ready = new ReadyPreview(job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, decoder, waited);
+            var ready = new ReadyPreview(
+                job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited,
+                choice.Note, leftOut ?? choice.Warning);
             if (job.Stream is { } stream)
             {
                 stream.Shown++;
+                stream.OnScreen = (choice.Decoder, header.Step);
+                if (ready.Warning is { } warning)
+                {
+                    stream.Warn(warning);
+                }
             }
 
             End();

@@ -64,13 +64,13 @@ sealed class RenderContext : IDisposable
         return kept.Instance;
     }
 
-    /// <summary>These options with the number of threads filled in; made anew only when something changed.</summary>
-    public PreviewOptions WithThreads(PreviewOptions options, int threads)
+    /// <summary>These options with the number of threads and the size filled in; made anew only when something changed.</summary>
+    public PreviewOptions Resolve(PreviewOptions options, int threads, int size)
     {
-        if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads)
+        if (!ReferenceEquals(_resolvedFrom, options) || _resolved.Threads != threads || _resolved.Size != size)
         {
             _resolvedFrom = options;
-            _resolved = options with { Threads = threads };
+            _resolved = options with { Threads = threads, Size = size };
         }
 
         return _resolved;

@@ -4,4 +4,8 @@ namespace LatentBridge.Decoders;
 /// <param name="Description">What it is, what it needs and what it costs; known without loading.</param>
 /// <param name="Stateful">True when it carries something from step to step: one instance per stream and run.</param>
 /// <param name="Load">Reads the weights and makes an instance; may take a while.</param>
-public sealed record DecoderEntry(DecoderDescription Description, bool Stateful, Func<ILatentDecoder> Load);
+public sealed record DecoderEntry(DecoderDescription Description, bool Stateful, Func<ILatentDecoder> Load)
+{
+    /// <summary>Full path of the file with its numbers; null when it needs none.</summary>
+    public string? File { get; init; }
+}

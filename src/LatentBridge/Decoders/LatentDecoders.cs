@@ -77,12 +77,17 @@ public static class LatentDecoders
     /// Each id is there once. Of several files of one kind the first found has the kind's id, a further one with other numbers
     /// has its name behind it: <c>taesd:my-finetune</c>.
     /// </remarks>
-    public static IReadOnlyList<DecoderEntry> For(LatentFormat format, WeightLibrary weights)
+    public static IReadOnlyList<DecoderEntry> For(LatentFormat format, WeightLibrary weights) => For(format, weights.Found);
+
+    /// <summary>The decoders of a format, best picture first; never empty.</summary>
+    /// <param name="format">The latent format.</param>
+    /// <param name="weights">The networks found, those to prefer first.</param>
+    public static IReadOnlyList<DecoderEntry> For(LatentFormat format, IReadOnlyList<FoundWeights> weights)
     {
         var entries = new List<DecoderEntry>();
         var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         var known = new HashSet<KnownWeights>(ReferenceEqualityComparer.Instance);
-        foreach (FoundWeights found in weights.Found)
+        foreach (FoundWeights found in weights)
         {
             if (found.Channels != format.PlaneChannels || !found.Formats.Contains(format.Id) || found.Problem is not null)
             {
@@ -91,7 +96,7 @@ public static class LatentDecoders
 
             if (found.Kind is { } kind)
             {
-                entries.Add(Named(ByKind[kind](found, format)));
+                entries.Add(Named(ByKind[kind](found, format) with { File = found.Path }));
             }
             else if (Families.First(family => family.Network.Id == found.Architecture).Decoders is { } decoders && (found.Known is null || known.Add(found.Known)))
             {
@@ -119,6 +124,21 @@ public static class LatentDecoders
         }
     }
 
+    /// <summary>The decoder of that id among a format's, in any case; the best for <c>auto</c>.</summary>
+    /// <param name="format">The latent format.</param>
+    /// <param name="weights">Where to look for the networks' numbers.</param>
+    /// <param name="id">What the user asked for.</param>
+    /// <exception cref="LatentBridgeException">There is none of that id; the message names those there are.</exception>
+    public static DecoderEntry Choose(LatentFormat format, WeightLibrary weights, string id)
+    {
+        IReadOnlyList<DecoderEntry> entries = For(format, weights);
+        return id.Equals("auto", StringComparison.OrdinalIgnoreCase) ? entries[0]
+            : entries.FirstOrDefault(entry => string.Equals(entry.Description.Id, id, StringComparison.OrdinalIgnoreCase))
+            ?? throw new LatentBridgeException(
+                $"There is no decoder \"{id}\" for {format.Id}. There are: {string.Join(", ", entries.Select(entry => $"{entry.Description.Id} ({entry.Description.Source})"))}. "
+                + $"Weights are looked for in the program's models folder and in the folders that {WeightLibrary.FoldersVariable} names.");
+    }
+
     static DecoderEntry[] Taesd(FoundWeights found) =>
     [
         Entry(TaesdDecoder.Describe(found, half: false), found, weights => new TaesdDecoder(weights)),
@@ -132,5 +152,6 @@ public static class LatentDecoders
         {
             using NetworkTensors tensors = found.Open();
             return make(tensors);
-        });
+        })
+        { File = found.Path };
 }

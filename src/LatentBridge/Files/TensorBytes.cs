@@ -63,6 +63,11 @@ abstract class TensorBytes(string name, long length) : IDisposable
         SafeFileHandle? handle = null;
         try
         {
+            if (RegularFile.Problem(path) is { } problem)
+            {
+                throw new LatentBridgeException($"{path}: {problem}.");
+            }
+
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.RandomAccess);
             return new FileBytes(path, handle, RandomAccess.GetLength(handle));
         }

@@ -25,6 +25,9 @@ public sealed class LatentFormat
     /// <summary>Frames (or samples of sound) per latent frame; 1 for pictures.</summary>
     public required int TemporalCompression { get; init; }
 
+    /// <summary>True for videos whose first latent frame stands for one picture, and each further one for several.</summary>
+    public bool IsCausalVideo => Dimensions == 3 && TemporalCompression > 1;
+
     /// <summary>
     /// Side of the square of cells packed into the channels: 2 for FLUX.2, whose 128 channels are 32 at twice the height
     /// and width; else 1.
@@ -60,9 +63,6 @@ public sealed class LatentFormat
 
     /// <summary>The tiny autoencoder that fits, as ComfyUI names its file: <c>taesd_decoder</c>, <c>taef1_decoder</c>, <c>taehv</c>.</summary>
     public string? TinyAutoencoder { get; init; }
-
-    /// <summary>The kinds of model of A1111 and Forge that use it: <c>SD1</c>, <c>SD2</c>, <c>SDXL</c>, <c>SD3</c>, <c>FLUX</c>.</summary>
-    public IReadOnlyList<string> A1111 { get; init; } = [];
 
     /// <summary>ComfyUI's models that use it.</summary>
     public IReadOnlyList<string> Models { get; init; } = [];

@@ -40,7 +40,6 @@ static class LatentFormatReader
             Std = root.TryGetProperty("std", out JsonElement std) ? Floats(std) : null,
             RgbMaps = Array(root.GetProperty("rgb"), ReadMap),
             TinyAutoencoder = OptionalText(root, "tinyAutoencoder"),
-            A1111 = Texts(root, "a1111"),
             Models = Texts(root, "models"),
             Note = OptionalText(root, "note"),
         };

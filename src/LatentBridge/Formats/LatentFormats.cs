@@ -31,11 +31,6 @@ public static class LatentFormats
     public static LatentFormat Get(string id) =>
         Find(id) ?? throw new LatentBridgeException($"Latent format \"{id}\" is not known. Known are: {string.Join(", ", Ids)}.");
 
-    /// <summary>The format of a kind of model as A1111 and Forge tell them apart: <c>SD1</c>, <c>SD2</c>, <c>SDXL</c>, <c>SD3</c>, <c>FLUX</c>, in any case.</summary>
-    /// <returns>Null for any other kind.</returns>
-    public static LatentFormat? ForA1111(string modelKind) =>
-        All.FirstOrDefault(format => format.A1111.Contains(modelKind, StringComparer.OrdinalIgnoreCase));
-
     /// <summary>Guesses the format from an array's axes alone; see <see cref="FormatGuess.From"/> for the rules.</summary>
     public static FormatGuess Guess(ReadOnlySpan<long> axes) => FormatGuess.From(axes);
 

@@ -1,16 +1,21 @@
 using System.Globalization;
+using LatentBridge.Formats;
 
 namespace LatentBridge.Previews;
 
-/// <summary>Which frame of a video is shown: the first, the middle, the last, or a 0-based one.</summary>
+/// <summary>Which frame of a video is shown: the one that suits the format, the first, the middle, the last, or a 0-based one.</summary>
 public readonly record struct FrameChoice
 {
     const int MiddleFrame = -1;
     const int LastFrame = -2;
+    const int SuitableFrame = -3;
 
     readonly int _frame;
 
     FrameChoice(int frame) => _frame = frame;
+
+    /// <summary>The first frame where a VAE encodes it as a picture of its own, because colour maps are fitted to such pictures; else the middle frame.</summary>
+    public static FrameChoice Auto => new(SuitableFrame);
 
     /// <summary>Frame 0.</summary>
     public static FrameChoice First => new(0);
@@ -29,11 +34,14 @@ public readonly record struct FrameChoice
         return new(index);
     }
 
-    /// <summary>Reads <c>first</c>, <c>middle</c>, <c>last</c> or a number from 0.</summary>
+    /// <summary>Reads <c>auto</c>, <c>first</c>, <c>middle</c>, <c>last</c> or a number from 0.</summary>
     public static bool TryParse(string? text, out FrameChoice choice)
     {
         switch (text)
         {
+            case "auto":
+                choice = Auto;
+                return true;
             case "first":
                 choice = First;
                 return true;
@@ -50,9 +58,10 @@ public readonly record struct FrameChoice
         }
     }
 
-    /// <summary>The 0-based index among <paramref name="frameCount"/> frames (at least 1).</summary>
-    public int IndexOf(int frameCount) => _frame switch
+    /// <summary>The 0-based index among <paramref name="frameCount"/> frames (at least 1) of a latent of <paramref name="format"/>.</summary>
+    public int IndexOf(int frameCount, LatentFormat format) => _frame switch
     {
+        SuitableFrame => format.IsCausalVideo ? 0 : frameCount / 2,
         MiddleFrame => frameCount / 2,
         LastFrame => frameCount - 1,
         _ => Math.Min(_frame, frameCount - 1),
@@ -61,6 +70,7 @@ public readonly record struct FrameChoice
     /// <inheritdoc/>
     public override string ToString() => _frame switch
     {
+        SuitableFrame => "auto",
         0 => "first",
         MiddleFrame => "middle",
         LastFrame => "last",

@@ -1,17 +1,16 @@
 namespace LatentBridge.Previews;
 
-/// <summary>Makes animations of a kind that is not built in; <c>LatentBridge.ImageSharp</c> has WebP and GIF. For APNG see <see cref="Imaging.Png.ApngWriter"/>.</summary>
+/// <summary>Makes animations of a kind that is not built in; <c>LatentBridge.ImageSharp</c> has GIF. For APNG see <see cref="Imaging.Png.ApngWriter"/>.</summary>
 public interface IAnimationEncoder
 {
-    /// <summary>The file's extension without the dot: <c>webp</c>, <c>gif</c>.</summary>
+    /// <summary>The file's extension without the dot: <c>gif</c>.</summary>
     string Extension { get; }
 
     /// <summary>Writes an animation that runs for ever.</summary>
     /// <param name="frames">At least one.</param>
     /// <param name="width">Of every frame, in pixels.</param>
     /// <param name="height">Of every frame, in pixels.</param>
-    /// <param name="quality">1 (smallest) to 100 (best); a format without loss of that kind ignores it.</param>
     /// <param name="file">Gets the bytes; must be able to seek.</param>
     /// <exception cref="LatentBridgeException">The file format has no such sides.</exception>
-    void Encode(IReadOnlyList<AnimationFrame> frames, int width, int height, int quality, Stream file);
+    void Encode(IReadOnlyList<AnimationFrame> frames, int width, int height, Stream file);
 }

@@ -59,7 +59,7 @@ sealed class LatentStaging(LatentFormat format)
         }
 
         int first = options.Batch == BatchChoice.Item ? Math.Clamp(options.Item, 0, shape.Batch - 1) : 0;
-        int frame = options.Frame.IndexOf(shape.Frames);
+        int frame = options.Frame.IndexOf(shape.Frames, format);
         NonFiniteCount = 0;
         for (int item = 0; item < ItemCount; item++)
         {

@@ -27,7 +27,7 @@ public sealed record PreviewOptions
     public int Item { get; init; }
 
     /// <summary>Which frame of a video is shown.</summary>
-    public FrameChoice Frame { get; init; } = FrameChoice.Middle;
+    public FrameChoice Frame { get; init; } = FrameChoice.Auto;
 
     /// <summary>What the bytes are.</summary>
     public PreviewEncoding Encoding { get; init; } = PreviewEncoding.Png;
@@ -41,6 +41,6 @@ public sealed record PreviewOptions
     /// <summary>Whether colours that were learned from the model's own pictures may be used.</summary>
     public bool Calibrate { get; init; } = true;
 
-    /// <summary>For the last step the best decoder predicted to be ready within this time is taken, 0 to 1000.</summary>
+    /// <summary>For the last step the best decoder predicted to be ready within this time is taken, or within a hundredth of the sampling's time where that is longer; 0 to 1000.</summary>
     public int LastStepMilliseconds { get; init; } = 50;
 }

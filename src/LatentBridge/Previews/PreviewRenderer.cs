@@ -122,7 +122,7 @@ public sealed class PreviewRenderer : IDisposable
             }
         }
 
-        throw new LatentBridgeException($"The encoding {encoding} is not built in. Choose png or rgb24, or a host built with LatentBridge.ImageSharp.");
+        throw new LatentBridgeException($"The encoding {encoding} has no encoder here. Choose png or rgb24, or give the renderer one (LatentBridge.ImageSharp has JPEG and WebP).");
     }
 
     void Draw(ILatentDecoder decoder, PreviewLayout layout, PreviewOptions options, Span<byte> picture, CancellationToken cancellation)

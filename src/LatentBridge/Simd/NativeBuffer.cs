@@ -7,8 +7,6 @@ sealed unsafe class NativeBuffer : INativeMemory
 {
     const int Alignment = 4096;
 
-    static long _allocatedBytes;
-
     float* _pointer;
 
     /// <exception cref="OutOfMemoryException">The system does not give that much.</exception>
@@ -20,13 +18,9 @@ sealed unsafe class NativeBuffer : INativeMemory
         _pointer = (float*)NativeMemory.AlignedAlloc(Math.Max(bytes, Alignment), Alignment);
         NativeMemory.Clear(_pointer, bytes);
         GC.AddMemoryPressure(Math.Max(ByteLength, 1));
-        Interlocked.Add(ref _allocatedBytes, ByteLength);
     }
 
     ~NativeBuffer() => Free();
-
-    /// <summary>Bytes that all buffers of the process hold now.</summary>
-    public static long AllocatedBytes => Interlocked.Read(ref _allocatedBytes);
 
     /// <summary>Number of floats.</summary>
     public long Length { get; }
@@ -49,7 +43,6 @@ sealed unsafe class NativeBuffer : INativeMemory
             NativeMemory.AlignedFree(_pointer);
             _pointer = null;
             GC.RemoveMemoryPressure(Math.Max(ByteLength, 1));
-            Interlocked.Add(ref _allocatedBytes, -ByteLength);
         }
     }
 }

@@ -46,7 +46,9 @@ public sealed class NetworkCatalogue
     {
         if (KindOf(file) is { } kind)
         {
-            return [kind.Recognise(file.FullName) with { Kind = kind }];
+            return RegularFile.Problem(file.FullName) is { } problem
+                ? [new() { Path = file.FullName, Architecture = FoundWeights.UnknownArchitecture, Title = "unknown", Problem = $"the file {problem}." }]
+                : [kind.Recognise(file.FullName) with { Kind = kind }];
         }
 
         if (_cache.TryGetValue(file.FullName, out var known) && known.Length == file.Length && known.Written == file.LastWriteTimeUtc)

@@ -43,7 +43,7 @@ public sealed class NetworkTensors : IDisposable
         {
             if (!float.IsFinite(destination[i]))
             {
-                throw new LatentBridgeException($"'{Found.Path}': number {i} of tensor '{FileKey(name)}' is {destination[i]}; finite numbers were expected. The file is damaged: get it again.");
+                throw new LatentBridgeException($"'{Found.Path}': number {i} of tensor '{FileKey(name)}' is {destination[i]}; finite numbers were expected. The file is damaged; download it again.");
             }
         }
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace LatentBridge.Weights;
 
 /// <summary>
@@ -5,7 +7,8 @@ namespace LatentBridge.Weights;
 /// </summary>
 /// <remarks>
 /// Files are looked at on first use, and again only when their length or time changed; <see cref="Refresh"/> looks again.
-/// Folders are searched with their subfolders, two levels deep. Safe for use from several threads.
+/// Folders are searched with their subfolders, two levels deep, each folder for itself: one that does not answer keeps nobody from the others' networks.
+/// Only regular files are opened. Safe for use from several threads.
 /// </remarks>
 public sealed class WeightLibrary
 {
@@ -20,7 +23,8 @@ public sealed class WeightLibrary
 
     readonly Lock _lock = new();
     readonly NetworkCatalogue _networks;
-    IReadOnlyList<FoundWeights>? _found;
+    FolderSearch[]? _searches;
+    long _started;
 
     /// <summary>Makes a library of these folders. Folders that do not exist are passed over. Nothing is read yet.</summary>
     internal WeightLibrary(IEnumerable<string> folders, NetworkCatalogue networks)
@@ -32,15 +36,32 @@ public sealed class WeightLibrary
     /// <summary>Where it looks, first come first.</summary>
     public IReadOnlyList<string> Folders { get; }
 
-    /// <summary>Every network found, in the folders' order and by name within each; files of no use are there too and say why.</summary>
+    /// <summary>How long one folder may take.</summary>
+    internal TimeSpan Limit { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Every network found, in the folders' order and by name within each; files of no use and folders that did not answer are there too and say why.</summary>
+    /// <remarks>Waits for the folders, for each at most ten seconds from the beginning of its search.</remarks>
     public IReadOnlyList<FoundWeights> Found
     {
         get
         {
+            FolderSearch[] searches = Search(null);
+            return InOrder(searches.Select(search => search.Wait(Limit - Stopwatch.GetElapsedTime(_started), Limit)));
+        }
+    }
+
+    /// <summary>What is found in the folders that have been searched since <see cref="Start"/>. Does not wait.</summary>
+    public IReadOnlyList<FoundWeights> FoundSoFar
+    {
+        get
+        {
+            FolderSearch[] searches;
             lock (_lock)
             {
-                return _found ??= Scan();
+                searches = _searches ?? [];
             }
+
+            return InOrder(searches.Select(search => search.Found ?? []));
         }
     }
 
@@ -64,29 +85,53 @@ public sealed class WeightLibrary
     {
         lock (_lock)
         {
-            _found = null;
+            _searches = null;
         }
     }
 
-    List<FoundWeights> Scan()
+    /// <summary>Begins to search the folders that are there, unless that was done.</summary>
+    /// <param name="changed">Called whenever a folder has been searched, on a thread of the library. Null: nobody wants to know.</param>
+    public void Start(Action changed) => Search(changed);
+
+    FolderSearch[] Search(Action? changed)
     {
-        var found = new List<FoundWeights>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (string folder in Folders.Where(Directory.Exists))
+        lock (_lock)
         {
-            IEnumerable<FileInfo> files = new DirectoryInfo(folder).EnumerateFiles("*", Recursive)
-                .Where(file => Endings.Contains(file.Extension, StringComparer.OrdinalIgnoreCase) || _networks.KindOf(file) is not null)
-                .Take(MaximumFiles)
-                .OrderBy(file => file.FullName, StringComparer.Ordinal);
-            foreach (FileInfo file in files)
+            if (_searches is null)
             {
-                if (seen.Add(file.FullName))
-                {
-                    found.AddRange(_networks.Look(file));
-                }
+                // The last folder is the program's own: its search begins first, because it is quick and what a preview needs most.
+                _started = Stopwatch.GetTimestamp();
+                _searches = [.. Folders.Reverse().Select(folder => new FolderSearch(folder, Look, changed)).Reverse()];
             }
+
+            return _searches;
+        }
+    }
+
+    static List<FoundWeights> InOrder(IEnumerable<IReadOnlyList<FoundWeights>> folders)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var found = new List<FoundWeights>();
+        foreach (IReadOnlyList<FoundWeights> folder in folders)
+        {
+            // One file may hold several networks, and one folder may lie in another.
+            found.AddRange(folder.GroupBy(network => network.Path).Where(file => seen.Add(file.Key)).SelectMany(file => file));
         }
 
         return found;
+    }
+
+    List<FoundWeights> Look(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            return [];
+        }
+
+        IEnumerable<FileInfo> files = new DirectoryInfo(folder).EnumerateFiles("*", Recursive)
+            .Where(file => Endings.Contains(file.Extension, StringComparer.OrdinalIgnoreCase) || _networks.KindOf(file) is not null)
+            .Take(MaximumFiles)
+            .OrderBy(file => file.FullName, StringComparer.Ordinal);
+        return [.. files.SelectMany(_networks.Look)];
     }
 }

@@ -156,7 +156,7 @@ static class WeightRecognition
         {
             Problem = candidates.Length == 0
                 ? $"no latent format is known for a {found.Title}: give the file a metadata entry 'latent_format'."
-                : $"{string.Join(" and ", candidates)} have the same shapes, and its numbers are of no training known here: put {HintsFor(found.Channels)} into its name.",
+                : $"{string.Join(" and ", candidates)} have the same shapes, and its numbers match no known training. Put {HintsFor(found.Channels)} into its name.",
         };
     }
 
@@ -167,7 +167,7 @@ static class WeightRecognition
         {
             if (channels == found.Channels && found.Stem.Contains(part, StringComparison.OrdinalIgnoreCase))
             {
-                return found with { Formats = WeightManifest.WithKin(hinted), ToldBy = $"'{part}' in its name, for want of anything better" };
+                return found with { Formats = WeightManifest.WithKin(hinted), ToldBy = $"'{part}' in its name, because nothing else decided" };
             }
         }
 

@@ -159,8 +159,8 @@ public sealed class DecodeCommandTests : IDisposable
 
     [Theory]
     [InlineData("is not known. Known are:", "--format", "SD99")]
-    [InlineData("There are: ", "--decoder", "magic")]
-    [InlineData("--item 1 is not there", "--item", "1")]
+    [InlineData("Available: ", "--decoder", "magic")]
+    [InlineData("there is no item 1", "--item", "1")]
     [InlineData("expected a number from 0 to 16384", "--size", "16385")]
     [InlineData("expected first, middle, last", "--frame", "second")]
     [InlineData("png", "--encode", "bmp")]

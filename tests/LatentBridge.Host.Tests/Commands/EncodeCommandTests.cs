@@ -35,7 +35,7 @@ public sealed class EncodeCommandTests : IDisposable
     public void Without_an_encoder_it_says_what_to_do()
     {
         Assert.Equal(ExitCode.Usage, _run.Run("encode", WritePng("a.png", 16, 16), "-f", "Wan21"));
-        Assert.Contains("No TAESD encoder for Wan21 is among the weights found. Put it into a folder and name that by --models", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("No TAESD encoder for Wan21 was found among the weights. Put it into a folder and name the folder with --models", _run.Error, StringComparison.Ordinal);
     }
 
     string WritePng(string name, int width, int height)

@@ -41,7 +41,7 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.Equal(2, _run.Run("models", "convert", CommandRun.Example("SD15_run8"), "--output", model));
         Assert.Contains("none of the networks known here", _run.Error, StringComparison.Ordinal);
         Assert.Equal(2, _run.Run("models", "convert", Path.Combine(_run.Folder, "gone.safetensors")));
-        Assert.Contains("is not there", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("does not exist", _run.Error, StringComparison.Ordinal);
     }
 
     [Fact]

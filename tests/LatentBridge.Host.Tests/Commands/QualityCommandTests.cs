@@ -47,7 +47,7 @@ public sealed class QualityCommandTests : IDisposable
         // No picture is read before it is known that there is something to compare with.
         File.WriteAllBytes(Path.Combine(_run.Folder, "a.png"), []);
         Assert.Equal(ExitCode.Usage, _run.Run("quality", _run.Folder, "--format", "Wan21"));
-        Assert.Contains("Wan21: left out, no TAESD decoder and encoder", _run.Error, StringComparison.Ordinal);
+        Assert.Contains("Wan21: left out, because no TAESD decoder and encoder", _run.Error, StringComparison.Ordinal);
         Assert.Contains("--models", _run.Error, StringComparison.Ordinal);
     }
 

@@ -110,6 +110,38 @@ public sealed class CalibrationSessionTests : IDisposable
     }
 
     [Fact]
+    public void Nobody_else_can_read_or_replace_what_was_learned()
+    {
+        using SessionBench bench = Open();
+        Teach(bench, "model");
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("Windows has no modes");
+            return;
+        }
+
+        const UnixFileMode OfFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        Assert.Equal(OfFile, File.GetUnixFileMode(Directory.GetFiles(_folder).Single()));
+        Assert.Equal(OfFile | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder));
+        Assert.Equal(OfFile | UnixFileMode.UserExecute, File.GetUnixFileMode(_data));
+    }
+
+    [Fact]
+    public void What_a_killed_program_left_is_removed()
+    {
+        Directory.CreateDirectory(_folder);
+        string left = Path.Combine(_folder, "0123.safetensors.17.partial");
+        string begun = Path.Combine(_folder, "4567.safetensors.18.partial");
+        File.WriteAllBytes(left, [1]);
+        File.WriteAllBytes(begun, [1]);
+        File.SetLastWriteTimeUtc(left, DateTime.UtcNow - TimeSpan.FromDays(1));
+        using SessionBench bench = Open();
+        Teach(bench, "model");
+        Assert.False(File.Exists(left));
+        Assert.True(File.Exists(begun));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_written_to_costs_a_line_not_the_map()
     {
         Directory.CreateDirectory(_data);

@@ -46,6 +46,13 @@ public sealed class ControlChannelTests : IDisposable
         Assert.Equal(162, _lines[^1].Length);
         sink.Ready(new ReadyPreview(0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5));
         AssertLast("ready-warned");
+        sink.Ready(new ReadyPreview(
+            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, "tiny is left out"));
+        AssertLast("ready-left-out");
+        sink.Loading("taesd", "/ui/models/taesd_decoder.safetensors");
+        AssertLast("loading");
+        sink.Loaded("taesd", null);
+        AssertLast("loaded");
         sink.Dropped(new DroppedLatent(44, 7, 0, 5, DropReason.Replaced));
         AssertLast("dropped");
         sink.Dropped(new DroppedLatent(45, 7, 0, 6, DropReason.ImageSlotTooSmall, "the picture takes 2000000 bytes, a slot holds 1576832", 2000000));
@@ -83,6 +90,26 @@ public sealed class ControlChannelTests : IDisposable
         Assert.Equal(["/ui/models/vae_approx"], _greeting.Models);
 
         static IEnumerable<string> Members(JsonElement e) => e.EnumerateObject().Select(m => m.Name);
+    }
+
+    [Fact]
+    public void Hello_names_decoders_to_leave_out()
+    {
+        Send("hello-avoid");
+        Assert.Equal([new AvoidedDecoder("onnx", "/ui/models/bad.onnx"), new AvoidedDecoder("taesd", null)], _greeting!.Avoid);
+    }
+
+    [Theory]
+    [InlineData("7")]
+    [InlineData("[7]")]
+    [InlineData("""[{"file":"a"}]""")]
+    [InlineData("""[{"decoder":7}]""")]
+    [InlineData("""[{"decoder":"a","file":[1]}]""")]
+    public void A_wrong_list_of_decoders_to_leave_out_is_refused(string avoid)
+    {
+        Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":2,"avoid":""" + avoid + "}}");
+        Assert.Contains("-32602", _lines[^1], StringComparison.Ordinal);
+        Assert.Null(_greeting);
     }
 
     [Fact]

@@ -102,7 +102,8 @@ public class DecoderChooserTests
         Assert.Equal("taesd was asked for", pinned.Reason);
         DecoderChoice missing = Choose(step: 100, pin: "taesd-half");
         Assert.Equal("tiny", missing.Decoder.Description.Id);
-        Assert.StartsWith("taesd-half was asked for", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for, but there is none", missing.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("taesd-half was asked for, and the folders are still being searched for weights;", (missing with { IsSearching = true }).Reason, StringComparison.Ordinal);
         _taesd.Failed("broken file");
         DecoderChoice failed = Choose(step: 100, pin: "taesd");
         Assert.Equal("tiny", failed.Decoder.Description.Id);
@@ -132,14 +133,100 @@ public class DecoderChooserTests
     }
 
     [Fact]
-    public void A_pin_that_is_slow_gives_the_first_and_the_last_picture_to_one_that_is_quick()
+    public void A_pin_makes_the_first_picture_unless_it_takes_long_and_the_last_one_in_time()
     {
         Measured(300, 8, 0.1);
-        Assert.Equal("tiny", Choose(step: null, pin: "taesd", left: 19).Decoder.Description.Id);
+        Assert.Equal("taesd", Choose(step: null, pin: "taesd", left: 19).Decoder.Description.Id);
+        DecoderChoice late = Choose(step: null, pin: "taesd", left: 19, cells: 2 * Cells);
+        Assert.Equal(("tiny", "taesd would come too late"), (late.Decoder.Description.Id, late.Note));
         Assert.Equal("tiny", Choose(step: 20, pin: "taesd", last: true, left: 0).Decoder.Description.Id);
         Assert.Equal("taesd", Choose(step: 20, pin: "taesd", last: true, left: 0, lastBudget: 400).Decoder.Description.Id);
         Assert.Equal("tiny", Choose(step: null, pin: "tiny", left: 19).Decoder.Description.Id);
         Assert.Equal("taesd", Choose(step: null, pin: "taesd", last: true, single: true).Decoder.Description.Id);
+    }
+
+    [Fact]
+    public void A_coarser_picture_does_not_replace_a_finer_one_of_a_near_step()
+    {
+        Measured(300, 80, 0.1);
+        Assert.Equal("latent2rgb", Choose(step: 100, last: true).Decoder.Description.Id);
+        DecoderChoice kept = Choose(step: 100, last: true, onScreen: _tiny);
+        Assert.Equal(("tiny", ChoiceRule.OnScreen), (kept.Decoder.Description.Id, kept.Rule));
+        Assert.Equal("tiny made the picture of a step just before, and a coarser one does not take its place", kept.Reason);
+        Assert.Equal("tiny", Choose(step: 1, onScreen: _tiny).Decoder.Description.Id);
+        Assert.Equal("taesd", Choose(step: 1000, onScreen: _tiny).Decoder.Description.Id);
+
+        DecoderChoice pinned = Choose(step: 100, last: true, pin: "tiny", onScreen: _tiny);
+        Assert.Equal(("tiny", ChoiceRule.Pinned, null), (pinned.Decoder.Description.Id, pinned.Rule, pinned.Note));
+        DecoderChoice standIn = Choose(step: 100, last: true, pin: "taesd", onScreen: _tiny);
+        Assert.Equal(("tiny", "taesd would come too late"), (standIn.Decoder.Description.Id, standIn.Note));
+
+        _tiny.Failed("x");
+        Assert.Equal("latent2rgb", Choose(step: 100, last: true, onScreen: _tiny).Decoder.Description.Id);
+        Assert.Equal("latent2rgb", Choose(step: 100, last: true, onScreen: Candidate("of-before", 90, 100)).Decoder.Description.Id);
+    }
+
+    [Theory]
+    [InlineData(4, 4, 20, false, true)]
+    [InlineData(4, 6, 20, false, true)]
+    [InlineData(4, 7, 20, false, false)]
+    [InlineData(14, 19, 20, true, true)]
+    [InlineData(13, 19, 20, true, false)]
+    [InlineData(0, 1, 0, false, true)]
+    [InlineData(0, 2, 0, false, false)]
+    public void Near_is_a_tenth_of_the_run_or_a_quarter_at_its_end(int shown, int step, int total, bool isLast, bool expected) =>
+        Assert.Equal(expected, DecoderChooser.IsNear(shown, step, total, isLast));
+
+    [Fact]
+    public void Why_a_chosen_decoder_is_not_used_is_said_and_what_does_not_pass_is_a_warning()
+    {
+        Measured(300, 8, 0.1, load: false);
+        Load(_tiny, _linear);
+        Assert.Equal((null, null), Words(Choose(step: 100)));
+        Assert.Equal((null, null), Words(Choose(step: 100, pin: "tiny", left: 9)));
+        Assert.Equal(("taesd is being loaded", null), Words(Choose(step: 100, pin: "taesd", left: 9)));
+        (string? note, string? warning) = Words(Choose(step: 100, pin: "tinny", left: 9));
+        Assert.Equal("no tinny here", note);
+        Assert.StartsWith("the decoder tinny was chosen, but there is none of that name for this model", warning, StringComparison.Ordinal);
+        _tiny.Failed("broken file");
+        Assert.Equal(("tiny failed", "the decoder tiny was chosen, but it failed: broken file"), Words(Choose(step: 100, pin: "tiny", left: 9)));
+
+        static (string? Note, string? Warning) Words(DecoderChoice choice) => (choice.Note, choice.Warning);
+    }
+
+    [Fact]
+    public void Times_are_learnt_for_each_number_of_threads()
+    {
+        Load(_tiny);
+        _tiny.Times.Record(Cells, 8, 100);
+        Assert.Equal(100, DecoderChooser.Predict(All, _tiny, Cells, 8), 1e-6);
+        _tiny.Times.Record(Cells, 1, 100);
+        Assert.Equal(100, DecoderChooser.Predict(All, _tiny, Cells, 1), 1e-6);
+        Assert.Equal(100, DecoderChooser.Predict(All, _tiny, Cells, 8), 1e-6);
+        Assert.Equal(50, DecoderChooser.Predict(All, _tiny, Cells, 2), 1e-6);
+    }
+
+    [Fact]
+    public void The_finest_likely_decoder_is_the_pinned_one_or_what_fits_a_step_as_before()
+    {
+        Measured(1500, 8, 0.1, load: false);
+        Assert.Equal("tiny", Finest(null, "auto"));
+        Assert.Equal("taesd", Finest(2000, "auto"));
+        Assert.Equal("taesd", Finest(null, "taesd"));
+        Assert.Equal("latent2rgb", Finest(null, "latent2rgb"));
+        Assert.Equal("tiny", Finest(null, "no-such"));
+
+        string Finest(double? step, string pin) => DecoderChooser.FinestLikely(All, new FrameDemand(Cells, 1, step, false, 50, pin)).Description.Id;
+    }
+
+    [Fact]
+    public void A_trial_that_is_quick_again_ends_a_bad_moment_on_more_threads()
+    {
+        _tiny.Times.Calibrate(1);
+        _tiny.Times.Record(100, 2, 60);
+        _tiny.Times.Record(100, 2, 6000);
+        _tiny.Times.Calibrate(1);
+        Assert.InRange(_tiny.Times.Predict(100, 2), 60, 70);
     }
 
     [Fact]
@@ -170,7 +257,7 @@ public class DecoderChooserTests
     {
         Measured(300, 8, 0.1);
         Assert.Equal([8, 16, 32], Enumerable.Range(0, 3).Select(_ => FramesWithoutTiny()));
-        _tiny.Succeeded();
+        _tiny.Succeeded(cells: 1);
         Assert.Equal(8, FramesWithoutTiny());
 
         int FramesWithoutTiny()
@@ -249,6 +336,7 @@ public class DecoderChooserTests
     static void Load(params DecoderCandidate[] candidates) => Array.ForEach(candidates, c => c.Load());
 
     DecoderChoice Choose(
-        double? step, bool last = false, int lastBudget = 50, int threads = 1, string pin = "auto", DecoderCandidate? current = null, int? left = null, bool single = false) =>
-        DecoderChooser.Choose(All, new FrameDemand(Cells, threads, step, last, lastBudget, pin, left, single), current);
+        double? step, bool last = false, int lastBudget = 50, int threads = 1, string pin = "auto", DecoderCandidate? current = null, int? left = null, bool single = false,
+        DecoderCandidate? onScreen = null, long cells = Cells) =>
+        DecoderChooser.Choose(All, new FrameDemand(cells, threads, step, last, lastBudget, pin, left, single, OnScreen: onScreen), current);
 }

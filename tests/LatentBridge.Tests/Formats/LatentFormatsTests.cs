@@ -108,15 +108,6 @@ public sealed class LatentFormatsTests
         Assert.Contains("SD15", message);
     }
 
-    [Theory]
-    [InlineData("SD1", "SD15")]
-    [InlineData("sd2", "SD15")]
-    [InlineData("SDXL", "SDXL")]
-    [InlineData("SD3", "SD3")]
-    [InlineData("flux", "Flux")]
-    [InlineData("SD4", null)]
-    public void A1111s_kinds_of_model_have_their_formats(string kind, string? id) => Assert.Equal(id, LatentFormats.ForA1111(kind)?.Id);
-
     [Fact]
     public void A_format_file_that_is_not_one_is_a_message()
     {

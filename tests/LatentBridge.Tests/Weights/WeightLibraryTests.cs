@@ -12,6 +12,9 @@ public sealed class WeightLibraryTests : IDisposable
 
     public void Dispose() => _weights.Dispose();
 
+    [System.Runtime.InteropServices.DllImport("libc", CharSet = System.Runtime.InteropServices.CharSet.Ansi)]
+    static extern int mkfifo(string path, uint mode);
+
     static List<(string Name, long[] Dimensions, float[] Values)> Taesd(int channels = 4) =>
         TestWeights.Random(TaesdNetworks.DecoderArchitecture, 1, ("1.weight", [64, channels, 3, 3]), ("19.weight", [3, 64, 3, 3]));
 
@@ -40,6 +43,69 @@ public sealed class WeightLibraryTests : IDisposable
             "tiny-sd3 latentbridge-tiny SD3 tiny-sd3 ",
             "tiny-sdxl latentbridge-tiny SDXL+SDXL_Playground_2_5 tiny-sdxl ",
         ], found);
+    }
+
+    [Fact]
+    public async Task A_pipe_under_a_models_name_is_not_opened_and_said_so_and_a_link_to_one_neither()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders");
+        string pipe = Path.Combine(_weights.Folder, "pipe.safetensors");
+        Assert.Equal(0, mkfifo(pipe, 0x180));
+        File.CreateSymbolicLink(Path.Combine(_weights.Folder, "link.pt"), pipe);
+        string real = _weights.Write("real/mlp.safetensors", Mlp(), "SD15");
+        File.CreateSymbolicLink(Path.Combine(_weights.Folder, "more.safetensors"), real);
+
+        // Opening the pipe would wait until somebody writes into it: for ever.
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        IReadOnlyList<FoundWeights> found = await Task.Run(() => LatentDecoders.Weights([_weights.Folder]).Found, cancellation).WaitAsync(TimeSpan.FromSeconds(5), cancellation);
+        Assert.Equal(
+            ["link.pt no", "more.safetensors yes", "pipe.safetensors no", "mlp.safetensors yes"],
+            found.Select(f => $"{f.FileName} {(f.Problem is null ? "yes" : f.Problem.Contains("a pipe or a device", StringComparison.Ordinal) ? "no" : f.Problem)}"));
+        Assert.Throws<LatentBridgeException>(() => LatentBridge.Files.TensorFile.Open(pipe));
+    }
+
+    [Fact]
+    public void A_folder_that_does_not_answer_is_named_and_keeps_nobody_from_the_others()
+    {
+        using var answer = new ManualResetEventSlim();
+        var networks = new NetworkCatalogue([MlpDecoder.Architecture]);
+        networks.Add(new ModelKind(".hang", path =>
+        {
+            answer.Wait(TestContext.Current.CancellationToken);
+            return new() { Path = path, Architecture = "late", Title = "late" };
+        }));
+        string hung = Path.Combine(_weights.Folder, "hung");
+        string good = Path.GetDirectoryName(_weights.Write("good/mlp.safetensors", Mlp(), "SD15"))!;
+        Directory.CreateDirectory(hung);
+        File.WriteAllText(Path.Combine(hung, "a.hang"), "x");
+        var library = new WeightLibrary([hung, Path.Combine(_weights.Folder, "nowhere"), good], networks) { Limit = TimeSpan.FromMilliseconds(200) };
+        Assert.Empty(library.FoundSoFar);
+
+        using var changed = new SemaphoreSlim(0);
+        library.Start(() => changed.Release());
+        Assert.True(changed.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken) && changed.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        Assert.Equal(["mlp.safetensors"], library.FoundSoFar.Select(found => found.FileName));
+        Assert.Equal(["hung", "mlp.safetensors"], library.Found.Select(found => found.FileName));
+        Assert.Contains("did not answer within 0.2 seconds", library.Found[0].Problem, StringComparison.Ordinal);
+
+        answer.Set();
+        Assert.True(changed.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        Assert.Equal(["a.hang", "mlp.safetensors"], library.Found.Select(found => found.FileName));
+    }
+
+    [Fact]
+    public void Whoever_wants_to_know_of_a_folder_knows_before_the_wait_for_it_is_over()
+    {
+        bool hasHeard = false;
+        var library = LatentDecoders.Weights([_weights.Folder]);
+        library.Start(() =>
+        {
+            // Long enough for the other thread, were it not held back.
+            SpinWait.SpinUntil(() => false, TimeSpan.FromMilliseconds(50));
+            Volatile.Write(ref hasHeard, true);
+        });
+        Assert.Empty(library.Found);
+        Assert.True(Volatile.Read(ref hasHeard));
     }
 
     [Fact]

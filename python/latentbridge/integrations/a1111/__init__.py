@@ -1,7 +1,7 @@
-"""A1111, Forge and reForge: "LatentBridge" as a live-preview method. ``scripts/latentbridge.py`` calls ``install`` at each load.
+"""A1111, Forge, Forge neo and reForge: "LatentBridge" as a live-preview method. ``scripts/latentbridge.py`` calls ``install`` at each load.
 
 Where things are: ``extension`` has the hooks, ``sampling`` is what it knows of one run, ``ui`` is where the UIs differ, ``settings`` adds
-their page, ``teacher`` learns colours; ``compare`` and ``corrections`` are scripts of their own.
+their page, ``last_picture`` makes the picture of an interrupted job, ``teacher`` learns colours; ``compare`` and ``corrections`` are scripts of their own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import sys
 from typing import Any
 
+from . import settings
 from .extension import Extension
 from .ui import MissingHookPoint, Ui
 
@@ -25,7 +26,9 @@ def install(**bridge: Any) -> bool:
     try:
         _extension = Extension(Ui(), _unloaded, **bridge)
     except MissingHookPoint as missing:
-        log.warning("LatentBridge is off: this UI has no %s; A1111 1.6 to 1.10, Forge and reForge have it", missing)
+        text = f"LatentBridge is off. It needs {missing}, which this UI does not have. A1111 1.6 to 1.10, Forge, Forge neo and reForge have it."
+        log.warning("%s", text)
+        _say_in_settings(text)
         return False
     _extension.install()
     return True
@@ -37,6 +40,16 @@ def uninstall() -> None:
     extension, _extension = _extension, None
     if extension is not None:
         extension.uninstall()
+
+
+def _say_in_settings(text: str) -> None:
+    """In a UI that lacks something it may lack this too."""
+    try:
+        from modules import shared
+
+        settings.add_status(shared, lambda: text)
+    except Exception as error:
+        log.debug("LatentBridge: the settings page does not say so: %r", error)
 
 
 def _unloaded() -> None:

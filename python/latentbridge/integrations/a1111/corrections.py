@@ -1,13 +1,14 @@
-"""The script "LatentBridge: corrections": changes the denoised latent between steps, and so the picture. Off unless switched on."""
+"""The script "LatentBridge: corrections": changes the denoised latent between steps, and so the picture. There if its setting is on."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
-from modules import scripts
+from modules import scripts, shared
 
 from ..correction_controls import CONTROLS, corrections
+from . import settings
 from .ui import Ui
 
 log = logging.getLogger("latentbridge")
@@ -17,13 +18,13 @@ _job: tuple[Any, dict[str, float]] | None = None
 
 
 class CorrectionScript(scripts.Script):
-    """An accordion among the others. With its box not ticked, nothing is touched."""
+    """An accordion among the others, where the setting asks for it. With its box not ticked, nothing is touched."""
 
     def title(self) -> str:
         return "LatentBridge: corrections"
 
     def show(self, is_img2img: bool) -> Any:
-        return scripts.AlwaysVisible
+        return scripts.AlwaysVisible if settings.read(shared.opts.data)["corrections"] else False
 
     def ui(self, is_img2img: bool) -> list[Any]:
         import gradio

@@ -10,6 +10,7 @@ made when the latent is there, and the request finds it ready:
 - the bridge's thread hands each finished picture to ``State.assign_current_image``, which every request reads.
 - ``State.do_set_current_image`` (server's thread): nothing is left to do, unless LatentBridge has no picture: then the
   original decodes by the method whose number ours carries. With "every -1 steps" it is the UI's call after each batch.
+- ``samples_to_images_tensor`` (sampler's thread): the final picture of an interrupted job, where the settings ask for it by the preview's method.
 - ``State.begin`` and ``State.end`` count jobs, under the lock that a picture is handed over under: one of a job that is over
   is never shown.
 
@@ -26,14 +27,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ... import host_locator
 from ...client import Bridge
 from ...preview import Preview
 from ...say_once import SayOnce
+from ..host_trouble import host_trouble
 from ..ready_image import ReadyImage, encode, pixels
 from ..recorder import Recorder
 from ..settings import DecoderList
 from . import settings
+from .last_picture import LastPicture
 from .sampling import Sampling
 from .teacher import Teacher
 from .ui import Ui
@@ -50,7 +52,7 @@ SETTLED = 0.2
 EVERY = "show_progress_every_n_steps"
 RECORD = settings.PREFIX + "record"
 READ = ("live_previews_image_format", "show_progress_grid", "n_rows", "grid_prevent_empty_spots",
-        *(settings.PREFIX + name for name in settings.TABLE if name not in ("record", "host_mode")))
+        *(settings.PREFIX + name for name in settings.TABLE if name not in ("record", *settings.AT_RELOAD)))
 """The settings that a sampling begins anew for when they change."""
 
 
@@ -67,12 +69,18 @@ class Extension:
         self._teacher = Teacher(self.bridge, self._say, self._lesson)
         self._recorder = Recorder(ui.recordings_folder(), self._say)
         self._lock = threading.Lock()
+        self._last_picture = LastPicture(NAME, ui, self.bridge, self._say)
         self._job = 0
         self._runs = 0
+        self._falls = 0
+        self._stored_step = 0
+        self._place: tuple[Any, ...] = ()
+        self._notice: str | None = None
         self._looked_at = -math.inf
         self._looking = threading.Lock()
         self._sampling: Sampling | None = None
         self._is_open = True
+        self._is_served = False
         self._wrapped: list[tuple[Any, str, Any]] = []
 
     def install(self) -> None:
@@ -83,9 +91,12 @@ class Extension:
         self._wrap(ui.state_class, "do_set_current_image", self._do_set_current_image)
         self._wrap(ui.state_class, "begin", self._begin_job)
         self._wrap(ui.state_class, "end", self._end_job)
+        self._wrap(ui.samplers, "samples_to_images_tensor", self._samples_to_images)
         if ui.processing is not None:
             self._wrap(ui.processing, "decode_latent_batch", self._teacher.decode)
+        self._guarded(settings.add_status, ui.shared, self._state_in_words)
         settings.add_section(ui.shared, self._decoders)  # now, not on_ui_settings: with --nowebui that is too late for the API's list
+        self._guarded(ui.list_options, settings.KEYS)
         ui.on("before_ui", self._decoders.look)
         ui.on("app_started", self._app_started)
         ui.on("script_unloaded", self._unloaded)
@@ -113,18 +124,20 @@ class Extension:
     def _store_latent(self, original: Callable[..., Any], decoded: Any) -> None:
         stored = self._ui.stored
         chosen = _is_chosen(stored)
+        is_first = self._arrive(decoded)
         if chosen and not self._ui.shared.parallel_processing_allowed and self._has_pictures():
             self._ui.shared.state.current_latent = decoded
         else:
             original(decoded)
         if chosen and self._is_watched():
-            self._guarded(self._capture, decoded, stored.get(EVERY, 10))
+            self._guarded(self._capture, decoded, stored.get(EVERY, 10), is_first)
         if stored.get(RECORD) is True:
             self._guarded(self._record, decoded)
 
     def _set_current_image(self, original: Callable[..., Any], state: Any) -> None:
         if self.is_chosen():
             self._guarded(self._look, state)
+            self._guarded(self._tell, state)
         original(state)
 
     def _do_set_current_image(self, original: Callable[..., Any], state: Any) -> None:
@@ -133,10 +146,18 @@ class Extension:
         elif self._every() == -1 and state.current_latent is not None:
             self._guarded(self._capture_batch, state.current_latent)
 
+    def _samples_to_images(self, original: Callable[..., Any], sample: Any, approximation: int | None = None, *more: Any, **named: Any) -> Any:
+        """A number says how a final picture is made; previews come without one."""
+        ui, stored = self._ui, self._ui.stored
+        if approximation is None or not ui.shared.state.interrupted or not stored.get("live_preview_fast_interrupt") or not _is_chosen(stored):
+            return original(sample, approximation, *more, **named)
+        shown = [self.latest.decoder] if self.latest is not None else []
+        return self._last_picture.make(original, sample, approximation, *more, decoders=[*shown, settings.read(stored)["decoder"], "auto"], **named)
+
     def _begin_job(self, original: Callable[..., Any], state: Any, *arguments: Any, **named: Any) -> Any:
         with self._lock:
             self._job += 1
-            self._sampling = None
+            self._sampling = self.latest = None
             result = original(state, *arguments, **named)
         if self.is_chosen():
             self._guarded(self.bridge.start)
@@ -151,28 +172,38 @@ class Extension:
         return original(state)
 
     def _app_started(self, _demo: Any, app: Any) -> None:
+        self._is_served = True
         app.add_api_route("/latentbridge/status", self.status, methods=["GET"])
-        if host_locator.find() is None:
-            log.warning("LatentBridge: no host was found; %s", host_locator.ADVICE)
+        if (trouble := host_trouble(settings.read(self._ui.stored)["host_mode"])) is not None:
+            log.warning("LatentBridge: %s", trouble)
         elif self.is_chosen():
             self.bridge.start()
 
     # --- the sampler's thread ----------------------------------------------------------------------------------------
 
-    def _capture(self, latent: Any, every: int) -> None:
+    def _arrive(self, latent: Any) -> bool:
+        """Notes which sampling a latent belongs to; True for its first. A step's number that falls is a new sampling too: scripts run several in a job."""
+        state = self._ui.shared.state
+        self._falls += state.sampling_step < self._stored_step
+        self._stored_step = state.sampling_step
+        place = (self._job, state.job_no, self._falls, getattr(latent, "shape", None))
+        is_first, self._place = place != self._place, place
+        return is_first
+
+    def _capture(self, latent: Any, every: int, is_first: bool) -> None:
         """Submits the latent if its step is to be shown. The UI counts a step when it is done, so its number is one behind here."""
         if every < 0:
             return
         state = self._ui.shared.state
         sampling = self._here(latent)
-        step = state.sampling_step + 1 if sampling.submitted_at or state.sampling_step else 0
+        step = 0 if is_first and state.sampling_step == 0 else state.sampling_step + 1
         is_edge = step == 0 or step + 1 >= state.sampling_steps
         if is_edge or (step % max(1, every) == 0 and sampling.has_paused()):
             self._submit(sampling, latent, step)
 
     def _record(self, latent: Any) -> None:
         """Keeps the latent, whether or not it is shown."""
-        self._recorder.add((self._job, self._ui.shared.state.job_no, latent.shape), latent, self._ui.latent_format())
+        self._recorder.add(self._place, latent, self._ui.latent_format())
 
     def _capture_batch(self, latent: Any) -> None:
         """Submits the last latent of a batch, for "every -1 steps". The UI goes on to the next batch, so nothing waits here either."""
@@ -186,9 +217,10 @@ class Extension:
         self.bridge.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps + 1)
 
     def _here(self, latent: Any) -> Sampling:
-        """The sampling this latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
-        ui, sampling, now = self._ui, self._sampling, time.monotonic()
-        place = (self._job, ui.shared.state.job_no, latent.shape)
+        """The sampling that the newest latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
+        if self._place[-1:] != (latent.shape,):
+            self._arrive(latent)  # it was there before this extension was, or did not come through the UI's own function
+        ui, sampling, now, place = self._ui, self._sampling, time.monotonic(), self._place
         if sampling is not None and sampling.place == place and now < sampling.settled_until:
             return sampling
         chosen = (id(ui.shared.sd_model), *map(ui.stored.get, READ))
@@ -198,7 +230,7 @@ class Extension:
         return sampling
 
     def _begin(self, place: tuple[Any, ...], chosen: tuple[Any, ...]) -> Sampling:
-        ui, count = self._ui, place[2][0]
+        ui, count = self._ui, place[-1][0]
         wanted, format = settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
         batch = wanted["batch"]
         if batch == "auto":
@@ -208,8 +240,8 @@ class Extension:
         self.bridge.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"],
             decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
-            encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)  # pixels where the host lacks it
-        return Sampling(self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)
+            encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
+        return Sampling(self._runs, place, chosen, wanted["decoder"], batch, count, wanted["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
         """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
@@ -235,6 +267,41 @@ class Extension:
             finally:
                 self._looked_at = time.monotonic()
                 self._looking.release()
+
+    def _tell(self, state: Any) -> None:
+        """Says beside the progress bar what is wrong. What the UI itself says there stays."""
+        text = self._trouble()
+        if text != state.textinfo and state.textinfo in (None, self._notice):
+            state.textinfo = text
+        self._notice = text
+
+    def _trouble(self) -> str | None:
+        """One line; None when all is well."""
+        sampling, latest = self._sampling, self.latest
+        if (reason := self.bridge.off_reason) is not None:
+            text = f"LatentBridge is off, {self._ui.stand_in} shows the previews: {reason}"
+        elif latest is None or sampling is None or latest.run != sampling.number:
+            return None
+        elif latest.warnings:
+            text = f"LatentBridge: {'; '.join(latest.warnings)}"
+        elif sampling.decoder not in ("auto", latest.decoder):
+            text = f"LatentBridge: {latest.decoder} in place of {sampling.decoder}; /latentbridge/status says why"
+        else:
+            return None
+        return " ".join(text.split())  # the page shows no text of several lines
+
+    def _state_in_words(self) -> str:
+        """For the settings page. Nothing before there is one: the API would keep what it reads then as the default."""
+        latest = self.latest
+        if not self._is_served:
+            return ""
+        if (reason := self.bridge.off_reason or host_trouble(settings.read(self._ui.stored)["host_mode"])) is not None:
+            return f"LatentBridge is off: {reason}"
+        if not self.is_chosen():
+            return 'LatentBridge makes the previews once it is chosen at "Live previews", "Live preview method".'
+        if latest is None:
+            return "LatentBridge is on."
+        return f"LatentBridge is on. The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.decode_milliseconds:.0f} ms."
 
     def _is_watched(self) -> bool:
         return time.monotonic() - self._looked_at < WATCHED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -9,14 +10,14 @@ from typing import Any
 class Sampling:
     """What the bridge calls a run."""
 
-    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
-                 is_rearranged: bool) -> None:
-        self.number, self.place, self.settings = number, place, settings
+    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], decoder: str, batch: str, count: int, pause: int,
+                 format: str, is_rearranged: bool) -> None:
+        self.number, self.place, self.settings, self.decoder = number, place, settings, decoder
         self.settled_until = 0.0
         self.batch, self.count, self.pause = batch, count, pause
         self.format, self.is_rearranged = format, is_rearranged
         self.started = time.monotonic()
-        self.submitted_at = 0.0
+        self.submitted_at = -math.inf
         self.is_shown = False
         self._turn = 0
 

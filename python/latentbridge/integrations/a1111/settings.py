@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..settings import COMMON, DecoderList
+from ..settings import COMMON, DecoderList, Setting
 
 PREFIX = "latentbridge_"
 SECTION = ("latentbridge", "LatentBridge")
@@ -13,7 +15,12 @@ TABLE = {
     **COMMON,
     "batch": replace(COMMON["batch"], default="auto", choices=("auto", *COMMON["batch"].choices),
                      tooltip=COMMON["batch"].tooltip + '; auto: as the page "Live previews" says'),
+    "corrections": Setting(False, "Corrections in txt2img and img2img", "Adds an accordion there that changes the latent between steps, and so the picture. "
+                           "Holds from Reload UI on"),
 }
+KEYS = [PREFIX + name for name in TABLE]
+AT_RELOAD = ("host_mode", "corrections")
+"""What holds from the UI's next start or reload on."""
 
 
 def read(stored: dict[str, Any]) -> dict[str, Any]:
@@ -37,3 +44,17 @@ def add_section(shared: Any, decoders: DecoderList) -> None:
             control, arguments = gradio.Radio, {"choices": list(setting.choices)}
         option = shared.OptionInfo(setting.default, setting.name, control, arguments, section=SECTION, **more)
         shared.opts.add_option(PREFIX + name, option.info(setting.tooltip))
+
+
+def add_status(shared: Any, text: Callable[[], str]) -> None:
+    """Adds a line of text to the section. The page asks for it anew each time that it is loaded."""
+
+    class Status(shared.OptionHTML):
+        def _default(self) -> str:
+            return html.escape(text())
+
+        default = property(_default, lambda self, value: None)
+
+    option = Status("")
+    option.section = SECTION
+    shared.opts.add_option(PREFIX + "status", option)

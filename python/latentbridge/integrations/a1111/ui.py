@@ -1,12 +1,14 @@
-"""What LatentBridge needs of A1111 1.6 to 1.10, Forge and reForge; where these differ, it is here and nowhere else."""
+"""What LatentBridge needs of A1111 1.6 to 1.10, Forge, Forge neo and reForge. Where these differ, it is here and nowhere else."""
 
 from __future__ import annotations
 
 import importlib
 import math
 import os
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Optional
 
 from PIL import Image
 
@@ -14,6 +16,7 @@ from ...calibration import identity
 
 HOOK_POINTS = (
     ("sd_samplers_common", "store_latent"),
+    ("sd_samplers_common", "samples_to_images_tensor"),
     ("shared_state.State", "set_current_image"),
     ("shared_state.State", "do_set_current_image"),
     ("shared_state.State", "assign_current_image"),
@@ -24,12 +27,15 @@ HOOK_POINTS = (
     ("script_callbacks", "on_app_started"),
     ("script_callbacks", "on_cfg_after_cfg"),
 )
-FALLBACK = "Approx cheap"
-"""The UI's own method that stands in: it needs no weights (others fail the job, or download at every poll, without theirs)."""
+CHEAP = 2
+"""The number of the UI's own method that stands in. It needs no weights; others fail the job, or download at every poll, without theirs."""
+FULL = 1000
+"""The VAE itself: every number that stands for no approximation means it. 0 does not, where memory is low and in Forge."""
+METHODS = "show_progress_type"
 
 
 class MissingHookPoint(Exception):
-    """This UI lacks what LatentBridge hooks into; the message names it."""
+    """This UI lacks what LatentBridge hooks into. The message names it, so that "it needs ..." is a sentence."""
 
 
 class Ui:
@@ -46,7 +52,8 @@ class Ui:
         self.callbacks = _find("script_callbacks")
         processing = _find("processing")
         self.processing = processing if callable(getattr(processing, "decode_latent_batch", None)) else None
-        self._choices = self._live_preview_methods()
+        self.cell_pixels: int = getattr(processing, "opt_f", 8)
+        self._check_methods()
         if not isinstance(getattr(self.shared.opts, "data", None), dict):
             raise MissingHookPoint("modules.shared.opts.data")
 
@@ -60,10 +67,49 @@ class Ui:
 
         A number of its own would mean the full VAE wherever the UI looks it up by itself (as for the final picture of a fast interrupt).
         """
+        self.samplers.approximation_indexes[name] = CHEAP
+        info = self.shared.opts.data_labels[METHODS]
+        given = info.component_args
+        if name in _choices(info):
+            return
+        if callable(given):
+            info.component_args = lambda: {**given(), "choices": [*given()["choices"], name]}
+        else:
+            given["choices"] = [*given["choices"], name]  # a list in most UIs, a tuple in Forge neo
+
+    @property
+    def stand_in(self) -> str:
+        """What this UI calls the method that stands in."""
+        return next(name for name, number in self.samplers.approximation_indexes.items() if number == CHEAP)
+
+    @contextmanager
+    def standing_for(self, name: str, number: int) -> Iterator[None]:
+        """A method's name stands for another number meanwhile."""
         numbers = self.samplers.approximation_indexes
-        numbers[name] = numbers[FALLBACK]
-        if name not in self._choices:
-            self._choices.append(name)
+        before = numbers[name]
+        numbers[name] = number
+        try:
+            yield
+        finally:
+            numbers[name] = before
+
+    def list_options(self, keys: list[str]) -> None:
+        """Adds our options to the API's list of them where that was made before we came: Forge's ControlNet imports it first."""
+        models = sys.modules.get("modules.api.models")
+        listed = getattr(models, "OptionsModel", None)
+        if listed is None:
+            return
+        import pydantic
+
+        known = getattr(listed, "model_fields", None) or getattr(listed, "__fields__", {})
+        missing = {}
+        for key in keys:
+            info = self.shared.opts.data_labels[key]
+            kind = float if type(info.default) is int else type(info.default)
+            missing[key] = (Optional[kind], pydantic.Field(default=info.default, description=info.label))
+        missing = {key: field for key, field in missing.items() if key not in known}
+        if missing:
+            models.OptionsModel = pydantic.create_model(listed.__name__, __base__=listed, **missing)
 
     def on(self, event: str, callback: Callable[..., None]) -> None:
         """Registers a callback. Newer UIs take our file's name and need not look for it up the call stack, which takes them 40 ms."""
@@ -114,17 +160,21 @@ class Ui:
                             round((i % columns + 1) * width), round((i // columns + 1) * height))) for i in range(count)]
         return _find("images").image_grid(tiles)
 
-    def _live_preview_methods(self) -> list[str]:
+    def _check_methods(self) -> None:
         numbers = getattr(self.samplers, "approximation_indexes", None)
-        if not isinstance(numbers, dict) or FALLBACK not in numbers:
-            raise MissingHookPoint(f'modules.sd_samplers_common.approximation_indexes["{FALLBACK}"]')
+        if not isinstance(numbers, dict) or CHEAP not in numbers.values():
+            raise MissingHookPoint(f"modules.sd_samplers_common.approximation_indexes with a method of number {CHEAP}")
         try:
-            choices = self.shared.opts.data_labels["show_progress_type"].component_args["choices"]
+            choices = _choices(self.shared.opts.data_labels[METHODS])
         except (AttributeError, KeyError, TypeError):
             choices = None
-        if not isinstance(choices, list):
-            raise MissingHookPoint("the list of live-preview methods in the settings")
-        return choices
+        if not isinstance(choices, (list, tuple)):
+            raise MissingHookPoint(f"a list of live-preview methods in the settings ({METHODS})")
+
+
+def _choices(info: Any) -> Any:
+    given = info.component_args
+    return (given() if callable(given) else given)["choices"]
 
 
 def _find(place: str) -> Any:

@@ -17,6 +17,7 @@ class LatentBridgeCorrection:
     CATEGORY = "latent/LatentBridge"
     FUNCTION = "patch"
     RETURN_TYPES = ("MODEL",)
+    OUTPUT_TOOLTIPS = ("The same model, whose denoised latents are changed at each step",)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -24,7 +25,9 @@ class LatentBridgeCorrection:
             name: ("FLOAT", {"default": control.default, "min": control.minimum, "max": control.maximum, "step": control.step,
                              "tooltip": f"{control.name}: {control.tooltip}"})
             for name, control in CONTROLS.items()}
-        return {"required": {"model": ("MODEL",), "enabled": ("BOOLEAN", {"default": False}), **sliders}}
+        return {"required": {
+            "model": ("MODEL", {"tooltip": "The model that samples"}),
+            "enabled": ("BOOLEAN", {"default": False, "tooltip": "Off: the model goes through untouched"}), **sliders}}
 
     def patch(self, model: Any, enabled: bool, **values: float) -> tuple[Any]:
         chosen = corrections(values, model.model.latent_format.latent_channels) if enabled else Corrections()

@@ -17,7 +17,7 @@ from protocol import BinaryEventTypes
 from server import PromptServer
 
 from ...preview import Preview
-from ..ready_image import ReadyImage, encode, pixels
+from ..ready_image import ReadyImage
 from .teacher import model_of
 
 LOST_AFTER_SECONDS = 5.0
@@ -37,16 +37,11 @@ class Frame(ReadyImage):
         self.on_save: Any = None
 
     @classmethod
-    def of(cls, preview: Preview, encoding: str, with_caption: bool) -> Frame:
-        """Encodes with Pillow, on the calling thread, what the host gave as raw pixels."""
-        data = preview.data
-        if preview.encoding == "rgb24":
-            data = encode(pixels(preview), encoding)
-        else:
-            encoding = preview.encoding
+    def of(cls, preview: Preview, with_caption: bool) -> Frame:
+        """The file that the host made."""
         caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1,
-                   "total": preview.total} if with_caption else None
-        return cls(data, encoding.upper(), (preview.width, preview.height), preview.step, caption)
+                   "total": preview.total, "note": preview.note or None} if with_caption else None
+        return cls(preview.data, preview.encoding.upper(), (preview.width, preview.height), preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
         """The tuple that core sends."""
@@ -54,8 +49,14 @@ class Frame(ReadyImage):
 
     def save(self, file: Any, format: str | None = None, **options: Any) -> None:
         super().save(file, format, **options)
-        if self.on_save is not None:
-            self.on_save()
+        saved, self.on_save = self.on_save, None  # once, however many clients get it
+        if saved is not None:
+            saved()
+
+
+def has_metadata(server: Any, client: str | None) -> bool:
+    """Whether a client said that it takes a preview with what it belongs to; the others know a picture only."""
+    return bool(feature_flags.supports_feature(server.sockets_metadata, client, "supports_preview_metadata"))
 
 
 class Destination(NamedTuple):
@@ -79,8 +80,7 @@ class Destination(NamedTuple):
             "node_id": node_id, "prompt_id": prompt_id, "display_node_id": graph.get_display_node_id(node_id),
             "parent_node_id": graph.get_parent_node_id(node_id), "real_node_id": graph.get_real_node_id(node_id),
         }
-        flagged = feature_flags.supports_feature(server.sockets_metadata, server.client_id, "supports_preview_metadata")
-        return cls(server, server.client_id, flagged, prompt_id, node_id, metadata)
+        return cls(server, server.client_id, has_metadata(server, server.client_id), prompt_id, node_id, metadata)
 
     def model(self) -> str | None:
         """What the model is called that the node samples with; None where its graph does not say."""
@@ -89,10 +89,12 @@ class Destination(NamedTuple):
         except Exception:  # a graph unlike core's: its colours are not learned
             return None
 
-    def is_watched(self, without_client: bool) -> bool:
-        """Whether anybody would get a picture; without a client every open page does."""
-        sockets = self.server.sockets
-        return self.client in sockets if self.client is not None else bool(sockets) and without_client
+    def clients(self) -> list[str]:
+        """Who gets the pictures. Those of a prompt without a client go to every client without metadata, as core's do; a page draws
+        none of them, because nothing says which node they belong to."""
+        if self.client is not None:
+            return [self.client] if self.client in self.server.sockets else []
+        return [client for client in tuple(self.server.sockets) if not has_metadata(self.server, client)]
 
     def is_local(self) -> bool:
         """Whether the client is on this machine."""
@@ -105,15 +107,15 @@ class Destination(NamedTuple):
         node = state.nodes.get(self.node_id)
         return state.prompt_id == self.prompt_id and node is not None and node["state"] is NodeState.Running
 
-    def message(self, frame: Frame) -> tuple[Any, Any, str | None]:
+    def messages(self, frame: Frame) -> list[tuple[Any, Any, str]]:
         """What goes into the server's queue."""
         if self.with_metadata:
-            return BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (frame.for_core(), dict(self.metadata)), self.client
-        return BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, frame.for_core(), self.client
+            return [(BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA, (frame.for_core(), dict(self.metadata)), client) for client in self.clients()]
+        return [(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, frame.for_core(), client) for client in self.clients()]
 
-    def caption(self, frame: Frame) -> tuple[str, Any, str | None]:
-        """What tells the page about the picture."""
-        return "latentbridge.preview", {"node": self.metadata["display_node_id"], **frame.caption}, self.client
+    def caption(self, caption: dict[str, Any] | None) -> tuple[str, Any, str | None]:
+        """What tells the page about the picture; None: that it is not ours any more."""
+        return "latentbridge.preview", {"node": self.metadata["display_node_id"], "prompt": self.prompt_id, "caption": caption}, self.client
 
 
 class Outbox:
@@ -147,10 +149,15 @@ class Outbox:
             return
         frame.on_save = self._queue
         self._queued_at = now = time.monotonic()
-        self._server.messages.put_nowait(destination.message(frame))
+        messages = destination.messages(frame)
+        if not messages:
+            self._queued_at = 0.0
+            return
+        for message in messages:
+            self._server.messages.put_nowait(message)
         if destination.with_metadata and frame.caption is not None:
             last, at = self._captioned
             if last is not destination or now - at >= CAPTION_EVERY_SECONDS:
                 self._captioned = (destination, now)
-                self._server.messages.put_nowait(destination.caption(frame))
+                self._server.messages.put_nowait(destination.caption(frame.caption))
         self.sent += 1

@@ -1,12 +1,14 @@
 """The hook: ``latent_preview.get_previewer`` and ``prepare_callback``, wrapped.
 
 Design notes. A previewer of ours may give None and show its picture later. Only core's own callback understands that, so it is
-handed out only while core prepares a callback, and takes the fast way only while that callback runs (``Previewer.step``).
-Everybody else gets what core would have given. Inside the callback a latent is only noted; it is copied and sent behind it:
-what core does there lets other threads run, and a bridge thread that was just woken would hold up the sampler's.
+handed out only while core prepares a callback, and takes the fast way only while that callback runs (``Previewer.watch``).
+A sampler with a callback of its own gets what core would have given, and where that is nothing only because nobody asked, a ``Guest``.
+Inside the callback a latent is only noted; it is copied and sent behind it: what core does there lets other threads run, and a
+bridge thread that was just woken would hold up the sampler's.
 
-Other packs wrap the same function. A previewer that is not core's own is theirs and stays; one of ours that they look into
-has core's attributes (``taesd``, ``latent_rgb_factors``...), made when they are asked for.
+Other packs wrap the same function, before us or after us. Ours is kept outermost, so it sees what they make of it, and comes through
+theirs once more where they ask for core's. A previewer that is not core's own is theirs and stays; one of ours that they look into
+has core's attributes (``taesd``, ``latent_rgb_factors``...), made when they are asked for. Where they cannot use it and raise, ours is taken.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import latent_preview
 from comfy.cli_args import LatentPreviewMethod, args
 from server import PromptServer
 
+from .guest import Guest
 from .pack import Pack
 from .sampling import Sampling
 
@@ -91,14 +94,33 @@ class Previewer(latent_preview.LatentPreviewer):
     @functools.cached_property
     def _stand_in(self) -> Any:
         """The same for other packs, which ask because they got a previewer: where core shows nothing, latent2rgb if it can be."""
-        names = ("latent_rgb_factors", "latent_rgb_factors_bias", "latent_rgb_factors_reshape")
-        found = {name: value for name in names if (value := getattr(self._latent_format, name, None)) is not None}
-        return self._core or (latent_preview.Latent2RGBPreviewer(**found) if names[0] in found else None)
+        found = colours(self._latent_format)
+        return self._core or (latent_preview.Latent2RGBPreviewer(**found) if found else None)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._stand_in, name)
+
+
+class StillOrClip(latent_preview.LatentPreviewer):
+    """VideoHelperSuite's previewer for what it is made for, several frames or a batch, and ours for a single picture."""
+
+    def __init__(self, still: Previewer, clip: Any) -> None:
+        self._still, self._clip = still, clip
+
+    def decode_latent_to_preview_image(self, preview_format: str, x0: Any) -> Any:
+        frames = x0.shape[2] if len(x0.shape) == 5 else 1
+        previewer = self._still if x0.shape[0] * frames == 1 else self._clip
+        return previewer.decode_latent_to_preview_image(preview_format, x0)
+
+    def decode_latent_to_preview(self, x0: Any) -> Any:
+        return self._clip.decode_latent_to_preview(x0)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._clip, name)
 
 
 class Hook:
@@ -108,6 +130,7 @@ class Hook:
         self._pack = pack
         self._core = _core_of(latent_preview.get_previewer)
         self._get: Callable[..., Any] | None = None
+        self._layers: list[Callable[..., Any]] = []  # ours; more than one where another pack wrapped us and we wrapped it
         self._prepare: Callable[..., Any] | None = None
 
     def install(self) -> None:
@@ -120,12 +143,13 @@ class Hook:
         for name, ours in (("get_previewer", self._get), ("prepare_callback", self._prepare)):
             if ours is not None and getattr(latent_preview, name) is ours:
                 setattr(latent_preview, name, ours.__wrapped__)
+        self._get = None
 
     def chain(self) -> list[str]:
         """The modules that ``get_previewer`` goes through, outermost first."""
         names, function = [], latent_preview.get_previewer
         while function is not None:
-            names.append(getattr(function, "__module__", None) if function is not self._get else "latentbridge")
+            names.append("latentbridge" if function in self._layers else function.__globals__["__name__"] if hasattr(function, "__globals__") else None)
             function = getattr(function, "__wrapped__", None)
         return names
 
@@ -135,8 +159,9 @@ class Hook:
         @functools.wraps(inner)
         def get_previewer(device: Any, latent_format: Any, *arguments: Any, **named: Any) -> Any:
             make = functools.partial(inner, device, latent_format, *arguments, **named)
-            return self._choose(make, device, latent_format) if _here.preparing else make()
+            return self._choose(make, device, latent_format) if _here.preparing else make() or self._guest(latent_format)
 
+        self._layers.append(get_previewer)
         self._get = latent_preview.get_previewer = get_previewer
 
         if _is_wrapped_by(latent_preview.prepare_callback, self._prepare):
@@ -156,38 +181,64 @@ class Hook:
 
     def _choose(self, make: Callable[[], Any], device: Any, latent_format: Any) -> Any:
         """Our previewer, or what would be there without us."""
-        previewer = None
-        make_core = make
-        if make.func is not self._core:  # another pack is inside: only it knows what it makes
-            try:
-                previewer = make()
-            except Exception as error:
-                self._pack.say(f"another pack's get_previewer raised {error!r}; LatentBridge shows the previews")
-                make_core = functools.partial(self._core, device, latent_format) if self._core is not None else _nothing
-            else:
-                if previewer is not None and type(previewer).__module__ != latent_preview.__name__:
-                    return previewer
-                make_core = functools.partial(_same, previewer)
+        if make.func is self._core:
+            return self._ours(make, latent_format) or make()
+        cores = functools.partial(self._core, device, latent_format) if self._core is not None else _nothing
+        try:
+            previewer = make()  # another pack is inside: only it knows what it makes
+        except Exception as error:
+            self._pack.say(f"another pack's get_previewer raised {error!r}; LatentBridge shows the previews")
+            return _here.made or self._ours(cores, latent_format) or cores()
+        if previewer is None or type(previewer).__module__ == latent_preview.__name__:
+            asked = _here.made  # the pack got ours and gives something else: that is its decision
+            return previewer if asked is not None else self._ours(functools.partial(_same, previewer), latent_format) or previewer
+        if _is_of_video_helper(previewer) and (still := _here.made or self._ours(cores, latent_format)) is not None:
+            return StillOrClip(still, previewer)
+        if previewer is not _here.made:
+            _here.made = None
+        return previewer
+
+    def _ours(self, make_core: Callable[[], Any], latent_format: Any) -> Previewer | None:
+        """A previewer of ours for the callback that core prepares; None where the user wants none."""
         try:
             wish = self._pack.wish(args.preview_method == LatentPreviewMethod.NoPreviews)
-            # a pack outside of us looks for latent2rgb's factors or a TAESD in what it gets; without factors it must get core's None
-            looked_into = latent_preview.get_previewer is not self._get
-            if wish is not None and not (looked_into and getattr(latent_format, "latent_rgb_factors", None) is None):
+            if wish is not None:
                 _here.made = Previewer(Sampling(self._pack, latent_format, wish), make_core, latent_format)
                 return _here.made
         except Exception as error:
             self._pack.say(f"a sampling keeps ComfyUI's own previews: {error!r}")
-        return make_core()
+        return None
+
+    def _guest(self, latent_format: Any) -> Guest | None:
+        """For a sampler with a callback of its own that core gives nothing, because nobody asked."""
+        try:
+            found = colours(latent_format)
+            if found and args.preview_method == LatentPreviewMethod.NoPreviews and (wish := self._pack.wish(True)) is not None:
+                return Guest(self._pack, latent_format, wish, found)
+        except Exception as error:
+            self._pack.say(f"a sampler of another pack has no previews: {error!r}")
+        return None
 
     def _at_prompt(self, prompt: dict[str, Any]) -> dict[str, Any]:
-        """Called by the server for each prompt: puts the hook back where core undid it, and starts the host while the model loads."""
+        """Called by the server for each prompt: puts the hook outside again, and starts the host while the model loads."""
         try:
-            if self._core is not None and latent_preview.get_previewer is self._core:
+            if self._get is not None and latent_preview.get_previewer is not self._get:
                 self._wrap()
             self._pack.warm_up(prompt)
         except Exception as error:
             self._pack.say(f"a prompt was not looked at: {error!r}")
         return prompt
+
+
+def colours(latent_format: Any) -> dict[str, Any]:
+    """What core makes a latent2rgb previewer of; empty where a format has none."""
+    names = ("latent_rgb_factors", "latent_rgb_factors_bias", "latent_rgb_factors_reshape")
+    found = {name: value for name in names if (value := getattr(latent_format, name, None)) is not None}
+    return found if names[0] in found else {}
+
+
+def _is_of_video_helper(previewer: Any) -> bool:
+    return "videohelpersuite" in type(previewer).__module__.lower()
 
 
 def _same(previewer: Any) -> Any:

@@ -8,19 +8,19 @@ import comfy.latent_formats
 import comfy.utils
 import torch
 
-from ... import host_locator
+from ... import formats as latent_formats
 from ..settings import Setting
 from .correction import LatentBridgeCorrection
 from .settings import TABLE
 
 CATEGORY = "latent/LatentBridge"
 PATIENCE_SECONDS = 300.0
-OF_THE_PAGE_ALONE = ("api", "caption", "record", "calibrate", "host_mode")
+OF_THE_PAGE_ALONE = ("caption", "record", "calibrate", "host_mode")
 
 
 def formats() -> list[str]:
     """The latent formats' ids; ``auto`` guesses from the number of channels."""
-    return ["auto", *sorted(path.stem for path in (host_locator.ROOT / "models" / "formats").glob("*.json"))]
+    return ["auto", *latent_formats.ids()]
 
 
 def mappings(pack: Any) -> dict[str, type]:
@@ -38,11 +38,12 @@ class LatentBridgeDecode:
     CATEGORY = CATEGORY
     FUNCTION = "decode"
     RETURN_TYPES = ("IMAGE",)
+    OUTPUT_TOOLTIPS = ("All pictures of the batch, or all latent frames of the video",)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {
-            "samples": ("LATENT",),
+            "samples": ("LATENT", {"tooltip": "As a sampler or Load Latent gives it"}),
             "latent_format": (formats(), {"tooltip": "Of the model that made the latent; auto guesses from the channels"}),
             "decoder": (cls.pack.decoders.known(), {"tooltip": "auto: the best within a second a picture"}),
         }}
@@ -71,7 +72,8 @@ class LatentBridgeDecode:
 
 
 class LatentBridgeCompare:
-    """The same latent through the C# decoder and through PyTorch, and what differs, amplified. Says in figures how much."""
+    """The same latent through the C# decoder and through PyTorch, and what differs, amplified. Says in figures how much.
+    Takes every picture of a batch and every latent frame of a video."""
 
     pack: Any = None
     DESCRIPTION = __doc__
@@ -79,24 +81,37 @@ class LatentBridgeCompare:
     FUNCTION = "compare"
     RETURN_TYPES = ("IMAGE", "IMAGE", "IMAGE", "STRING")
     RETURN_NAMES = ("csharp", "python", "difference", "figures")
+    OUTPUT_TOOLTIPS = ("The pictures by LatentBridge's decoder in C#", "The same by PyTorch, from the same numbers",
+                       "What differs, times amplify: black where nothing does", "One line a picture: size, times, largest and mean difference, PSNR")
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {
-            "samples": ("LATENT",),
-            "latent_format": (formats()[1:], {"default": "SDXL"}),
+            "samples": ("LATENT", {"tooltip": "As a sampler or Load Latent gives it"}),
+            "latent_format": (formats()[1:], {"default": "SDXL", "tooltip": "Of the model that made the latent; one that does not fit is refused"}),
             "decoder": (["latent2rgb", "taesd"], {"tooltip": "taesd needs its file in models/vae_approx"}),
-            "amplify": ("INT", {"default": 32, "min": 1, "max": 255}),
+            "amplify": ("INT", {"default": 32, "min": 1, "max": 255, "tooltip": "The difference is multiplied by this, so that one step of 255 can be seen"}),
         }}
 
     def compare(self, samples: dict[str, Any], latent_format: str, decoder: str, amplify: int) -> tuple[Any, ...]:
         from .. import comparison
 
-        form = getattr(comfy.latent_formats, latent_format)()
-        x0 = form.process_in(_plain(samples["samples"]).float())
+        latent = _plain(samples["samples"])
+        comparison.check(latent.shape, latent_format, decoder)
+        form = getattr(comfy.latent_formats, latent_format, None)
+        if form is None:
+            raise ValueError(f"this ComfyUI has no attribute comfy.latent_formats.{latent_format}, whose scale is needed; update ComfyUI, or choose another format")
+        x0 = form().process_in(latent.float())
         weights = comparison.taesd_file(latent_format, self.pack.folders) if decoder == "taesd" else None
-        found = comparison.compare(self.pack.bridge, x0, latent_format, decoder, amplify, weights)
-        return (*(picture[None].float() / 255 for picture in found[:3]), found.figures)
+        pictures = [x0[item:item + 1] if x0.ndim == 4 else x0[item:item + 1, :, frame:frame + 1]
+                    for item in range(x0.shape[0]) for frame in range(x0.shape[2] if x0.ndim == 5 else 1)]
+        bar = comfy.utils.ProgressBar(len(pictures))
+        found = []
+        for picture in pictures:
+            found.append(comparison.compare(self.pack.bridge, picture, latent_format, decoder, amplify, weights))
+            bar.update(1)
+        figures = [one.figures if len(found) == 1 else f"picture {number} of {len(found)}: {one.figures}" for number, one in enumerate(found, 1)]
+        return (*(torch.stack(kind).float() / 255 for kind in list(zip(*found, strict=True))[:3]), "\n".join(figures))
 
 
 class LatentBridgePreviewSettings:
@@ -144,4 +159,6 @@ def _picture(pack: Any, latent: torch.Tensor, latent_format: str, decoder: str, 
     preview = comparison.decode(
         pack.bridge, latent, decoder, latent_format=None if latent_format == "auto" else latent_format, space="vae",
         timeout=PATIENCE_SECONDS, batch="first", frame=frame, size=size)
+    for warning in preview.warnings:
+        pack.say(warning)
     return comparison.pixels(preview).float() / 255

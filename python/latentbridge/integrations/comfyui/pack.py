@@ -13,15 +13,17 @@ from comfy.cli_args import args
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from ... import host_locator, inprocess
 from ...client import Bridge
 from ...preview import Preview
 from ...say_once import SayOnce
+from ..host_trouble import host_trouble
 from ..recorder import Recorder
 from ..settings import DecoderList
-from .delivery import Outbox
+from .delivery import Outbox, has_metadata
 from .settings import SETTINGS_NODE, Settings
 from .teacher import Teacher
+
+PREVIEW_METHODS = ("default", "auto", "latent2rgb", "taesd")
 
 
 class Wish(NamedTuple):
@@ -52,7 +54,8 @@ class Pack:
         """What the user asked for, None for no preview of ours.
 
         ``shows_nothing`` says whether ComfyUI itself would show nothing. That is its default, and who installed LatentBridge
-        wants previews: only a "none" that somebody wrote, on the command line or into the prompt, means none.
+        wants previews: only a "none" that somebody wrote, on the command line, into the prompt or into the node, means none. A client that
+        knows no previews by their metadata gets none that it did not ask for: it would take them for results.
         """
         item = _running_prompt()
         settings = _settings_of_workflow(item[2])
@@ -60,13 +63,15 @@ class Pack:
             return None
         method = getattr(args.preview_method, "value", "auto")
         if shows_nothing:
-            if item[3].get("preview_method") == "none" or _none_on_command_line():
+            if item[3].get("preview_method") == "none" or _none_on_command_line() or _none_by_node(item[2]):
+                return None
+            if not has_metadata(PromptServer.instance, PromptServer.instance.client_id):
                 return None
             method = "auto"
         return Wish(method, settings)
 
     def change(self, values: dict[str, Any]) -> None:
-        """Takes new settings, effective at the next step; switching on takes up work again after the host was given up."""
+        """Takes new settings, effective at the next step; where no host works, it is tried again with all that was wrong forgotten."""
         settings = self.settings.changed(values)
         if settings == self.settings and self.bridge.off_reason is None:
             return  # the page reports all of them whenever it loads
@@ -78,18 +83,16 @@ class Pack:
         self.settings = settings
 
     def warm_up(self, prompt: dict[str, Any]) -> None:
-        """Starts the host before the first latent comes."""
+        """Starts the host before the first latent comes, also one that failed before."""
         asked = (prompt.get("extra_data") or {}).get("preview_method")
-        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0 and self.bridge.off_reason is None:
+        if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0:
             self.bridge.start()
 
     def trouble(self) -> str | None:
         """Why there are no previews of ours, and what helps; None when all is well."""
         if self.bridge.off_reason is not None:
             return self.bridge.off_reason
-        if host_locator.find() is not None or (self.settings.host_mode != "process" and inprocess.problem() is None):
-            return None
-        return f"no host was found; {host_locator.ADVICE}"
+        return host_trouble(self.settings.host_mode)
 
     def close(self) -> None:
         self.teacher.uninstall()
@@ -100,6 +103,8 @@ class Pack:
 
     def _on_preview(self, preview: Preview) -> None:
         self.latest = preview
+        for warning in preview.warnings:
+            self.say(warning)
         if (sampling := self.sampling) is not None and sampling.run == preview.run:
             sampling.arrived(preview)
 
@@ -121,6 +126,14 @@ def _settings_of_workflow(graph: Any) -> dict[str, Any]:
         if isinstance(node, dict) and node.get("class_type") == SETTINGS_NODE:
             found.update(node.get("inputs") or {})
     return found
+
+
+def _none_by_node(graph: Any) -> bool:
+    """Whether the node that runs has a preview method of its own, as samplers of other packs do, and it says none."""
+    context = get_executing_context()
+    node = graph.get(context.node_id) if context is not None and isinstance(graph, dict) else None
+    method = ((node or {}).get("inputs") or {}).get("preview_method")
+    return isinstance(method, str) and method not in PREVIEW_METHODS
 
 
 def _none_on_command_line() -> bool:

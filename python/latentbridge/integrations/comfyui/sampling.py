@@ -14,28 +14,32 @@ from .delivery import Destination, Frame
 from .settings import Settings
 
 LAST_STEP_SECONDS = 0.05
+LAST_STEP_SHARE = 0.01
+"""Of the time that the sampling took so far, where that is longer: nobody misses it."""
+LAST_STEP_SECONDS_AT_MOST = 0.5
 
 
 class Sampling:
     """Runs on two threads: ``arrived`` on the bridge's, everything else on the sampler's.
 
-    The last step's picture goes the stock way: the sampler's thread waits for it, once and at most ``LAST_STEP_SECONDS``, and
-    hands it to core. It would come too late otherwise, and the page keeps the last picture it got.
+    The last step's picture goes the stock way: the sampler's thread waits for it, once and not for long (``_patience``), and
+    hands it to core. A later one is shown too if its node still runs; otherwise the page keeps the last picture it got.
     """
 
     def __init__(self, pack: Any, latent_format: Any, wish: Any) -> None:
         self._pack = pack
         self._bridge = pack.bridge  # another one once the settings name another host
         self._wish = wish
-        self._latent_format, self._format = latent_format, _format_id(latent_format)
+        self._latent_format, self._format = latent_format, format_id(latent_format)
         self._model: str | None = None
         self._of_page: Settings | None = None
         self._settings: Settings | None = None
         self._is_steady = False  # every step is due, the whole latent
         self._destination: Destination | None = None
         self._shown_at = 0.0
+        self._began_at = 0.0  # when the first latent came
+        self._is_shown = False  # since the last step, by us
         self._turn = 0
-        self._encoding = "png"
         self._awaited = -1  # the step that the sampler's thread waits for
         self._latest: Frame | None = None
         self._encoded = threading.Condition()
@@ -45,7 +49,11 @@ class Sampling:
         """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
         if self._pack.settings is not self._of_page:
             self._adopt(self._pack.settings)
-        return self._settings.enabled and self._bridge.off_reason is None
+        takes = self._settings.enabled and self._bridge.off_reason is None
+        if self._is_shown and not takes and self._destination.with_metadata:
+            self._destination.server.send_sync(*self._destination.caption(None))  # what is shown from here on is core's
+        self._is_shown = takes
+        return takes
 
     def waits_for(self, step: int, total: int) -> bool:
         """Whether this is the last step, whose picture the sampler waits for. Steps beyond the total are not."""
@@ -75,7 +83,7 @@ class Sampling:
 
     def arrived(self, preview: Preview) -> None:
         """A picture came. Called on the bridge's thread."""
-        frame = Frame.of(preview, self._encoding, self._settings.caption)
+        frame = Frame.of(preview, self._settings.caption)
         with self._encoded:
             self._latest = frame
             self._encoded.notify_all()
@@ -99,19 +107,19 @@ class Sampling:
         if self._destination is None:
             self._destination = Destination.here()
             self._model = self._destination.model()
-            add_progress_handler(_NodeEnd(self._pack, self._destination.node_id))
-        self._encoding = settings.encoding(self._destination.is_local())
+            add_progress_handler(NodeEnd(self._pack, self._destination.node_id))
         self._awaited = -1
         self._latest = None
         run = next(self._pack.runs)
         self._bridge.begin(run=run, latent_format=self._format, model=self._model,
-                           **settings.options(self._wish.method, self._encoding))
+                           **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata), self._format))
         self.run = run
         self._pack.sampling = self
 
     def _submit(self, x0: Any, step: int, total: int) -> bool:
         settings = self._settings
-        if not self._destination.is_watched(settings.api):
+        self._began_at = self._began_at or time.monotonic()
+        if not self._destination.clients():
             return False
         if settings.batch == "turn" and x0.shape[0] > 1:
             x0 = x0[self._turn % x0.shape[0]:][:1]
@@ -131,23 +139,32 @@ class Sampling:
         return due
 
     def _await(self, step: int) -> tuple[str, Frame, None] | None:
-        end = time.monotonic() + LAST_STEP_SECONDS
-        if self._bridge.wait(run=self.run, step=step, timeout=LAST_STEP_SECONDS) is not None:
+        patience = self._patience()
+        end = time.monotonic() + patience
+        if self._bridge.wait(run=self.run, step=step, timeout=patience) is not None:
             with self._encoded:
                 self._encoded.wait_for(partial(self._has, step), max(0.0, end - time.monotonic()))
         # From here on a late picture goes the other way. One that came before this line is in _latest.
         self._awaited = 1 << 62
         if not self._has(step):
             return None
+        if self._destination.client is None:  # core would send it to every page too
+            for message in self._destination.messages(self._latest):
+                self._destination.server.send_sync(*message)
+            return None
         if self._destination.with_metadata and self._latest.caption is not None:
-            self._destination.server.send_sync(*self._destination.caption(self._latest))
+            self._destination.server.send_sync(*self._destination.caption(self._latest.caption))
         return self._latest.for_core()
+
+    def _patience(self) -> float:
+        """Seconds that the sampler's thread waits for the last step's picture, as docs/protocol.md has it of the host."""
+        return max(LAST_STEP_SECONDS, min((time.monotonic() - self._began_at) * LAST_STEP_SHARE, LAST_STEP_SECONDS_AT_MOST))
 
     def _has(self, step: int) -> bool:
         return self._latest is not None and self._latest.step >= step
 
 
-class _NodeEnd(ProgressHandler):
+class NodeEnd(ProgressHandler):
     """Tells the host that nobody waits for more once the node has finished. Core drops it with the prompt."""
 
     def __init__(self, pack: Any, node_id: str) -> None:
@@ -163,7 +180,7 @@ class _NodeEnd(ProgressHandler):
             sampling.end()
 
 
-def _format_id(latent_format: Any) -> str | None:
+def format_id(latent_format: Any) -> str | None:
     """The name of core's class, of which other packs may have made a subclass."""
     for kind in type(latent_format).__mro__:
         if kind.__module__ == "comfy.latent_formats":

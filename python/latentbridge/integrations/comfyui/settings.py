@@ -12,6 +12,7 @@ from typing import Any
 import folder_paths
 from comfy.cli_args import args
 
+from ...formats import is_causal_video
 from ..settings import COMMON, Setting
 
 log = logging.getLogger("latentbridge")
@@ -22,15 +23,16 @@ SETTINGS_NODE = "LatentBridgePreviewSettings"
 
 TABLE = {
     "enabled": Setting(True, "Previews by LatentBridge", "Off: ComfyUI's own previews, as if LatentBridge were not there"),
-    "decoder": COMMON["decoder"],
+    # ComfyUI finds a setting by its name alone, so the words to look for are in it.
+    "decoder": replace(COMMON["decoder"], name="Decoder (TAESD, tiny, latent2rgb ...)"),
     "size": replace(COMMON["size"], tooltip="In pixels; 0: as ComfyUI's --preview-size (512 unless set)"),
     "batch": COMMON["batch"],
-    "frame": Setting("middle", "Video frame", "Which frame of a video is shown", ("first", "middle", "last")),
+    "frame": Setting("auto", "Video frame", "auto: the first where its colours are the true ones (Wan, Hunyuan, LTX ...), else the middle one",
+                     ("auto", "first", "middle", "last")),
     "every_steps": Setting(1, "Every n steps", "The first and the last step are always shown", range=(1, 50, 1)),
     "every_milliseconds": COMMON["every_milliseconds"],
-    "format": Setting("auto", "Format", "auto: PNG on this machine, JPEG over a network", ("auto", "png", "jpeg", "webp")),
+    "format": Setting("auto", "Picture format (PNG, JPEG, WebP)", "auto: PNG on this machine, JPEG over a network. Scripts and old pages always get JPEG", ("auto", "png", "jpeg", "webp")),
     "threads": COMMON["threads"],
-    "api": Setting(True, "Previews for prompts of scripts", "Of prompts without a page; they go to every open page"),
     "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
     "record": COMMON["record"],
     "calibrate": COMMON["calibrate"],
@@ -51,7 +53,6 @@ class Settings:
     every_milliseconds: int = TABLE["every_milliseconds"].default
     format: str = TABLE["format"].default
     threads: int = TABLE["threads"].default
-    api: bool = TABLE["api"].default
     caption: bool = TABLE["caption"].default
     record: bool = TABLE["record"].default
     calibrate: bool = TABLE["calibrate"].default
@@ -76,18 +77,21 @@ class Settings:
         good = {name: TABLE[name].read(value) for name, value in values.items() if name in TABLE and TABLE[name].takes(value)}
         return replace(self, **good)
 
-    def encoding(self, is_local: bool) -> str:
-        """``png``, ``jpeg`` or ``webp``: PNG costs nothing to make but is four times as long, so it stays on this machine."""
-        return self.format if self.format != "auto" else "png" if is_local else "jpeg"
+    def encoding(self, is_local: bool, with_metadata: bool) -> str:
+        """``png``, ``jpeg`` or ``webp``: PNG costs nothing to make but is four times as long, so it stays on this machine.
 
-    def options(self, wish: str, encoding: str) -> dict[str, Any]:
+        Where no metadata goes with a picture, a PNG is a result (Krita makes a layer of it): there it is always JPEG, as core's.
+        """
+        return "jpeg" if not with_metadata else self.format if self.format != "auto" else "png" if is_local else "jpeg"
+
+    def options(self, wish: str, encoding: str, latent_format: str | None) -> dict[str, Any]:
         """The bridge's options. ``wish`` is the preview method of ComfyUI; a decoder chosen on the page goes before it."""
         return {
             "decoder": "taesd" if self.decoder == "auto" and wish == "taesd" else self.decoder,
             "size": self.size or getattr(args, "preview_size", 512),
             "batch": "grid" if self.batch == "grid" else "first",
-            "frame": self.frame,
-            "encoding": encoding,  # a host without JPEG or WebP sends pixels, which Frame.of encodes
+            "frame": self.frame if self.frame != "auto" else "first" if is_causal_video(latent_format) else "middle",
+            "encoding": encoding,
             "threads": self.threads,
             "calibrate": self.calibrate,
         }

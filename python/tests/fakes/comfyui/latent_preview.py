@@ -14,6 +14,10 @@ class Picture:
         file.write(b"core")
 
 
+def preview_to_image(latent_image, do_scale=True):
+    return Picture(latent_image)
+
+
 class LatentPreviewer:
     def decode_latent_to_preview(self, x0):
         return None
@@ -37,7 +41,7 @@ class Latent2RGBPreviewer(LatentPreviewer):
         self.latent_rgb_factors_reshape = latent_rgb_factors_reshape
 
     def decode_latent_to_preview(self, x0):
-        return Picture(x0)
+        return preview_to_image(x0)
 
 
 def get_previewer(device, latent_format):

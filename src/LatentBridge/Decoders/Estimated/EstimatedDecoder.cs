@@ -1,4 +1,3 @@
-using LatentBridge.Decoders.Linear;
 using LatentBridge.Latents;
 using LatentBridge.Simd;
 

@@ -25,7 +25,7 @@ public static class ApngWriter
         ArgumentOutOfRangeException.ThrowIfNegative(plays);
         if (frames.Count == 0)
         {
-            throw new ArgumentException("An animation needs one frame at least.", nameof(frames));
+            throw new ArgumentException("An animation needs at least one frame.", nameof(frames));
         }
 
         using var file = new MemoryStream();

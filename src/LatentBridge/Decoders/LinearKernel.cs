@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 using LatentBridge.Latents;
 using LatentBridge.Simd;
 
-namespace LatentBridge.Decoders.Linear;
+namespace LatentBridge.Decoders;
 
 /// <summary>
 /// Cells to bytes: <c>byte[r] = floor(clamp(sum over c of x[c] * weights[3c + r] + weights[3C + r], 0, 255))</c>. Rounding
