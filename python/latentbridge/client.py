@@ -36,6 +36,7 @@ from typing import Any
 from . import protocol, tensors
 from .bridge_thread import BridgeThread, HostSettings
 from .connection import HOST_ENDED
+from .options import check as check_options
 from .preview import Preview
 from .protocol import LatentHeader
 from .say_once import SayOnce
@@ -91,7 +92,7 @@ class Bridge:
         self._say = SayOnce()
         self._learned: dict[str, Any] | None = None
         self._arrived = threading.Condition()
-        self._thread = self._new_thread(protocol.check_options(options))
+        self._thread = self._new_thread(check_options(options))
         _bridges.add(self)
 
     # --- for samplers ------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ class Bridge:
 
         ``model`` is whatever names the model (``calibration.identity``, a hash): with it, what ``teach`` taught of it is used.
         """
-        protocol.check_options(options)
+        check_options(options)
         try:
             if self._thread.off is None:
                 self._begin(_stream(stream), _run(run), latent_format, space, options, model)
@@ -223,7 +224,7 @@ class Bridge:
 
     def configure(self, **options: Any) -> None:
         """Changes options for all streams, now and for hosts to come; ``ValueError`` for an unknown name or value."""
-        protocol.check_options(options)
+        check_options(options)
         self._thread.options = {**self._thread.options, **options}
         for state in tuple(self._streams.values()):
             state.reader = self._reader(state.options)
@@ -255,7 +256,7 @@ class Bridge:
         timeout: float = 60.0, **options: Any,
     ) -> Preview:
         """Decodes one latent and waits for the picture; never replaced by a newer one. ``BridgeError`` says why there is none."""
-        protocol.check_options(options)
+        check_options(options)
         if self._thread.off is not None:
             raise BridgeError(self._thread.off)
         stream = _stream(stream)

@@ -69,7 +69,7 @@ class Stream:
 
 def choice_of(options: dict[str, Any]) -> tensors.Choice:
     """The part of a latent that is sent."""
-    return tensors.Choice(**{name: options[name] for name in ("batch", "item", "frame") if name in options})
+    return tensors.Choice(**{name: options[name] for name in ("batch", "item", "frame") if options.get(name, "auto") != "auto"})
 
 
 def options_for_host(options: dict[str, Any]) -> dict[str, Any]:

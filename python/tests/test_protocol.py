@@ -117,20 +117,3 @@ class Lines(unittest.TestCase):
     def lines(direction):
         text = (VECTORS / "messages.txt").read_text(encoding="utf-8")
         return {name: line.encode() for name, line in re.findall(rf"^(\S+) {direction} (.*)$", text, re.MULTILINE)}
-
-
-class Options(unittest.TestCase):
-    def test_the_protocols_values_pass(self):
-        for options in ({"decoder": "tiny"}, {"size": 0}, {"size": 16384}, {"scaling": "nearest"}, {"batch": "grid"}, {"item": 3},
-                        {"frame": "last"}, {"frame": 7}, {"encoding": "webp"}, {"threads": 256}, {"lastStepMilliseconds": 1000},
-                        {"calibrate": False}):
-            with self.subTest(options):
-                self.assertEqual(protocol.check_options(options), options)
-
-    def test_others_are_refused_with_what_is_allowed(self):
-        for options, said in (({"sise": 1}, "known are decoder, size"), ({"size": 16385}, "0 to 16384"), ({"size": True}, "0 to"),
-                              ({"size": "big"}, "0 to"), ({"batch": "all"}, "first, grid, item"), ({"frame": -1}, "middle"),
-                              ({"frame": 1.5}, "0-based"), ({"encoding": "gif"}, "png"), ({"decoder": ""}, "id of a decoder"),
-                              ({"calibrate": 1}, "True or False")):
-            with self.subTest(options), self.assertRaisesRegex(ValueError, said):
-                protocol.check_options(options)

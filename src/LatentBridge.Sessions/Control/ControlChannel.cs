@@ -1,10 +1,10 @@
+using System.Text.Json;
 using LatentBridge.Fitting;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 using LatentBridge.Simd;
-using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;
 
@@ -87,7 +87,6 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
     public void Dispose()
     {
         _session?.Dispose();
-        _message.Dispose();
         _writer.Dispose();
     }
 
@@ -213,10 +212,12 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
             json.WriteStartArray();
             foreach (PreviewEncoding encoding in _session.Encodings)
             {
-                json.WriteValue(encoding.Name());
+                json.WriteStringValue(encoding.Name());
             }
 
             json.WriteEndArray();
+            json.WritePropertyName("options");
+            OptionTable.Write(json);
             json.WriteEndObject();
         });
     }
@@ -308,7 +309,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
     }
 
     /// <summary>Answers a request; a notification gets no answer.</summary>
-    void Answer(Action<JsonTextWriter> writeResult)
+    void Answer(Action<Utf8JsonWriter> writeResult)
     {
         if (_message.HasId)
         {

@@ -47,7 +47,7 @@ public sealed class ControlChannelTests : IDisposable
         sink.Ready(new ReadyPreview(0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5));
         AssertLast("ready-warned");
         sink.Ready(new ReadyPreview(
-            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, "tiny is left out"));
+            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, Warning: "tiny is left out"));
         AssertLast("ready-left-out");
         sink.Loading("taesd", "/ui/models/taesd_decoder.safetensors");
         AssertLast("loading");
