@@ -60,9 +60,8 @@ class PictureHost(FakeHost):
             width, height, len(data)))
         start = self.geometry.image_offset(slot) + protocol.SLOT_HEADER_LENGTH
         self.memory[start:start + len(data)] = data
-        return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
-                "total": header.total, "width": width, "height": height, "length": len(data), "encoding": encoding,
-                "decoder": "fake", "decodeMilliseconds": 1, "encodeMilliseconds": 0, "waitMilliseconds": 0, **self.remarks()}
+        return {"slot": slot, "sequence": header.sequence, "decoder": "fake", "decodeMilliseconds": 1, "encodeMilliseconds": 0, "waitMilliseconds": 0,
+                **self.remarks()}
 
 
 if __name__ == "__main__":
