@@ -227,7 +227,7 @@ class Bridge:
         check_options(options)
         self._thread.options = {**self._thread.options, **options}
         for state in tuple(self._streams.values()):
-            state.reader = self._reader(state.options)
+            state.reader = self._reader(state.options, state.begin.get("format"))
         self._thread.post(self._thread.configure)
 
     def status(self, timeout: float = 1.0) -> dict[str, Any]:
@@ -261,7 +261,7 @@ class Bridge:
             raise BridgeError(self._thread.off)
         stream = _stream(stream)
         chosen = {**self._thread.options, **options}
-        source = tensors.read(latent, choice_of(chosen))
+        source = tensors.read(latent, choice_of(chosen, latent_format))
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
@@ -352,14 +352,14 @@ class Bridge:
         state = self._streams.setdefault(stream, Stream(stream))
         if run < state.run or (run == state.run and not state.live):
             raise ValueError(f"run {run} of stream {stream} is over, the last was {state.run}; number runs upwards")
-        state.begin, state.options, state.reader = begin, options, self._reader(options)
+        state.begin, state.options, state.reader = begin, options, self._reader(options, latent_format)
         state.lost_step, state.fresh = -1, True
         state.run, state.live = run, True
         self._thread.try_again(self._thread.begin_run, state)
         return state
 
-    def _reader(self, options: dict[str, Any]) -> tensors.Reader:
-        return tensors.Reader(choice_of({**self._thread.options, **options}), self._staging)
+    def _reader(self, options: dict[str, Any], latent_format: str | None) -> tensors.Reader:
+        return tensors.Reader(choice_of({**self._thread.options, **options}, latent_format), self._staging)
 
     def _leave(self, method: str, stream: int, run: int) -> None:
         try:

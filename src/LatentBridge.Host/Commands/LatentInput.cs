@@ -68,10 +68,7 @@ sealed class LatentInput
     static bool IsPicture(string path)
     {
         Span<byte> start = stackalloc byte[8];
-
-        // A pipe or a device has no length; its opening might never return.
-        bool hasBytes = (File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)) is FileInfo { Exists: true, Length: > 0 };
-        using FileStream? file = hasBytes ? File.OpenRead(path) : null;
+        using FileStream? file = File.Exists(path) ? File.OpenRead(path) : null;
         return file is not null && LatentPicture.IsPng(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]);
     }
 

@@ -183,10 +183,10 @@ sealed class PictureMaker(
                 size = SizeOf(renderer, run.PixelsPerCell(decoders.Candidates, demand));
             }
 
-            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
+            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder) with { IsSearching = pool.IsSearching };
             if (job is { Stopped: null, Stream: { } stream })
             {
-                stream.Choice = choice with { IsSearching = pool.IsSearching };
+                stream.Choice = choice;
             }
 
             return choice;
@@ -261,9 +261,9 @@ sealed class PictureMaker(
             {
                 stream.Shown++;
                 stream.OnScreen = (choice.Decoder, header.Step);
-                if (ready.Warning is { } warning)
+                if (choice.Warning is { } missing)
                 {
-                    stream.Warn(warning);
+                    stream.Warn(missing);
                 }
             }
 

@@ -44,6 +44,8 @@ public sealed class ControlChannelTests : IDisposable
         sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25));
         AssertLast("ready");
         Assert.Equal(162, _lines[^1].Length);
+        sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25, Note: "taesd would come too late"));
+        AssertLast("ready-noted");
         sink.Ready(new ReadyPreview(0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5));
         AssertLast("ready-warned");
         sink.Ready(new ReadyPreview(
