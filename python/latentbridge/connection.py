@@ -234,8 +234,7 @@ class Connection:
             self.refusal = (f"the host chose protocol {chosen!r}, this shim speaks {protocol.MINIMUM_VERSION} to "
                             f"{protocol.VERSION}; install host and shim of the same release")
             return
-        encodings = result.get("encodings")
-        self.host = {**result, "encodings": encodings if isinstance(encodings, list) else None}
+        self.host = result
         self._attach()
 
     def _attach(self) -> None:
