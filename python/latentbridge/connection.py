@@ -56,7 +56,6 @@ class Connection:
         self.mapping: Mapping | None = None
         self.failure: str | None = None
         self.refusal: str | None = None
-        self.host: dict[str, Any] = {}
         self.last_words: list[str] = []
         """The last lines of the host's stderr, complete once ``end`` was called."""
         self.has_shown = False
@@ -234,8 +233,6 @@ class Connection:
             self.refusal = (f"the host chose protocol {chosen!r}, this shim speaks {protocol.spoken()}; "
                             "install host and shim from one release")
             return
-        encodings = result.get("encodings")
-        self.host = {**result, "encodings": encodings if isinstance(encodings, list) else None}
         self._attach()
 
     def _attach(self) -> None:
