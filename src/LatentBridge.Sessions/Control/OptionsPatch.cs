@@ -18,7 +18,7 @@ sealed class OptionsPatch
     {
         foreach (PreviewOption option in PreviewOptions.All)
         {
-            if (!json.ValueTextEquals(option.Name))
+            if (option.IsPartOfLatent || !json.ValueTextEquals(option.Name))
             {
                 continue;
             }

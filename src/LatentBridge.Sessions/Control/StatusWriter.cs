@@ -12,7 +12,7 @@ static class StatusWriter
     public static void Write(Utf8JsonWriter json, PreviewOptions options)
     {
         json.WriteStartObject();
-        foreach (PreviewOption option in PreviewOptions.All)
+        foreach (PreviewOption option in PreviewOptions.All.Where(option => !option.IsPartOfLatent))
         {
             json.WritePropertyName(option.Name);
             OptionTable.WriteValue(json, option.Of(options));

@@ -32,6 +32,9 @@ public sealed class PreviewOption
     /// <summary>The numbers that it takes, both ends included; null when it takes none.</summary>
     public (int Minimum, int Maximum)? Range { get; private init; }
 
+    /// <summary>It says which part of a latent is shown. The shim sends that part alone, so the option itself is not sent.</summary>
+    public bool IsPartOfLatent { get; private init; }
+
     /// <summary>What holds when nobody says anything.</summary>
     public object Default => Of(PreviewOptions.Default);
 
@@ -89,6 +92,8 @@ public sealed class PreviewOption
             Words = ["auto", "first", "middle", "last"],
             Range = (0, MaximumIndex),
         };
+
+    internal PreviewOption OfLatent() => new(Name, Help, _get, _set) { Words = Words, Range = Range, IsPartOfLatent = true };
 
     internal const int MaximumIndex = (1 << 20) - 1;
 }
