@@ -349,6 +349,7 @@ class BridgeThread:
                 self._keep_newest(connection, state)
         code = self._disconnect(0.2 if reason == "it ended" else 0)
         words = connection.last_words if connection else []
+        has_shown, loading = (connection.has_shown, connection.loading) if connection else (False, None)
         if code == 3:
             self._refused(words[-1] if words else "host and shim are of different versions; install both from one release")
             return
@@ -357,8 +358,7 @@ class BridgeThread:
         if words:
             detail += f"; its last words: {words[-1]}"
         avoided = len(self.restarts.avoided)
-        pause = self.restarts.failed(
-            time.monotonic(), connection is not None and connection.has_shown, connection.loading if connection else None)
+        pause = self.restarts.failed(time.monotonic(), has_shown, loading)
         self._not_before = time.monotonic() + pause
         self._wanted = bool(self._decodes) or any(state.live for state in tuple(self.streams.values()))
         for decoder, file in self.restarts.avoided[avoided:]:

@@ -110,8 +110,8 @@ class Bridge:
     ) -> bool:
         """Takes a snapshot of a step's latent for a preview and returns at once; never raises, never writes to the latent.
 
-        ``latent`` has the shape ``[B,C,H,W]``, ``[C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``; a torch tensor, numpy array,
-        buffer, nested set or list. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
+        ``latent`` is a torch tensor, numpy array, buffer, nested set or list of the shape ``[B,C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``,
+        each without the batch too, frames before channels, channels last, or tokens of a square picture (``axes.py``): what the format fits. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
         run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is 0-based, ``total`` 0 or None
         when unknown. Whole numbers may come as floats and as tensors or arrays without axes.
 
@@ -286,7 +286,7 @@ class Bridge:
 
         ``status()["learned"]`` says what came of it. Without a running host nothing does.
         """
-        source = tensors.read(pair, tensors.Choice())
+        source = tensors.read(pair, tensors.Choice(latent_format="pair"))
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         header = LatentHeader(next(self._sequence), 0, 0, 0, 0, 0, source.element_type, source.axes, source.length)

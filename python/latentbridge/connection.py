@@ -345,8 +345,6 @@ class Connection:
                 image = self._take_image(params)
             elif method in ("loading", "loaded"):
                 self._note_loading(method, params)
-            elif method == "loaded" and self.loading is not None and self.loading[0] == params.get("decoder"):
-                self.loading = None
         except protocol.ProtocolError as error:
             self._listener("garbled", {"detail": str(error)}, None)
             return

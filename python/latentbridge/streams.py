@@ -72,7 +72,7 @@ def choice_of(options: dict[str, Any], latent_format: str | None) -> tensors.Cho
     chosen = {name: options[name] for name in ("batch", "item", "frame") if name in options}
     if chosen.get("frame", "auto") == "auto":
         chosen["frame"] = "first" if formats.is_causal_video(latent_format) else "middle"
-    return tensors.Choice(**chosen)
+    return tensors.Choice(latent_format=latent_format, **chosen)
 
 
 def options_for_host(options: dict[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,6 @@ class FakeHost:
             say(id=1, error=odd)
 
     def hello(self, identifier: int, params: dict) -> None:
-        self.avoided = params.get("avoid", [])
         if "mute" in QUIRKS:
             time.sleep(1000)
         if "refuse" in QUIRKS:
@@ -145,7 +144,7 @@ class FakeHost:
             tell("released", slot="x", sequence=None)
         if "slow" in QUIRKS:
             time.sleep(number("slow") / 1000)
-        if "killer" in QUIRKS and {"decoder": "killer", "file": "/k.onnx"} not in self.avoided:
+        if "killer" in QUIRKS and {"decoder": "killer", "file": "/k.onnx"} not in self.avoid:
             self.ready(header, digest)
             tell("loading", decoder="killer", file="/k.onnx")
             tell("loading", decoder="innocent", file=None)

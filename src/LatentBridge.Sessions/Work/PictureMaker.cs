@@ -75,14 +75,9 @@ sealed class PictureMaker(
             LatentSlotHeader header = job.Latent.Header;
             ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
             LatentFormat format = job.Format ??= GuessFormat(job, axes);
-            problem = LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape);
-            if (problem is not null)
-            {
-                return null;
-            }
-
             PreviewRenderer renderer = job.Context.RendererOf(format, encoders);
-            renderer.Stage(new Latent(slots.Values(job.Latent), (LatentElementType)header.ElementType, shape, job.Space), job.Options);
+            renderer.StageArray(slots.Values(job.Latent), (LatentElementType)header.ElementType, axes, job.Space, job.Options);
+            problem = null;
             return renderer;
         }
         catch (LatentBridgeException e)
