@@ -20,7 +20,7 @@ sealed class CompareCommand
 
     readonly Terminal _terminal;
     readonly Argument<string[]> _files = new Argument<string[]>("FILE") { Description = "Latents, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string?> _decoders = new("--decoders", "-d") { Description = "Decoders, separated by commas; default: all of the format that Python has too.", HelpName = "A,B" };
+    readonly Option<string[]> _decoders = OptionExtensions.Decoders("all of the format that Python has too");
     readonly Option<string> _against = new("--against") { Description = "numpy: per-pixel decoders; torch: networks; python: both; diffusers: AutoencoderTiny; onnx: networks, converted; or an ONNX model.", HelpName = "python|torch|numpy|diffusers|onnx|FILE.onnx", DefaultValueFactory = _ => Any };
     readonly Option<string?> _python = new("--python") { Description = "The Python to use; default: the first that has NumPy and PyTorch.", HelpName = "PATH" };
     readonly Option<bool> _embedded = new("--embedded") { Description = "Run Python inside this process instead of in a child (not in a published program, which is trimmed)." };
@@ -122,8 +122,8 @@ sealed class CompareCommand
     IEnumerable<DecoderEntry> Entries(ParseResult parsed, LatentInput input, WeightLibrary weights, IReference reference)
     {
         IReadOnlyList<DecoderEntry> all = LatentDecoders.For(input.Format, weights);
-        return parsed.GetValue(_decoders) is { } named
-            ? named.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(id => all.Choose(id, input.Format))
+        return parsed.Named(_decoders) is { Length: > 0 } named
+            ? named.Select(id => all.Choose(id, input.Format))
             : all.Where(entry => reference.Library(entry.Description) is not null);
     }
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions.Control;
 
