@@ -33,7 +33,7 @@ _USUAL = {2: "CW", 3: "CHW", 4: "BCHW", 5: "BCTHW"}
 _IDS = {name.lower(): name for name in FORMATS}
 _PICTURES = {3, 4, 16, 64, 128}
 _VIDEOS = {12, 16, 24, 32, 48, 64, 128}
-_SMALLEST_SIDE = 5
+_SMALLEST_SIDE, _LARGE_SIDE = 5, 24
 
 
 @functools.lru_cache(256)
@@ -75,11 +75,12 @@ def _guess(axes: tuple[int, ...]) -> str:
     """As the host guesses a format: where the usual order has a known number of channels, that one."""
     rank = len(axes)
     if rank == 5 and not _is_known(axes[1]):
-        for letters in ("BTCHW", "BTHWC"):
-            if _is_odd(axes, letters):
-                return letters
+        if _is_odd(axes, "BTCHW"):
+            return "BTCHW"
+        if _is_last(axes[4], axes[2], axes[3]):
+            return "BTHWC"
     elif rank == 4:
-        last = axes[3] in _PICTURES and min(axes[1], axes[2]) >= _SMALLEST_SIDE
+        last = _is_last(axes[3], axes[1], axes[2])
         if last and min(axes[2], axes[3]) < _SMALLEST_SIDE:
             return "BHWC"
         if not (_is_known(axes[1]) or (axes[1] == 8 and axes[2] == 16)):
@@ -88,9 +89,15 @@ def _guess(axes: tuple[int, ...]) -> str:
 
 
 def _is_odd(axes: tuple[int, ...], letters: str) -> bool:
-    """A clip in an unusual order."""
-    return (_is_known(axes[letters.index("C")])
+    """A clip in an unusual order; of red, green and blue it could be frames as well."""
+    channels = axes[letters.index("C")]
+    return (channels != 3 and _is_known(channels)
             and min(axes[letters.index("H")], axes[letters.index("W")]) >= _SMALLEST_SIDE)
+
+
+def _is_last(channels: int, height: int, width: int) -> bool:
+    """Channels behind height and width; many of them could be a width as well."""
+    return min(height, width) >= {3: _SMALLEST_SIDE, 4: _SMALLEST_SIDE, 16: _LARGE_SIDE}.get(channels, math.inf)
 
 
 def _is_known(channels: int) -> bool:

@@ -11,6 +11,9 @@ public readonly record struct FormatGuess(LatentFormat Format, string Reason)
     /// <summary>Cells that a side has at least, where the array can be read in another way, too.</summary>
     const long SmallestSide = 5;
 
+    /// <summary>Cells that a side has at least, where 16 behind it are channels.</summary>
+    const long LargeSide = 24;
+
     /// <summary>Guesses from an array's axes, outermost first.</summary>
     /// <remarks>
     /// Five axes are video: 16 channels Wan21, 48 Wan22, 12 Mochi, 24 MiniMaxH3Video, 32 HunyuanVideo15, 64
@@ -29,11 +32,11 @@ public readonly record struct FormatGuess(LatentFormat Format, string Reason)
             case 5:
                 return Video(axes[1]) ?? Picture(axes[1], axes[3], axes[4])
                     ?? Odd(axes[2], axes[3], axes[4])
-                    ?? Odd(axes[4], axes[2], axes[3])
+                    ?? ChannelsLast(axes[4], axes[2], axes[3])
                     ?? Unknown(axes[1], 3);
             case 4:
                 FormatGuess? usual = Picture(axes[1], axes[2], axes[3]) ?? Video(axes[1]);
-                FormatGuess? channelsLast = Math.Min(axes[1], axes[2]) >= SmallestSide ? Picture(axes[3], axes[1], axes[2]) : null;
+                FormatGuess? channelsLast = ChannelsLast(axes[3], axes[1], axes[2]);
                 return (Math.Min(axes[2], axes[3]) < SmallestSide ? channelsLast : null)
                     ?? usual
                     ?? Odd(axes[0], axes[2], axes[3])
@@ -44,7 +47,7 @@ public readonly record struct FormatGuess(LatentFormat Format, string Reason)
             case 3:
                 return Sequence(axes[1])
                     ?? Tokens(axes[1], axes[2])
-                    ?? (axes[2] is 3 or 4 or 16 ? Picture(axes[2], axes[0], axes[1]) : null)
+                    ?? ChannelsLast(axes[2], axes[0], axes[1])
                     ?? Unknown(axes[0], 2);
             case 2:
                 return Sequence(axes[0]) ?? Unknown(axes[0], 1);
@@ -53,9 +56,17 @@ public readonly record struct FormatGuess(LatentFormat Format, string Reason)
         }
     }
 
-    /// <summary>A clip in an unusual order.</summary>
+    /// <summary>A clip in an unusual order; of red, green and blue it could be frames as well.</summary>
     static FormatGuess? Odd(long channels, long height, long width) =>
-        Math.Min(height, width) < SmallestSide ? null : Video(channels) ?? Picture(channels, height, width);
+        channels == 3 || Math.Min(height, width) < SmallestSide ? null : Video(channels) ?? Picture(channels, height, width);
+
+    /// <summary>Channels behind height and width; many of them could be a width as well.</summary>
+    static FormatGuess? ChannelsLast(long channels, long height, long width) => channels switch
+    {
+        3 or 4 when Math.Min(height, width) >= SmallestSide => Picture(channels, height, width),
+        16 when Math.Min(height, width) >= LargeSide => Picture(channels, height, width),
+        _ => null,
+    };
 
     static FormatGuess? Tokens(long count, long values) => (values, (long)Math.Sqrt(count)) switch
     {

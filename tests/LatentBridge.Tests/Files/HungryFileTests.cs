@@ -75,10 +75,10 @@ public sealed class HungryFileTests
         string much = new('9', 1 << 20), numbers = string.Join(",", Enumerable.Repeat("1", 1 << 19));
         string header = where switch
         {
-            "dtype" => $$"""{"a":{"dtype":"{{much}}","shape":[1],"data_offsets":[0,99]}}""",
-            "shape" => $$"""{"a":{"dtype":"F32","shape":[{{numbers}}],"data_offsets":[0,99]}}""",
-            "data_offsets" => $$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[{{numbers}}]}}""",
-            _ => $$"""{"{{much}}":{"dtype":"F32","shape":[1],"data_offsets":[0,99]}}""",
+            "dtype" => $$$"""{"a":{"dtype":"{{{much}}}","shape":[1],"data_offsets":[0,99]}}""",
+            "shape" => $$$"""{"a":{"dtype":"F32","shape":[{{{numbers}}}],"data_offsets":[0,99]}}""",
+            "data_offsets" => $$$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[{{{numbers}}}]}}""",
+            _ => $$$"""{"{{{much}}}":{"dtype":"F32","shape":[1],"data_offsets":[0,99]}}""",
         };
         var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(TensorFileWriters.Safetensors(header, new byte[4]), "x"));
         Assert.InRange(e.Message.Length, 10, 2100);
@@ -88,7 +88,7 @@ public sealed class HungryFileTests
     public void A_header_of_17_megabytes_is_read()
     {
         string filler = new(' ', 17 << 20);
-        using var file = TensorFile.Parse(TensorFileWriters.Safetensors($$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}{{filler}}""", new byte[4]), "x");
+        using var file = TensorFile.Parse(TensorFileWriters.Safetensors($$$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}{{{filler}}}""", new byte[4]), "x");
         Assert.Equal("a", file.Tensors[0].Name);
     }
 

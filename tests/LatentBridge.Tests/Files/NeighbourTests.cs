@@ -67,7 +67,7 @@ public sealed class NeighbourTests
     public void Keys_that_are_written_alike_stay_apart()
     {
         string tensor = Tensor();
-        using TensorFile file = Open($"K\u0001{tensor}X\u0001\0\0\0001{tensor}");
+        using TensorFile file = Open($"K\u0001{tensor}X\u0001\0\0\0{1}{tensor}");
         Assert.Equal(["latents", "1", "1#2"], file.Tensors.Select(static tensor => tensor.Name));
     }
 

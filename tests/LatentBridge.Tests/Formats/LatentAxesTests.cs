@@ -24,7 +24,7 @@ public sealed class LatentAxesTests
         if (vector.TryGetProperty("shape", out JsonElement shape))
         {
             LatentShape found = reading.Shape;
-            Assert.Equal(Longs(shape), [found.Batch, found.Channels, found.Frames, found.Height, found.Width]);
+            Assert.Equal(Longs(shape), new long[] { found.Batch, found.Channels, found.Frames, found.Height, found.Width });
         }
     }
 
@@ -46,14 +46,16 @@ public sealed class LatentAxesTests
         AxisReading reading = LatentAxes.Read([.. axes.Select(axis => (long)axis)], order, LatentFormats.Get("Wan21"), default, out _)!;
         int[] values = [.. Enumerable.Range(0, (int)reading.Shape.Length)];
         int[] arranged = new int[values.Length];
-        reading.Arrange(MemoryMarshal.AsBytes<int>(values), sizeof(int), MemoryMarshal.AsBytes<int>(arranged));
+        reading.Arrange(MemoryMarshal.AsBytes<int>(values), sizeof(int), MemoryMarshal.AsBytes(arranged.AsSpan()));
         int at = 0;
         LatentShape shape = reading.Shape;
-        for (int b = 0; b < shape.Batch; b++)
-        for (int c = 0; c < shape.Channels; c++)
-        for (int t = 0; t < shape.Frames; t++)
-        for (int h = 0; h < shape.Height; h++)
-        for (int w = 0; w < shape.Width; w++)
+        foreach ((int b, int c, int t, int h, int w) in
+                 from b in Enumerable.Range(0, shape.Batch)
+                 from c in Enumerable.Range(0, shape.Channels)
+                 from t in Enumerable.Range(0, shape.Frames)
+                 from h in Enumerable.Range(0, shape.Height)
+                 from w in Enumerable.Range(0, shape.Width)
+                 select (b, c, t, h, w))
         {
             int source = 0;
             for (int axis = 0; axis < axes.Length; axis++)
@@ -70,16 +72,15 @@ public sealed class LatentAxesTests
     {
         // pack: [C, h, 2, w, 2] -> [h * w, C * 2 * 2]
         int[] tokens = new int[2 * 3 * 64];
-        for (int y = 0; y < 4; y++)
-        for (int x = 0; x < 6; x++)
-        for (int c = 0; c < 16; c++)
+        foreach ((int y, int x, int c) in
+                 from y in Enumerable.Range(0, 4) from x in Enumerable.Range(0, 6) from c in Enumerable.Range(0, 16) select (y, x, c))
         {
             tokens[(((y / 2 * 3) + (x / 2)) * 64) + (c * 4) + (y % 2 * 2) + (x % 2)] = (c * 100) + (y * 10) + x;
         }
 
         AxisReading reading = LatentAxes.Read([1, 6, 64], LatentFormats.Get("Flux"), new(null, 4, 6), out _, out _)!;
         int[] planes = new int[tokens.Length];
-        reading.Arrange(MemoryMarshal.AsBytes<int>(tokens), sizeof(int), MemoryMarshal.AsBytes<int>(planes));
+        reading.Arrange(MemoryMarshal.AsBytes<int>(tokens), sizeof(int), MemoryMarshal.AsBytes(planes.AsSpan()));
         Assert.Equal(new LatentShape(1, 16, 1, 4, 6), reading.Shape);
         Assert.Equal(from c in Enumerable.Range(0, 16) from y in Enumerable.Range(0, 4) from x in Enumerable.Range(0, 6) select (c * 100) + (y * 10) + x, planes);
     }
