@@ -24,13 +24,15 @@ ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
 
 def native_libraries(program):
-    """ONNX Runtime's: nothing else lies beside a program of one file."""
+    """ONNX Runtime's, which the assembly in bin/inprocess finds there too."""
     return [file for file in program.parent.glob("*") if file != program and file.suffix in (".so", ".dll", ".dylib")]
 
 
 def files(runtime, program, natives):
     """(name in the archive, bytes, executable) of every file, sorted; ``natives``: names that the assembly in bin/inprocess finds beside the program."""
     found = {f"bin/{runtime}/{program.name}": (program.read_bytes(), True)}
+    for file in program.parent.glob("latentbridge-*"):
+        found[f"bin/{runtime}/{file.name}"] = (file.read_bytes(), True)
     for file in native_libraries(program):
         found[f"bin/{runtime}/{file.name}"] = (file.read_bytes(), False)
     for file in IN_PROCESS.glob("*"):
@@ -65,15 +67,14 @@ def write_tar(target, content):
 def main(version, dist, *programs):
     dist = pathlib.Path(dist)
     dist.mkdir(parents=True, exist_ok=True)
-    sums = []
     named = [(runtime, pathlib.Path(path)) for runtime, _, path in (pair.partition("=") for pair in programs)]
     natives = {file.name for _, program in named for file in native_libraries(program)}
     for runtime, program in named:
         content = files(runtime, program, natives)
         target = dist / f"latentbridge-{version}-{runtime}{'.zip' if runtime.startswith('win') else '.tar.gz'}"
         (write_zip if target.suffix == ".zip" else write_tar)(target, content)
-        sums.append(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target.name}\n")
         print(f"{target}  {target.stat().st_size / 1e6:.1f} MB, {len(content)} files")
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(dist.iterdir()) if path.name != "SHA256SUMS"]
     (dist / "SHA256SUMS").write_bytes("".join(sums).encode())
 
 

@@ -1,9 +1,38 @@
 #!/usr/bin/env bash
-# build/publish.sh RUNTIME FOLDER: the one program, self-contained, trimmed, compiled ahead where possible, as FOLDER/latentbridge[.exe].
+# build/publish.sh RUNTIME FOLDER: the one program, which needs no .NET, as FOLDER/latentbridge[.exe]. A warning of the trimmer or the compiler is an error.
+# For the Linux of this machine it is compiled ahead of time (NativeAOT), on x64 twice (src/LatentBridge.Host/FasterBuild.cs). For other systems, which
+# cannot be compiled ahead from here, the runtime is in the file.
+# SYSROOT names a folder with an older system's libraries and headers to link with, so that the program runs there too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runtime=$1 folder=$2
-dotnet publish src/LatentBridge.Host -c Release -r "$runtime" --self-contained -p:LatentBridgeSingleFile=true \
-    -o "$folder" -nologo --verbosity quiet </dev/null
-case $runtime in win-*) extension=.exe ;; *) extension= ;; esac
-mv -f "$folder/LatentBridge.Host$extension" "$folder/latentbridge$extension"
+
+# publish FOLDER PROPERTY ...
+publish() {
+    dotnet publish src/LatentBridge.Host -c Release -r "$runtime" -o "$@" -nologo --verbosity quiet </dev/null
+}
+
+ahead() {
+    publish "$1" -p:LatentBridgeAhead=true ${2:+-p:IlcInstructionSet="$2"} ${SYSROOT:+-p:SysRoot="$SYSROOT"} -p:CppCompilerAndLinker="$compiler"
+    mv -f "$1/LatentBridge.Host" "$1/latentbridge"
+}
+
+compiler=$(command -v clang >/dev/null && echo clang || echo gcc)
+case $runtime-$(uname -s)-$(uname -m) in
+    linux-x64-Linux-x86_64)
+        ahead "$folder/v3" x86-64-v3
+        ahead "$folder" x86-64-v2
+        mv -f "$folder/v3/latentbridge" "$folder/latentbridge-v3"
+        rm -rf "$folder/v3"
+        ;;
+    linux-arm64-Linux-aarch64) ahead "$folder" "" ;;
+    win-*)
+        publish "$folder" --self-contained -p:LatentBridgeSingleFile=true
+        mv -f "$folder/LatentBridge.Host.exe" "$folder/latentbridge.exe"
+        ;;
+    *)
+        publish "$folder" --self-contained -p:LatentBridgeSingleFile=true
+        mv -f "$folder/LatentBridge.Host" "$folder/latentbridge"
+        ;;
+esac
+rm -f "$folder"/*.pdb "$folder"/*.dbg

@@ -57,3 +57,12 @@ require_python() {
     fi
     export LATENTBRIDGE_PYTHON=$python
 }
+
+# wheel_builder: prints a Python that can build wheels without a package index.
+wheel_builder() {
+    local candidate
+    for candidate in "$python" "$(command -v python3)" /usr/bin/python3; do
+        if "$candidate" -W ignore -c 'import pip, setuptools, wheel' 2>/dev/null; then echo "$candidate"; return; fi
+    done
+    return 1
+}

@@ -87,6 +87,7 @@ class BridgeThread:
         self._not_before = 0.0
         self._wanted = False
         self._is_down_said = False
+        self._is_difference_said = False
         self._actions: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
@@ -278,6 +279,7 @@ class BridgeThread:
         """Shows the samplers a new mapping, or that there is none; a new host hears of options and runs first."""
         if not self._greeted:
             self._greeted = True
+            self._compare_versions(connection)
             if self.options:
                 connection.ask("configure", self._configured, **options_for_host(self.options))
             for state in tuple(self.streams.values()):
@@ -285,6 +287,14 @@ class BridgeThread:
         self.mapping = connection.mapping
         self.down = None
         self._changed()
+
+    def _compare_versions(self, connection: Connection) -> None:
+        """Says once that host and shim are of different releases. They work together as long as their protocols meet."""
+        found = str(connection.host.get("host"))
+        if not self._is_difference_said and found[:1].isdigit() and found != VERSION:
+            self._is_difference_said = True
+            self._say(f"the host is LatentBridge {found} ({connection.command[0]}), the shim is {VERSION} ({host_locator.PACKAGE}); they go on "
+                      f"together. For one version of both: {host_locator.INSTALLING}")
 
     def _connect(self) -> None:
         command = self._command()

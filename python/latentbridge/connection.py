@@ -53,6 +53,7 @@ class Connection:
         listener: Listener,
         patience: tuple[float, float],
     ) -> None:
+        self.command = tuple(command)
         self.mapping: Mapping | None = None
         self.failure: str | None = None
         self.refusal: str | None = None

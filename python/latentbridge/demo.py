@@ -23,7 +23,7 @@ from typing import Any
 
 from . import safetensors
 from .client import Bridge, BridgeError
-from .host_locator import ROOT
+from .host_locator import HOME
 from .preview import Preview
 from .tensors import RawLatent
 
@@ -32,17 +32,16 @@ MODELS = ("SD15", "SDXL", "SD3", "Flux", "Flux2")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the pictures (default: out/demo)")
-    parser.add_argument("--latents", type=Path, default=ROOT / "examples" / "latents", help="folder with the example latents")
+    parser.add_argument("--latents", type=Path, default=HOME / "examples" / "latents", help="folder with the example latents")
     parser.add_argument("--step-milliseconds", type=float, default=200.0, help="how long the pretended sampler takes for a step")
     parser.add_argument("--decoder", default="auto", help="a decoder's id (default: auto)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    sources = [(model, arguments.latents / f"{model}_run8.safetensors") for model in MODELS]
-    sources = [(model, path) for model, path in sources if path.is_file()]
+    sources = [(model, path) for model in MODELS if (path := _example(arguments.latents, model)) is not None]
     if not sources:
-        print(f"No example latents (<Format>_run8.safetensors) lie in {arguments.latents}; name their folder with --latents.",
+        print(f"No example latents (<Format>_run8.safetensors or <Format>_kodim23.safetensors) lie in {arguments.latents}; name their folder with --latents.",
               file=sys.stderr)
         return 2
     try:
@@ -64,10 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(step["file"] for model in models for step in model["steps"]) else 1
 
 
+def _example(folder: Path, model: str) -> Path | None:
+    """A run of eight steps, or where only that is there, a finished latent: a run of one step."""
+    return next((path for name in ("run8", "kodim23") if (path := folder / f"{model}_{name}.safetensors").is_file()), None)
+
+
 def _show(bridge: Bridge, number: int, model: str, path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One model: each item of the run's tensor is a step's latent."""
     _, tensors = safetensors.read(path)
-    x0 = tensors["x0"]
+    x0 = tensors["x0"] if "x0" in tensors else tensors["latent"]
     total = x0.axes[0]
     size = len(x0.data) // total
     bridge.begin(run=number, latent_format=model)

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import host_locator
 
-FOLDER = host_locator.ROOT / "models" / "formats"
+FOLDER = host_locator.HOME / "models" / "formats"
 
 
 @functools.lru_cache(maxsize=None)

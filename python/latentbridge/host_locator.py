@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import site
 import subprocess
 import sys
 import sysconfig
@@ -14,13 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ._version import VERSION
+
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent.parent
+HOME = PACKAGE if (PACKAGE / "models").is_dir() else ROOT  # has models and examples: the package itself where pip installed it, else the clone or release
 EXECUTABLE = "latentbridge.exe" if sys.platform == "win32" else "latentbridge"
 BUILD = r".\run.ps1" if sys.platform == "win32" else "./run.sh"
 BUILT = "LatentBridge.Host.exe" if sys.platform == "win32" else "LatentBridge.Host"
-ADVICE = (f"unpack a release of LatentBridge (it holds the host), or build it from the clone with {BUILD}, "
-          "or set LATENTBRIDGE_HOST to the path of the host")
+INSTALLING = f"`{subprocess.list2cmdline([sys.executable or 'python', '-m', 'pip', 'install', f'latentbridge=={VERSION}'])}`"
+ADVICE = (f"install it with {INSTALLING}"
+          + (f", or build it with {BUILD}" if (ROOT / "LatentBridge.sln").is_file() else "")
+          + ", or set LATENTBRIDGE_HOST to the path of a host")
 
 
 class Place(NamedTuple):
@@ -63,6 +69,8 @@ def places() -> Iterator[Place]:
             yield _file("packaged", folder / EXECUTABLE)
     yield _file("packaged", PACKAGE / "bin" / EXECUTABLE)
     yield from _builds()
+    for folder in _installed():
+        yield _file("pip", folder / "bin" / EXECUTABLE)
     on_path = find_on_path(EXECUTABLE)
     if on_path is None or _is_script(on_path):
         yield Place("PATH", None, (), "no latentbridge on PATH")
@@ -109,6 +117,15 @@ def _environment() -> Place:
     if not path.is_absolute():
         return Place("LATENTBRIDGE_HOST", path, (), "not an absolute path; write the whole path of the host")
     return _file("LATENTBRIDGE_HOST", path)
+
+
+def _installed() -> Iterator[Path]:
+    """The package ``latentbridge`` of this Python's own site-packages, where it is not this one: its wheel has the host of a clone that was not built."""
+    folders = [sysconfig.get_path("platlib"), sysconfig.get_path("purelib"), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    for folder in dict.fromkeys(folders):
+        package = Path(folder) / "latentbridge"
+        if package != PACKAGE:
+            yield package
 
 
 def _builds() -> Iterator[Place]:

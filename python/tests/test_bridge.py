@@ -12,6 +12,7 @@ import unittest.mock
 from queue import Empty, SimpleQueue
 
 from latentbridge import Bridge, BridgeError
+from latentbridge._version import VERSION
 from tests.bridges import BridgeTestCase, alive, digest, latent, traces, until
 
 try:
@@ -249,6 +250,17 @@ class Asking(BridgeTestCase):
         self.assertEqual(bridge.status(20)["host"]["options"], {"size": 512})
         with self.assertRaisesRegex(ValueError, "unknown option 'sise'"):
             bridge.configure(sise=3)
+
+    def test_a_host_of_another_version_is_named_once_and_used(self):
+        with self.assertLogs("latentbridge", "WARNING") as logs:
+            bridge = self.bridge("version=0.0.9")
+            self.show(bridge, run=1)
+            bridge._thread.connection.kill()
+            until(lambda: bridge.submit(latent(1, 4, 8, 8), run=1, step=1) and bridge.wait(run=1, step=1, timeout=0.3))
+        said = [line for line in logs.output if "LatentBridge 0.0.9" in line]
+        self.assertEqual(len(said), 1, logs.output)
+        self.assertIn(f"the shim is {VERSION}", said[0])
+        self.assertIn(f"pip install latentbridge=={VERSION}", said[0])
 
     def test_a_host_started_anew_hears_of_options_and_runs_again(self):
         bridge = self.bridge(size=100)

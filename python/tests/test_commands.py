@@ -37,6 +37,12 @@ class Locating(unittest.TestCase):
             patch = unittest.mock.patch.object(host_locator, name, self.folder / name.lower())
             patch.start()
             self.addCleanup(patch.stop)
+        patch = unittest.mock.patch("sysconfig.get_path", return_value=str(self.folder / "site"))
+        patch.start()
+        self.addCleanup(patch.stop)
+        patch = unittest.mock.patch("site.ENABLE_USER_SITE", False)
+        patch.start()
+        self.addCleanup(patch.stop)
         environment = {name: value for name, value in os.environ.items() if name != "LATENTBRIDGE_HOST"}
         patch = unittest.mock.patch.dict(os.environ, {**environment, "PATH": str(self.folder / "path")}, clear=True)
         patch.start()
@@ -83,11 +89,16 @@ class Locating(unittest.TestCase):
 
     def test_the_places_come_in_their_order(self):
         expected = []
-        for parts in (("path", "latentbridge"), ("root", "artifacts", "bin", "LatentBridge.Host", "debug", host_locator.BUILT),
+        for parts in (("path", "latentbridge"), ("site", "latentbridge", "bin", host_locator.EXECUTABLE), ("root", "artifacts", "bin", "LatentBridge.Host", "debug", host_locator.BUILT),
                       ("root", "artifacts", "bin", "LatentBridge.Host", "release", host_locator.BUILT),
                       ("root", "bin", host_locator.runtime_identifiers()[0], host_locator.EXECUTABLE)):
             expected = [self.program(*parts)]
             self.assertEqual(host_locator.find(), expected)
+
+    def test_an_installed_package_finds_its_own_host_first(self):
+        self.program("root", "artifacts", "bin", "LatentBridge.Host", "release", host_locator.BUILT)
+        own = self.program("package", "bin", host_locator.EXECUTABLE)
+        self.assertEqual(host_locator.find(), [own])
 
     def test_the_variable_decides_alone(self):
         self.program("path", "latentbridge")

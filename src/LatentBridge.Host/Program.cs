@@ -2,6 +2,8 @@ using LatentBridge.Host;
 using LatentBridge.Host.Output;
 using LatentBridge.Onnx;
 
+FasterBuild.TakeOver(args);
+
 // Kinds of decoder that are not the core's own: a line each.
 OnnxModels.Register();
 

@@ -80,7 +80,7 @@ class FakeHost:
             print("versions do not meet", file=sys.stderr, flush=True)
             sys.exit(3)
         self.avoid = params.get("avoid", [])
-        say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else protocol.VERSION, "host": "fake",
+        say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else protocol.VERSION, "host": QUIRKS.get("version", "fake"),
                                    "process": os.getpid(), "kernel": "none", "processors": 1})
 
     def attach(self, identifier: int, params: dict) -> None:

@@ -95,8 +95,8 @@ sealed record PythonInterpreter(string Path, Version Version)
             + $"Install it (Debian, Ubuntu: sudo apt install python3; else https://www.python.org/downloads/) or name it in {Variable}.");
     }
 
-    /// <summary>The folder that holds the shim's package <c>latentbridge</c>, beside this program; null when there is none.</summary>
-    internal static string? FindShimFolder() => Distribution.Find("python", "latentbridge", "__init__.py") is { } package
+    /// <summary>The folder that holds the shim's package <c>latentbridge</c>: beside this program, or the program is in the package, as pip installs it. Null: there is none.</summary>
+    internal static string? FindShimFolder() => (Distribution.Find("python", "latentbridge", "__init__.py") ?? Distribution.Find("host_locator.py")) is { } package
         ? System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(package))
         : null;
 
