@@ -84,7 +84,8 @@ function draw(context) {
   context.textAlign = "right";
   context.fillText(caption[1], width - 8, height - 5);
   context.textAlign = "left";
-  context.fillText(caption[0], 8, height - 5, width - 24 - context.measureText(caption[1]).width);
+  context.fillText(caption[0], 8, height - 5);
+  context.fillText(caption[2], 8, height + 12, width - 16); // below the node: in the line stands the picture's size, and the picture covers what is above
   context.restore();
 }
 
@@ -114,8 +115,7 @@ function show({ detail }) {
     clear(node);
     return;
   }
-  const words = `${told.decoder} ${told.milliseconds} ms${told.note ? ` (${told.note})` : ""}`;
-  const caption = [words, told.total ? `${told.step}/${told.total}` : `${told.step}`];
+  const caption = [`${told.decoder} ${told.milliseconds} ms`, told.total ? `${told.step}/${told.total}` : `${told.step}`, told.note ?? ""];
   captions.set(node, caption);
   if (element) {
     let line = element.querySelector(".latentbridge-caption");
@@ -124,7 +124,7 @@ function show({ detail }) {
       line.style.cssText = "font-size: 10px; color: #999; padding: 0 10px; text-align: center; pointer-events: none";
       (element.querySelector('[data-testid^="node-body"]') ?? element).append(line);
     }
-    line.textContent = caption.join("  ·  ");
+    line.textContent = caption.filter(Boolean).join("  ·  ");
     return;
   }
   if (!drawn.has(node)) {

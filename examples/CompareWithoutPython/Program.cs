@@ -37,10 +37,10 @@ catch (LatentBridgeException failure)
 static int Compare(string path, PythonPlace python)
 {
     LoadedLatent latent = LatentFile.Load(path);
-    LatentFormat format = latent.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(latent.Axes).Format;
+    LatentFormat format = latent.Format;
     WeightLibrary weights = LatentDecoders.WeightsOfThisMachine();
     using PreviewRenderer renderer = new(format);
-    renderer.Stage(latent.ToLatent(format.Dimensions), new PreviewOptions());
+    renderer.Stage(latent.View, new PreviewOptions());
     LatentPlanes planes = renderer.Planes(0);
 
     int worst = 0;

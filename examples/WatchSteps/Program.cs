@@ -5,7 +5,6 @@
 
 using LatentBridge.Decoders;
 using LatentBridge.Files;
-using LatentBridge.Formats;
 using LatentBridge.Imaging.Png;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
@@ -18,13 +17,12 @@ if (args is not [string source, string folder])
 
 Directory.CreateDirectory(folder);
 LoadedLatent run = LatentFile.Load(source);
-LatentFormat format = run.FormatId is { } id ? LatentFormats.Get(id) : LatentFormats.Guess(run.Axes).Format;
-using ILatentDecoder decoder = LatentDecoders.For(format, LatentDecoders.WeightsOfThisMachine())[0].Load();
-using PreviewRenderer renderer = new(format);
+using ILatentDecoder decoder = LatentDecoders.For(run.Format, LatentDecoders.WeightsOfThisMachine())[0].Load();
+using PreviewRenderer renderer = new(run.Format);
 byte[] png = new byte[PngEncoder.MaximumLength(512, 512, 3)];
 
 // Each row of the file is the denoised estimate of one step; a sampler would have it in memory.
-LatentShape steps = run.ToLatent(format.Dimensions).Shape;
+LatentShape steps = run.Shape;
 int stepLength = run.Bytes.Length / steps.Batch;
 for (int step = 0; step < steps.Batch; step++)
 {

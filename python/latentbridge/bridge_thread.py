@@ -76,7 +76,7 @@ class BridgeThread:
         self.latent_limit = settings.largest
         self.latent_capacity = MINIMUM_LATENT_CAPACITY
         self.image_capacity = MINIMUM_IMAGE_CAPACITY
-        self.submitted_at: dict[int, int] = {}
+        self.in_flight: dict[int, tuple[int, LatentHeader]] = {}  # by sequence: when it was submitted, and its header
         self.spare: deque[bytearray] = deque(maxlen=4)
         self.counts = dict.fromkeys(("submitted", "shown", "replaced", "dropped", "stale", "hosts"), 0)
         self._decodes: deque[tuple[Frame, dict[str, Any], SimpleQueue[Any], Answer]] = deque()
@@ -190,7 +190,7 @@ class BridgeThread:
             mapping.write_header(slot, header)
             state.sent = header.sequence
             state.newest = (mapping, slot, header, started)
-            self.submitted_at[header.sequence] = started
+            self.in_flight[header.sequence] = (started, header)
             connection.submit(slot, header.sequence)
 
     def configure(self) -> None:
@@ -359,16 +359,16 @@ class BridgeThread:
                 self._keep_newest(connection, state)
         code = self._disconnect(0.2 if reason == "it ended" else 0)
         words = connection.last_words if connection else []
+        has_shown, loading = (connection.has_shown, connection.loading) if connection else (False, None)
         if code == 3:
-            self._refused(words[-1] if words else "host and shim are of different versions; install the same release of both")
+            self._refused(words[-1] if words else "host and shim are of different versions; install both from one release")
             return
-        self.submitted_at.clear()
+        self.in_flight.clear()
         detail = f"{reason}{_how_it_ended(code)}"
         if words:
             detail += f"; its last words: {words[-1]}"
         avoided = len(self.restarts.avoided)
-        pause = self.restarts.failed(
-            time.monotonic(), connection is not None and connection.has_shown, connection.loading if connection else None)
+        pause = self.restarts.failed(time.monotonic(), has_shown, loading)
         self._not_before = time.monotonic() + pause
         self._wanted = bool(self._decodes) or any(state.live for state in tuple(self.streams.values()))
         for decoder, file in self.restarts.avoided[avoided:]:
@@ -450,7 +450,7 @@ class BridgeThread:
                 break
             self._decodes.popleft()
             mapping.write_header(slot, frame.header)
-            self.submitted_at[frame.header.sequence] = frame.started
+            self.in_flight[frame.header.sequence] = (frame.started, frame.header)
             connection.decode(slot, frame.header.sequence, answered, **params)
         while self._lessons:
             frame, params, answered = self._lessons[0]

@@ -36,6 +36,7 @@ from typing import Any
 from . import protocol, tensors
 from .bridge_thread import BridgeThread, HostSettings
 from .connection import HOST_ENDED
+from .options import check as check_options
 from .preview import Preview
 from .protocol import LatentHeader
 from .say_once import SayOnce
@@ -91,7 +92,7 @@ class Bridge:
         self._say = SayOnce()
         self._learned: dict[str, Any] | None = None
         self._arrived = threading.Condition()
-        self._thread = self._new_thread(protocol.check_options(options))
+        self._thread = self._new_thread(check_options(options))
         _bridges.add(self)
 
     # --- for samplers ------------------------------------------------------------------------------------------------
@@ -109,8 +110,8 @@ class Bridge:
     ) -> bool:
         """Takes a snapshot of a step's latent for a preview and returns at once; never raises, never writes to the latent.
 
-        ``latent`` has the shape ``[B,C,H,W]``, ``[C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``; a torch tensor, numpy array,
-        buffer, nested set or list. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
+        ``latent`` is a torch tensor, numpy array, buffer, nested set or list of the shape ``[B,C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``,
+        each without the batch too, frames before channels, channels last, or tokens of a square picture (``axes.py``): what the format fits. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
         run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is 0-based, ``total`` 0 or None
         when unknown. Whole numbers may come as floats and as tensors or arrays without axes.
 
@@ -151,7 +152,7 @@ class Bridge:
 
         ``model`` is whatever names the model (``calibration.identity``, a hash): with it, what ``teach`` taught of it is used.
         """
-        protocol.check_options(options)
+        check_options(options)
         try:
             if self._thread.off is None:
                 self._begin(_stream(stream), _run(run), latent_format, space, options, model)
@@ -223,10 +224,10 @@ class Bridge:
 
     def configure(self, **options: Any) -> None:
         """Changes options for all streams, now and for hosts to come; ``ValueError`` for an unknown name or value."""
-        protocol.check_options(options)
+        check_options(options)
         self._thread.options = {**self._thread.options, **options}
         for state in tuple(self._streams.values()):
-            state.reader = self._reader(state.options)
+            state.reader = self._reader(state.options, state.begin.get("format"))
         self._thread.post(self._thread.configure)
 
     def status(self, timeout: float = 1.0) -> dict[str, Any]:
@@ -255,23 +256,23 @@ class Bridge:
         timeout: float = 60.0, **options: Any,
     ) -> Preview:
         """Decodes one latent and waits for the picture; never replaced by a newer one. ``BridgeError`` says why there is none."""
-        protocol.check_options(options)
+        check_options(options)
         if self._thread.off is not None:
             raise BridgeError(self._thread.off)
         stream = _stream(stream)
         chosen = {**self._thread.options, **options}
-        source = tensors.read(latent, choice_of(chosen))
+        source = tensors.read(latent, choice_of(chosen, latent_format))
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
         header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
-        params = {"stream": stream, "format": latent_format, "space": space, **options_for_host(chosen)}
+        params = {"format": latent_format, "space": space, **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         found, rooms = None, set()
         end = time.monotonic() + timeout
         while found is None:  # the mapping was too small, it grew for another latent meanwhile, or the host died: once more
             answer: SimpleQueue[Any] = SimpleQueue()
-            self._thread.try_again(self._thread.decode, frame, params, answer, partial(self._decoded, answer, rooms))
+            self._thread.try_again(self._thread.decode, frame, params, answer, partial(self._decoded, sequence, answer, rooms))
             try:
                 found = answer.get(self._thread.off is None, max(0.0, end - time.monotonic()))
             except Empty:
@@ -285,7 +286,7 @@ class Bridge:
 
         ``status()["learned"]`` says what came of it. Without a running host nothing does.
         """
-        source = tensors.read(pair, tensors.Choice())
+        source = tensors.read(pair, tensors.Choice(latent_format="pair"))
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         header = LatentHeader(next(self._sequence), 0, 0, 0, 0, 0, source.element_type, source.axes, source.length)
@@ -351,14 +352,14 @@ class Bridge:
         state = self._streams.setdefault(stream, Stream(stream))
         if run < state.run or (run == state.run and not state.live):
             raise ValueError(f"run {run} of stream {stream} is over, the last was {state.run}; number runs upwards")
-        state.begin, state.options, state.reader = begin, options, self._reader(options)
+        state.begin, state.options, state.reader = begin, options, self._reader(options, latent_format)
         state.lost_step, state.fresh = -1, True
         state.run, state.live = run, True
         self._thread.try_again(self._thread.begin_run, state)
         return state
 
-    def _reader(self, options: dict[str, Any]) -> tensors.Reader:
-        return tensors.Reader(choice_of({**self._thread.options, **options}), self._staging)
+    def _reader(self, options: dict[str, Any], latent_format: str | None) -> tensors.Reader:
+        return tensors.Reader(choice_of({**self._thread.options, **options}, latent_format), self._staging)
 
     def _leave(self, method: str, stream: int, run: int) -> None:
         try:
@@ -385,9 +386,11 @@ class Bridge:
 
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
-    def _decoded(self, answer: SimpleQueue[Any], rooms: set[int], result: Any, error: dict[str, Any] | None) -> None:
+    def _decoded(self, sequence: int, answer: SimpleQueue[Any], rooms: set[int], result: Any, error: dict[str, Any] | None) -> None:
         """Gives the waiting ``decode`` its picture, or why there is none, or None when another try is worth it; ``rooms`` are
         the sizes that were made for it, and ``HOST_ENDED`` once a host had died."""
+        if error is not None:
+            self._thread.in_flight.pop(sequence, None)
         data = (error or {}).get("data")
         needed = data.get("needed") if isinstance(data, dict) else None
         if isinstance(needed, int) and needed not in rooms:
@@ -423,7 +426,7 @@ class Bridge:
             self._say(f"a message of the host could not be used: {error!r}")
 
     def _preview(self, params: dict[str, Any], header: protocol.ImageHeader, data: bytes) -> Preview:
-        started = self._thread.submitted_at.pop(header.sequence, None)
+        started, _ = self._thread.in_flight.pop(header.sequence, (None, None))
         milliseconds = (time.perf_counter_ns() - started) / 1e6 if started else 0.0
         return Preview(
             data, protocol.ENCODINGS[header.encoding], header.width, header.height, header.run, header.stream, header.step,
@@ -451,15 +454,16 @@ class Bridge:
 
     def _dropped(self, params: dict[str, Any]) -> None:
         reason = params.get("reason")
-        self._thread.submitted_at.pop(params.get("sequence"), None)
+        _, header = self._thread.in_flight.pop(params.get("sequence"), (None, None))
         self._thread.counts["replaced" if reason == "replaced" else "dropped"] += 1
         if reason in ("replaced", "cancelled", "ended"):
             return
-        state, step = self._streams.get(params.get("stream")), params.get("step")
-        with self._arrived:
-            if state is not None and state.shows(params.get("run")) and isinstance(step, int):
-                state.lost_step = max(state.lost_step, step)
-                self._arrived.notify_all()
+        if header is not None:
+            state = self._streams[header.stream]
+            with self._arrived:
+                if state.shows(header.run):
+                    state.lost_step = max(state.lost_step, header.step)
+                    self._arrived.notify_all()
         if reason == "image-slot-too-small" and isinstance(params.get("needed"), int):
             self._thread.post(self._thread.grow_images, params["needed"])
         else:

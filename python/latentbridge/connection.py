@@ -57,7 +57,6 @@ class Connection:
         self.mapping: Mapping | None = None
         self.failure: str | None = None
         self.refusal: str | None = None
-        self.host: dict[str, Any] = {}
         self.last_words: list[str] = []
         """The last lines of the host's stderr, complete once ``end`` was called."""
         self.has_shown = False
@@ -226,17 +225,15 @@ class Connection:
     def _on_hello(self, result: Any, error: dict[str, Any] | None) -> None:
         if error is not None:
             if error.get("code") == protocol.VERSIONS_DO_NOT_MEET:
-                self.refusal = str(error.get("message"))
+                self.refusal = str(error.get("message")).rstrip(".")
             else:
                 self.failure = self.failure or f"hello was refused: {error.get('message')}"
             return
         chosen = result.get("protocol") if isinstance(result, dict) else None
         if not isinstance(chosen, int) or not protocol.MINIMUM_VERSION <= chosen <= protocol.VERSION:
-            self.refusal = (f"the host chose protocol {chosen!r}, this shim speaks {protocol.MINIMUM_VERSION} to "
-                            f"{protocol.VERSION}; install host and shim of the same release")
+            self.refusal = (f"the host chose protocol {chosen!r}, this shim speaks {protocol.spoken()}; "
+                            "install host and shim from one release")
             return
-        encodings = result.get("encodings")
-        self.host = {**result, "encodings": encodings if isinstance(encodings, list) else None}
         self._attach()
 
     def _attach(self) -> None:
@@ -346,8 +343,6 @@ class Connection:
                 image = self._take_image(params)
             elif method in ("loading", "loaded"):
                 self._note_loading(method, params)
-            elif method == "loaded" and self.loading is not None and self.loading[0] == params.get("decoder"):
-                self.loading = None
         except protocol.ProtocolError as error:
             self._listener("garbled", {"detail": str(error)}, None)
             return
@@ -372,9 +367,8 @@ class Connection:
             raise protocol.ProtocolError("a picture before attach was answered")
         try:
             header, data = mapping.read_image(slot)
-            if header.sequence != params.get("sequence") or header.length != params.get("length"):
-                raise protocol.ProtocolError(f"image slot {slot} holds sequence {header.sequence}, {header.length} bytes; "
-                                             f"the message says {params.get('sequence')}, {params.get('length')}")
+            if header.sequence != params.get("sequence"):
+                raise protocol.ProtocolError(f"image slot {slot} holds sequence {header.sequence}; the message says {params.get('sequence')}")
             self.has_shown = True
             self._loading = [decoder for decoder in self._loading if decoder[0] != params.get("decoder")]
             return header, data

@@ -44,9 +44,10 @@ class HostProcess:
             env=environment, close_fds=True, **platform,
         )
         self._on_line, self._on_end = on_line, on_end
-        threading.Thread(target=self._read, name="latentbridge-reader", daemon=True).start()
-        self._drainer = threading.Thread(target=self._drain, name="latentbridge-stderr", daemon=True)
-        self._drainer.start()
+        self._readers = [threading.Thread(target=target, name=f"latentbridge-{name}", daemon=True)
+                         for name, target in (("reader", self._read), ("stderr", self._drain))]
+        for reader in self._readers:
+            reader.start()
 
     @property
     def pid(self) -> int:
@@ -69,7 +70,9 @@ class HostProcess:
             self.kill()
             return None
         finally:
-            self._drainer.join(LAST_WORDS_PATIENCE)  # what it said last may still be in the pipe
+            for reader in self._readers:  # what it said last may still be in the pipes
+                if reader is not threading.current_thread():
+                    reader.join(LAST_WORDS_PATIENCE)
 
     def kill(self) -> None:
         """Ends the host at once and takes its exit code, so that no zombie stays."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-VERSION = 1
-MINIMUM_VERSION = 1
+VERSION = 2
+MINIMUM_VERSION = 2
 
 PAGE = 4096
 SLOT_HEADER_LENGTH = 128
@@ -42,22 +41,7 @@ _HEADER_PAGE = struct.Struct("<8sIIQIIQQQQII")
 _LATENT_SLOT = struct.Struct("<IIQQIiiIII5qQ32x")
 _IMAGE_SLOT = struct.Struct("<IIQQIiiIIIIIQ64x")
 
-_NUMBERS = frozenset(("slot", "sequence", "run", "stream", "step", "total", "width", "height", "length", "needed"))
-
-OPTIONS: dict[str, Any] = {
-    "decoder": str,
-    "size": range(16385),
-    "scaling": ("smooth", "nearest"),
-    "batch": ("first", "grid", "item"),
-    "item": range(MAXIMUM_AXIS),
-    "frame": ("first", "middle", "last", int),
-    "encoding": ENCODINGS,
-    "quality": range(1, 101),
-    "threads": range(257),
-    "lastStepMilliseconds": range(1001),
-    "calibrate": bool,
-}
-"""The options of ``configure``, ``begin`` and ``decode`` with what each may be (section 3 of the protocol)."""
+_NUMBERS = frozenset(("slot", "sequence", "needed"))
 
 
 class ProtocolError(ValueError):
@@ -227,6 +211,11 @@ def read_image_header(buffer: Any, offset: int, geometry: Geometry, generation: 
 # --- control channel -------------------------------------------------------------------------------------------------
 
 
+def spoken(oldest: int = MINIMUM_VERSION, newest: int = VERSION) -> str:
+    """A range of versions as people read it: ``protocol 2``, ``protocol 2 to 3``."""
+    return f"protocol {newest}" if oldest == newest else f"protocol {oldest} to {newest}"
+
+
 def notification(method: str, **params: Any) -> bytes:
     """The line of a message that is not answered."""
     return _line({"jsonrpc": "2.0", "method": method, "params": params})
@@ -275,27 +264,6 @@ def check_numbers(params: dict[str, Any]) -> None:
     for name in _NUMBERS & params.keys():
         if type(params[name]) is not int or not 0 <= params[name] < MAXIMUM_NUMBER:
             raise ProtocolError(f"{name} is {str(params[name])[:40]!r}; expected a whole number")
-
-
-def check_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The options again; ``ValueError`` naming the first unknown name or value and what is allowed."""
-    for name, value in options.items():
-        allowed = OPTIONS.get(name)
-        if allowed is None:
-            raise ValueError(f"unknown option {name!r}; known are {', '.join(OPTIONS)}")
-        if allowed is bool:
-            good, wanted = isinstance(value, bool), "True or False"
-        elif isinstance(allowed, range):
-            good = isinstance(value, int) and not isinstance(value, bool) and value in allowed
-            wanted = f"{allowed.start} to {allowed.stop - 1}"
-        elif isinstance(allowed, Sequence):
-            good = value in allowed or (int in allowed and isinstance(value, int) and 0 <= value < MAXIMUM_AXIS)
-            wanted = ", ".join(map(str, (a if isinstance(a, str) else "a 0-based number" for a in allowed)))
-        else:
-            good, wanted = isinstance(value, str) and bool(value), "the id of a decoder"
-        if not good:
-            raise ValueError(f"option {name} is {value!r}; expected {wanted}")
-    return options
 
 
 def _line(message: dict[str, Any]) -> bytes:

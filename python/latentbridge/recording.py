@@ -51,7 +51,8 @@ class Recording:
         choice: tensors.Choice | None = None,
     ) -> None:
         self._path, self._format, self._limit = os.fspath(path), latent_format, limit
-        self._choice = choice if choice is not None else tensors.Choice()
+        choice = choice if choice is not None else tensors.Choice()
+        self._choice = choice if choice.latent_format is not None else choice._replace(latent_format=latent_format)
         self._axes: tuple[int, ...] | None = None
         self._steps: list[bytes] = []
 

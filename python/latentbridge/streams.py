@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from . import tensors
+from . import formats, tensors
 from .preview import Preview
 from .protocol import LatentHeader
 from .shared_memory import Mapping
@@ -67,9 +67,12 @@ class Stream:
         return self.live and self.run == run
 
 
-def choice_of(options: dict[str, Any]) -> tensors.Choice:
-    """The part of a latent that is sent."""
-    return tensors.Choice(**{name: options[name] for name in ("batch", "item", "frame") if name in options})
+def choice_of(options: dict[str, Any], latent_format: str | None) -> tensors.Choice:
+    """The part of a latent that is sent. Of a causal video that is the first frame unless somebody chose another: colour maps are fitted to it."""
+    chosen = {name: options[name] for name in ("batch", "item", "frame") if name in options}
+    if chosen.get("frame", "auto") == "auto":
+        chosen["frame"] = "first" if formats.is_causal_video(latent_format) else "middle"
+    return tensors.Choice(latent_format=latent_format, **chosen)
 
 
 def options_for_host(options: dict[str, Any]) -> dict[str, Any]:

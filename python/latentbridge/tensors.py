@@ -21,6 +21,7 @@ import sys
 from collections import deque
 from typing import Any, NamedTuple, Protocol
 
+from . import axes as axis_order
 from . import protocol
 
 LARGEST = 256 << 20
@@ -40,23 +41,48 @@ def too_large(length: int, limit: int) -> str:
             "or make the bridge with a bigger `largest`")
 
 
+class Part(NamedTuple):
+    """A part of a latent: the range of its batch and the one frame that are sent, and the axes they are sent with.
+
+    ``split`` are the latent's axes with the batch axes made one, ``batch`` and ``frame`` say where in them those two stand (None: there is
+    none). ``sent`` has one frame in place of all.
+    """
+
+    split: tuple[int, ...]
+    batch: int | None
+    items: range
+    frame: int | None
+    index: int
+    sent: tuple[int, ...]
+
+
 class Choice(NamedTuple):
-    """Which part of a latent is sent: the options ``batch``, ``item`` and ``frame`` of the protocol."""
+    """Which part of a latent is sent: the options ``batch``, ``item`` and ``frame`` of the protocol, and the format, which tells the axes."""
 
     batch: str = "first"
     item: int = 0
     frame: str | int = "middle"
+    latent_format: str | None = None
 
-    def indices(self, axes: tuple[int, ...]) -> tuple[int | None, int | None]:
-        """The chosen batch item and video frame; None where there is nothing to leave out."""
-        item = frame = None
-        if len(axes) >= 4 and axes[0] > 1 and self.batch != "grid":
-            item = min(self.item, axes[0] - 1) if self.batch == "item" else 0
-        if len(axes) == 5 and axes[2] > 1:
-            last = axes[2] - 1
-            named = {"first": 0, "middle": axes[2] // 2, "last": last}
-            frame = named[self.frame] if isinstance(self.frame, str) else min(self.frame, last)
-        return item, frame
+    def part(self, axes: tuple[int, ...]) -> Part:
+        """What is sent of a latent of these axes. Tokens, sound and channels last are left for the host to arrange."""
+        order = axis_order.order(axes, self.latent_format)
+        batches = order.count("B")
+        split = (math.prod(axes[:batches]), *axes[batches:]) if batches else axes
+        order = order[batches - 1:] if batches else order
+        frame = order.index("T") if "T" in order else None
+        count = split[0] if batches else 1
+        item = min(self.item, count - 1) if self.batch == "item" else 0
+        items = range(count) if self.batch == "grid" or len(axes) < 4 else range(item, item + 1)
+        index = 0
+        if frame is not None:
+            last = split[frame] - 1
+            index = {"first": 0, "middle": split[frame] // 2, "last": last}[self.frame] if isinstance(self.frame, str) else min(self.frame, last)
+        rest = [1 if axis == frame else length for axis, length in enumerate(split)][1 if batches else 0:]
+        if frame is not None and order in ("CTHW", "BTCHW"):  # one frame can stand anywhere: send it where it usually stands
+            rest = [rest[0 if order == "CTHW" else 1], 1, *rest[2:]]
+        sent = (len(items), *rest) if batches or frame is not None else tuple(rest)
+        return Part(split, 0 if batches else None, items, frame, index, sent)
 
 
 class RawLatent(NamedTuple):
@@ -148,19 +174,15 @@ class Layout(NamedTuple):
     def of(axes: tuple[int, ...], element_type: int, choice: Choice) -> Layout:
         """The layout for a latent of these axes; ``LatentError`` for axes that no latent has."""
         size = protocol.ELEMENT_SIZES[element_type]
-        axes = _check(tuple(axes))
-        whole = math.prod(axes) * size
-        item, frame = choice.indices(axes)
-        if frame is not None:
-            batch, channels, frames, height, width = axes
-            plane = height * width * size
-            items = range(batch) if item is None else (item,)
-            starts = tuple(((b * channels + c) * frames + frame) * plane for b in items for c in range(channels))
-            return Layout(element_type, (len(items), channels, 1, height, width), plane * len(starts), plane, starts)
-        if item is not None:
-            length = whole // axes[0]
-            return Layout(element_type, (1, *axes[1:]), length, length, (item * length,))
-        return Layout(element_type, axes, whole, whole, (0,))
+        part = choice.part(_check(tuple(axes)))
+        inner = math.prod(part.split[1 if part.batch is not None else 0:]) * size  # bytes of an item
+        if part.frame is None or part.split[part.frame] == 1:
+            return Layout(element_type, part.sent, inner * len(part.items), inner * len(part.items), (part.items.start * inner,))
+        run = math.prod(part.split[part.frame + 1:]) * size  # what lies together of one frame
+        frames = part.split[part.frame]
+        rows = inner // (run * frames)
+        starts = tuple(b * inner + (row * frames + part.index) * run for b in part.items for row in range(rows))
+        return Layout(element_type, part.sent, run * len(starts), run, starts)
 
 
 class Contiguous:
@@ -270,7 +292,7 @@ def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None
     axes = _check(tuple(tensor.shape))
     if tensor.dtype.is_complex:
         raise LatentError(f"the latent's values are {tensor.dtype}; expected real numbers")
-    part = _part(tensor.detach(), choice.indices(axes))
+    part = _part(tensor.detach(), choice.part(axes))
     if tensor.is_cuda and staging is not None:
         if element_type is None:
             part, element_type = part.to(torch.float32), protocol.F32
@@ -294,7 +316,7 @@ def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
         return Contiguous(Layout.of(axes, element_type, choice), array.__array_interface__["data"][0], array)
     if array.dtype.kind not in "fiub" and name != "bfloat16":
         raise LatentError(f"the latent's values are {array.dtype}; expected real numbers")
-    part = _part(array, choice.indices(axes))
+    part = _part(array, choice.part(axes))
     dtype = numpy.dtype("float32") if element_type is None else array.dtype
 
     def copy(target: memoryview) -> None:
@@ -357,11 +379,13 @@ def _address(memory: memoryview) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
-def _part(array: Any, indices: tuple[int | None, int | None]) -> Any:
-    item, frame = indices
-    if item is not None:
-        array = array[item:item + 1]
-    return array if frame is None else array[:, :, frame:frame + 1]
+def _part(array: Any, part: Part) -> Any:
+    array = array.reshape(part.split)
+    if part.batch is not None:
+        array = array[part.items.start:part.items.stop]
+    if part.frame is not None:
+        array = array[(slice(None),) * part.frame + (slice(part.index, part.index + 1),)]
+    return array.reshape(part.sent)
 
 
 def _check(axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The live-preview method in a running A1111 and Forge: ``LATENTBRIDGE_A1111`` and ``LATENTBRIDGE_FORGE`` are their addresses.
+"""The live-preview method in a running A1111, Forge and Forge neo: ``LATENTBRIDGE_A1111``, ``LATENTBRIDGE_FORGE`` and ``LATENTBRIDGE_FORGE_NEO`` are their addresses.
 
     LATENTBRIDGE_A1111=http://127.0.0.1:7861 python -m unittest tests.test_a1111_real
 
@@ -25,11 +25,10 @@ try:
 except ImportError:
     Image = None
 
-BUILT_IN = ("Approx cheap", "Approx NN", "TAESD")
-
 
 class UiTestCase(unittest.TestCase):
     variable = ""
+    built_in = ("Approx cheap", "Approx NN", "TAESD")
 
     @classmethod
     def setUpClass(cls):
@@ -132,7 +131,7 @@ class Method:
         self.assertEqual({media for media, _ in previews}, {"image/png"})
         self.assertGreater(self.status()["shown"], before)
         after = self.status()["submitted"]
-        for method in BUILT_IN:
+        for method in self.built_in:
             with self.subTest(method):
                 self.choose(show_progress_type=method)
                 found, same = self.job()
@@ -205,7 +204,7 @@ class Method:
 
         self.choose(latentbridge_decoder="no-such-decoder")
         self.job(look, force_task_id=task, steps=20)
-        self.assertTrue([text for text in said if text and text.endswith(" in place of no-such-decoder; /latentbridge/status says why")], said)
+        self.assertTrue([text for text in said if text and text.startswith("LatentBridge: ") and "no-such-decoder" in text], said)
 
     def test_several_batches(self):
         previews, pictures = self.job(n_iter=3, steps=4)
@@ -377,6 +376,11 @@ class InA1111(Method, UiTestCase):
 
 class InForge(Method, UiTestCase):
     variable = "LATENTBRIDGE_FORGE"
+
+
+class InForgeNeo(Method, UiTestCase):
+    variable = "LATENTBRIDGE_FORGE_NEO"
+    built_in = ("RGB", "Approx NN", "TAESD")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,18 @@ except ImportError:
 
 
 class Submitting(BridgeTestCase):
+    def test_of_a_causal_video_the_first_frame_is_sent_unless_somebody_chose_another(self):
+        bridge = self.bridge()
+        video = latent(1, 16, 3, 4, 4)
+        flat = video.cast("B").cast("f")
+        frames = [array.array("f", [v for c in range(16) for v in flat[(c * 3 + f) * 16:][:16]]) for f in range(3)]
+        for run, (latent_format, options, frame) in enumerate([
+                ("Wan21", {}, 0), ("Wan21", {"frame": "middle"}, 1), ("Wan21", {"frame": 2}, 2), ("SeedVR2", {}, 1), (None, {}, 1)], 1):
+            with self.subTest(latent_format, options=options):
+                bridge.begin(run=run, latent_format=latent_format, **options)
+                self.assertTrue(bridge.submit(video, run=run, step=0))
+                self.assertEqual(bridge.wait(run=run, step=0, timeout=20).data, digest(frames[frame]))
+
     def test_a_latent_comes_back_as_a_preview(self):
         bridge = self.bridge()
         buffer, preview = self.show(bridge, run=7, step=19, total=20, stream=2)

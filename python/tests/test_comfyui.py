@@ -332,7 +332,7 @@ class ClientTests(ComfyUITestCase):
         self.pack()
         self.connect("far", peer="192.0.2.7")
         self.sample(client="far")
-        self.assertEqual(self.made.bridge.status()["host"]["begun"][0]["encoding"], "rgb24")
+        self.assertEqual(self.made.bridge.status()["host"]["begun"][0]["encoding"], "jpeg")
 
 
 class WordsTests(ComfyUITestCase):

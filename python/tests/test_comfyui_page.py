@@ -54,7 +54,7 @@ export const tell = (node, prompt, caption = {}) => send("latentbridge.preview",
 // The words that a canvas node paints.
 export const words = (node) => {
   const found = [];
-  node.onDrawForeground?.({ save() {}, restore() {}, measureText: () => ({ width: 20 }), fillText: (text) => found.push(text) });
+  node.onDrawForeground?.({ save() {}, restore() {}, fillRect() {}, measureText: () => ({ width: 20 }), fillText: (text) => text && found.push(text) });
   return found.join(" | ");
 };
 export const load = async () => { await import("./extensions/LatentBridge/latentbridge.js"); app.extension.setup(); };
@@ -84,7 +84,7 @@ class ScriptTests(unittest.TestCase):
             const n = node("3"); await api.queuePrompt(0, {});
             tell("3", "p1"); out.push(words(n));
             tell("3", "p1", { note: "taesd is being loaded", total: 0 }); out.push(words(n));
-        """), ["4/6 | tiny 16 ms", "4 | tiny 16 ms (taesd is being loaded)"])
+        """), ["4/6 | tiny 16 ms", "4 | tiny 16 ms | taesd is being loaded"])
 
     def test_it_goes_when_the_picture_goes_or_is_not_ours_any_more(self):
         self.assertEqual(self.page("""

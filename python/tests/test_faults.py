@@ -66,8 +66,8 @@ class HostsThatFail(BridgeTestCase):
         self.assertIn("did not answer", line)
 
     def test_a_refusal_is_said_and_tried_again_at_the_next_run_only(self):
-        for quirk, said in (("refuse", "update the shim"), ("refuse-by-exit", "versions do not meet"),
-                            ("protocol=2", "chose protocol 2")):
+        for quirk, said in (("refuse", "this host protocol 3: update the shim, or install both from one release. Each new run"), ("refuse-by-exit", "versions do not meet"),
+                            ("protocol=3", "chose protocol 3"), ("protocol=1", "chose protocol 1, this shim speaks protocol 2; install host and shim from one release")):
             with self.subTest(quirk):
                 line, bridge = self.go_down(quirk)
                 self.assertIn(said, line)

@@ -52,8 +52,12 @@ class Scripts(unittest.TestCase):
 
     def test_a_session_keeps_its_folder_and_its_variables(self):
         self.write_program("#!/bin/sh\n")
+        (self.root / "net/shared/Microsoft.NETCore.App/10.0.1").mkdir(parents=True)  # a .NET that is on PATH only is named to the program
+        (self.root / "net/dotnet").write_text("#!/bin/sh\n")
+        (self.root / "net/dotnet").chmod(0o755)
+        enter = f"Remove-Item env:DOTNET_ROOT -ErrorAction Ignore; $env:PATH = '{self.root / 'net'}:' + $env:PATH"
         show = "(Get-Location).Path; Get-ChildItem env: | Sort-Object Name | ForEach-Object { $_.Name + '=' + $_.Value }"
-        done = self.powershell("-Command", f"{show}; 'then'; & '{self.root / 'run.ps1'}' doctor; {show}")
+        done = self.powershell("-Command", f"{enter}; {show}; 'then'; & '{self.root / 'run.ps1'}' doctor; {show}")
         before, _, after = done.stdout.partition("then\n")
         self.assertTrue(before)
         self.assertEqual(after, before)

@@ -140,12 +140,12 @@ class NumpyArrays(unittest.TestCase):
             order = draws.draw(strategies.permutations(range(len(axes))))
             dtype = draws.draw(strategies.sampled_from(["float32", "float16", "float64", "int32"]))
             choice = Choice(draws.draw(strategies.sampled_from(["first", "grid", "item"])), draws.draw(strategies.integers(0, 9)),
-                            draws.draw(strategies.sampled_from(["first", "middle", "last", 0, 3, 9])))
+                            draws.draw(strategies.sampled_from(["first", "middle", "last", 0, 3, 9])), "any")
             latent = numpy.arange(numpy.prod(axes), dtype=dtype).reshape(axes).transpose(order)
             source, data = copied(latent, choice)
-            item, frame = choice.indices(latent.shape)
-            expected = latent if item is None else latent[item:item + 1]
-            expected = expected if frame is None else expected[:, :, frame:frame + 1]
+            part = choice.part(latent.shape)
+            expected = latent[part.items.start:part.items.stop] if part.batch is not None else latent
+            expected = expected[:, :, part.index:part.index + 1] if latent.ndim == 5 else expected
             self.assertEqual(source.axes, expected.shape)
             found = numpy.frombuffer(data, "float16" if source.element_type == protocol.F16 else "float32").reshape(source.axes)
             numpy.testing.assert_array_equal(found, expected)

@@ -70,7 +70,7 @@ public sealed record PythonPlace(string Program, string Library, Version Version
             }
             else if (!File.Exists(lines[2]))
             {
-                tried.Add($"{program}: {version}, without a shared library{(lines[2].Length > 0 ? $" ({lines[2]} is not there)" : "")}");
+                tried.Add($"{program}: {version}, without a shared library{(lines[2].Length > 0 ? $" ({lines[2]} does not exist)" : "")}");
             }
             else
             {

@@ -16,7 +16,7 @@ public sealed record CalibratedMap(FittedMap Map, double Psnr, double ShareExpla
     /// <summary>What it must be better than a decoder, in dB, to rank above it.</summary>
     const double Margin = 0.5;
 
-    /// <summary>Than one of several pixels a cell, which shows detail that cells do not tell of.</summary>
+    /// <summary>Than one of several pixels per cell, which shows detail that cells do not tell of.</summary>
     const double MarginForDetail = 1;
 
     /// <summary>Before it can be trusted: so far behind is only a map that was made for other latents.</summary>

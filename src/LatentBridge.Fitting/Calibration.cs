@@ -10,7 +10,7 @@ namespace LatentBridge.Fitting;
 /// <para>Each picture, before it is learned from, measures the map of those before it and the decoders that are there anyway. Only that is
 /// honest: over blocks held out of a picture that it was fitted to, a map looks better than what was fitted to many photographs, and over the next picture it is
 /// worse. The first picture has none before it; a fourth of its blocks of 8 x 8 cells stands in until the second comes.</para>
-/// <para>What the pictures do not say stays as the best decoder of one pixel a cell has it: 4096 imaginary cells with its colours are learned
+/// <para>What the pictures do not say stays as the best decoder of one pixel per cell has it: 4096 imaginary cells with its colours are learned
 /// first (16 grey ones where there is no such decoder). After 2^20 cells (64 pictures of 1024 x 1024) everything before counts half, so that a model
 /// replaced under the same name is forgotten in time.</para>
 /// </remarks>
@@ -41,7 +41,7 @@ public sealed class Calibration
     /// <summary>What each decoder, by id, each map of ours and the picture's mean colour were off, squared, in -1..1, and over how many cells.</summary>
     readonly Dictionary<string, (double SquaredError, double Cells)> _measured = new(StringComparer.Ordinal);
 
-    /// <summary>Begins anew.</summary>
+    /// <summary>Starts over.</summary>
     /// <param name="channels">Channels of the planes that decoders get.</param>
     /// <exception cref="LatentBridgeException">Those are too many.</exception>
     public Calibration(int channels)
@@ -151,7 +151,7 @@ public sealed class Calibration
         });
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    /// <exception cref="LatentBridgeException">The file is not there, damaged, or of other channels.</exception>
+    /// <exception cref="LatentBridgeException">The file is missing or damaged, or has another number of channels.</exception>
     public static Calibration Read(string path, int channels)
     {
         using TensorFile file = TensorFile.Open(path);

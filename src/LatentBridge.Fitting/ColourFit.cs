@@ -187,7 +187,7 @@ public sealed class ColourFit
         ])]);
     }
 
-    /// <summary>PSNR in dB of a decoder of one pixel a cell over the cells held out, as bytes are shown.</summary>
+    /// <summary>PSNR in dB of a decoder of one pixel per cell over the cells held out, as bytes are shown.</summary>
     /// <exception cref="LatentBridgeException">No pair is held out.</exception>
     public double HeldOutPsnr(ILatentDecoder decoder)
     {

@@ -65,6 +65,7 @@ static class CommandLine
         FitCommand.Create(terminal),
         CodecCommand.Create(terminal),
         ReplayCommand.Create(terminal),
+        OptionsCommand.Create(terminal),
         new Command("serve", "The host that UIs start: JSON-RPC on stdin and stdout, described in docs/protocol.md."),
     };
 

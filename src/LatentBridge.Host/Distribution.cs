@@ -5,7 +5,7 @@ static class Distribution
 {
     const int LevelsToClone = 4;
 
-    /// <summary>A file or folder of the distribution; null when it is not there.</summary>
+    /// <summary>A file or folder of the distribution; null when it does not exist.</summary>
     internal static string? Find(params string[] parts) => Folders(AppContext.BaseDirectory)
         .Select(folder => Path.Combine([folder, .. parts]))
         .FirstOrDefault(Path.Exists);

@@ -25,7 +25,7 @@ static class Log
         {
             try
             {
-                Console.Error.WriteLine($"latentbridge: {message}");
+                Console.Error.WriteLine($"latentbridge: {ShownText.Clean(message)}");
             }
             catch (IOException)
             {

@@ -9,5 +9,5 @@ OnnxModels.Register();
 
 StandardStreams.UseUtf8WhereRedirected();
 
-// The host is started anew for every UI and must be up in milliseconds: it takes neither System.CommandLine nor Spectre.Console with it.
+// Every UI starts a host, which must be up in milliseconds: it loads neither System.CommandLine nor Spectre.Console.
 return args is ["serve", ..] ? ServeCommand.Run(args.AsSpan(1)) : CommandLine.Run(args);

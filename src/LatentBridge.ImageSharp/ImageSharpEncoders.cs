@@ -21,7 +21,7 @@ public static class ImageSharpEncoders
     static string FileVersionOf(Assembly assembly) =>
         assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? assembly.GetName().Version!.ToString(3);
 
-    /// <summary>How the library works for us. In a class of its own: a host that is never asked for these encodings does not load the library.</summary>
+    /// <summary>How the library works for us. In a separate class: a host that is never asked for these encodings does not load the library.</summary>
     internal static class Library
     {
         /// <summary>No threads beside the caller, who leaves the sampler its cores; one preview's worth of memory kept for the next.</summary>

@@ -89,7 +89,7 @@ public struct HeaderPage
 
         if (Version is < Protocol.MinimumVersion or > Protocol.Version)
         {
-            return $"the header page has protocol version {Version}, expected {Protocol.MinimumVersion} to {Protocol.Version}";
+            return $"the header page has protocol version {Version}, this host speaks {Protocol.Spoken}; install shim and host from one release";
         }
 
         if (HeaderLength != Protocol.HeaderLength || LatentSlotsOffset != Protocol.HeaderLength)

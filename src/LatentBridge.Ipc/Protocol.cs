@@ -4,10 +4,13 @@ namespace LatentBridge.Ipc;
 public static class Protocol
 {
     /// <summary>The version this code speaks.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>The oldest version this code still speaks.</summary>
-    public const int MinimumVersion = 1;
+    public const int MinimumVersion = 2;
+
+    /// <summary>The versions this code speaks, as people read them: <c>protocol 2</c>, <c>protocol 2 to 3</c>.</summary>
+    public static string Spoken { get; } = Range(MinimumVersion, Version);
 
     /// <summary>Bytes of the header page.</summary>
     public const int HeaderLength = 4096;
@@ -29,4 +32,7 @@ public static class Protocol
 
     /// <summary>Bytes a control line may have at most, its line feed not counted.</summary>
     public const int MaximumLineLength = 1 << 20;
+
+    /// <summary>A range of versions as people read it.</summary>
+    public static string Range(long oldest, long newest) => oldest == newest ? $"protocol {newest}" : $"protocol {oldest} to {newest}";
 }

@@ -1,6 +1,6 @@
 namespace LatentBridge.Sessions;
 
-/// <summary>A latent that gives no picture; the members of the protocol's <c>dropped</c>.</summary>
+/// <summary>A latent that gives no picture; the protocol's <c>dropped</c> says its sequence and why.</summary>
 /// <param name="Sequence">As submitted.</param>
 /// <param name="Run">Its run, 0 when the slot could not be read.</param>
 /// <param name="Stream">Its stream, 0 when the slot could not be read.</param>

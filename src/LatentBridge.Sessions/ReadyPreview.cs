@@ -2,7 +2,7 @@ using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>A finished picture in an image slot; the members of the protocol's <c>ready</c>.</summary>
+/// <summary>A finished picture in an image slot: what its header and the protocol's <c>ready</c> say.</summary>
 /// <param name="Slot">Image slot.</param>
 /// <param name="Sequence">Sequence of the latent it was made from.</param>
 /// <param name="Run">Its run.</param>

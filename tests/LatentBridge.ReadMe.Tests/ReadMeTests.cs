@@ -6,7 +6,7 @@ namespace LatentBridge.ReadMe.Tests;
 /// <summary>The documents name what exists.</summary>
 public sealed class ReadMeTests
 {
-    static readonly string[] Folders = ["docs", "benchmarks", "examples", "models"];
+    static readonly string[] Folders = ["docs", "benchmarks", "examples", "example_workflows", "models"];
 
     public static TheoryData<string> Documents =>
         [.. Directory.GetFiles(ReadMe.Root, "*.md")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import host_locator
+from .. import host_locator, options
 
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -45,7 +45,7 @@ class Setting:
 
 def of_host(option: str, name: str, tooltip: str | None = None, **page: Any) -> Setting:
     """The control of one of the host's options: its default, range and help come from the host; the page names it and may offer less."""
-    described = HOST_OPTIONS[option]
+    described = options.TABLE[option]
     if "minimum" in described and "range" not in page:
         page["range"] = (described["minimum"], described["maximum"], 1)
     elif "choices" in described and "choices" not in page:
@@ -54,19 +54,8 @@ def of_host(option: str, name: str, tooltip: str | None = None, **page: Any) -> 
     return Setting(name=name, tooltip=tooltip or described["help"], **page)
 
 
-HOST_OPTIONS: dict[str, dict[str, Any]] = {
-    "decoder": {"default": "auto", "choices": ["auto", "taesd", "taesd-half", "tiny", "approx-nn", "latent2rgb", "estimated"],
-                "help": "auto: the best one whose picture is ready before the next step"},
-    "size": {"default": 0, "minimum": 0, "maximum": 16384, "help": "In pixels; 0: as the decoder gives it"},
-    "batch": {"default": "first", "choices": ["first", "grid", "item"], "help": "All pictures in a grid, only the first, or one of them"},
-    "frame": {"default": "middle", "choices": ["first", "middle", "last"], "help": "Which frame of a video is shown"},
-    "threads": {"default": 0, "minimum": 0, "maximum": 256, "help": "0: half of the idle cores"},
-    "calibrate": {"default": True, "help": "From its finished pictures, which are not kept; used where they come nearer than the built-in ones"},
-}
-"""The host's options by their names in the control channel: what each takes, what holds unless somebody chose, and one line of help."""
-
 COMMON = {
-    "decoder": of_host("decoder", "Decoder", is_open=True),
+    "decoder": of_host("decoder", "Decoder", choices=("auto", "taesd", "taesd-half", "tiny", "latent2rgb", "estimated"), is_open=True),
     "size": of_host("size", "Longest side", range=(0, 2048, 64)),
     "batch": of_host("batch", "Batch", "All pictures in a grid, only the first, or another one at each step", default="grid",
                      choices=("grid", "first", "turn")),

@@ -1,7 +1,7 @@
 """The fake host with pictures that open: one colour for each latent of a batch, one pixel for each cell, PNG or RGB24 as asked.
 
 The red of a picture is its latent's first value, rounded; so a test knows which latent it looks at. ``warn``: latents are said to be broken;
-``warn=2``: the first two.
+``warn=2``: the first two. ``note=TEXT``: why another decoder stands in.
 """
 
 import math
@@ -43,7 +43,9 @@ class PictureHost(FakeHost):
 
     warned = 0
 
-    def warnings(self):
+    def remarks(self):
+        if "note" in QUIRKS:
+            return {"note": QUIRKS["note"]}
         if "warn" not in QUIRKS or self.warned >= int(QUIRKS["warn"] or 999):
             return {}
         self.warned += 1
@@ -58,9 +60,8 @@ class PictureHost(FakeHost):
             width, height, len(data)))
         start = self.geometry.image_offset(slot) + protocol.SLOT_HEADER_LENGTH
         self.memory[start:start + len(data)] = data
-        return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
-                "total": header.total, "width": width, "height": height, "length": len(data), "encoding": encoding,
-                "decoder": "fake", "decodeMilliseconds": 1, "encodeMilliseconds": 0, "waitMilliseconds": 0, **self.warnings()}
+        return {"slot": slot, "sequence": header.sequence, "decoder": "fake", "decodeMilliseconds": 1, "encodeMilliseconds": 0, "waitMilliseconds": 0,
+                **self.remarks()}
 
 
 if __name__ == "__main__":

@@ -71,17 +71,16 @@ class FakeHost:
             say(id=1, error=odd)
 
     def hello(self, identifier: int, params: dict) -> None:
-        self.avoided = params.get("avoid", [])
         if "mute" in QUIRKS:
             time.sleep(1000)
         if "refuse" in QUIRKS:
-            say(id=identifier, error={"code": -32001, "message": "The shim speaks protocol 1, this host 2 to 3: update the shim."})
+            say(id=identifier, error={"code": -32001, "message": "The shim speaks protocol 2, this host protocol 3: update the shim, or install both from one release."})
             sys.exit(3)
         if "refuse-by-exit" in QUIRKS:
             print("versions do not meet", file=sys.stderr, flush=True)
             sys.exit(3)
         self.avoid = params.get("avoid", [])
-        say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else 1, "host": QUIRKS.get("version", "fake"),
+        say(id=identifier, result={"protocol": number("protocol") if "protocol" in QUIRKS else protocol.VERSION, "host": QUIRKS.get("version", "fake"),
                                    "process": os.getpid(), "kernel": "none", "processors": 1})
 
     def attach(self, identifier: int, params: dict) -> None:
@@ -102,7 +101,7 @@ class FakeHost:
         say(id=identifier, result=self.options)
 
     def status(self, identifier: int, params: dict) -> None:
-        say(id=identifier, result={"protocol": 1, "host": "fake", "generation": self.generation, "begun": self.begun,
+        say(id=identifier, result={"protocol": protocol.VERSION, "host": "fake", "generation": self.generation, "begun": self.begun,
                                    "options": self.options, "seen": self.seen, "freeImages": len(self.images), "runs": self.runs})
 
     def begin(self, identifier: None, params: dict) -> None:
@@ -145,17 +144,16 @@ class FakeHost:
             tell("released", slot="x", sequence=None)
         if "slow" in QUIRKS:
             time.sleep(number("slow") / 1000)
-        if "killer" in QUIRKS and {"decoder": "killer", "file": "/k.onnx"} not in self.avoided:
+        if "killer" in QUIRKS and {"decoder": "killer", "file": "/k.onnx"} not in self.avoid:
             self.ready(header, digest)
             tell("loading", decoder="killer", file="/k.onnx")
             tell("loading", decoder="innocent", file=None)
             tell("loaded", decoder="innocent", file=None)
             os._exit(9)
-        where = {"run": header.run, "stream": header.stream, "step": header.step, "sequence": header.sequence}
         if "drop" in QUIRKS:
-            tell("dropped", **where, reason=QUIRKS["drop"], detail="because")
+            tell("dropped", sequence=header.sequence, reason=QUIRKS["drop"], detail="because")
         elif "needed" in QUIRKS and self.geometry.image_capacity < number("needed"):
-            tell("dropped", **where, reason="image-slot-too-small", detail="too big", needed=number("needed"))
+            tell("dropped", sequence=header.sequence, reason="image-slot-too-small", detail="too big", needed=number("needed"))
         else:
             self.ready(header, digest)
         if self.submits == number("die-after-ready"):
@@ -193,9 +191,8 @@ class FakeHost:
             generation, header.sequence, header.run, header.stream, header.step, header.total, header.flags, 1, 1, 1, len(digest)))
         start = self.geometry.image_offset(slot) + protocol.SLOT_HEADER_LENGTH
         self.memory[start:start + len(digest)] = digest
-        return {"slot": slot, "sequence": header.sequence, "run": header.run, "stream": header.stream, "step": header.step,
-                "total": header.total, "width": 1, "height": 1, "length": len(digest), "encoding": "png",
-                "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5, "waitMilliseconds": 0.25,
+        return {"slot": slot, "sequence": header.sequence, "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5,
+                "waitMilliseconds": 0.25,
                 **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:

@@ -124,7 +124,7 @@ static class DecodersBench
             ?? throw new LatentBridgeException("examples/latents is not next to this program. Run the benchmark from the clone or the whole release."));
         LatentFormat format = LatentFormats.Get(FormatId);
         using Previews.PreviewRenderer renderer = new(format);
-        renderer.Stage(example.ToLatent(format.Dimensions), new());
+        renderer.Stage(example.View, new());
         LatentPlanes planes = renderer.Planes(0);
         float[] tiled = new float[planes.Channels * side * side];
         for (int i = 0; i < tiled.Length; i++)

@@ -7,7 +7,7 @@ using LatentBridge.Fitting;
 namespace LatentBridge.Host.Bench;
 
 /// <summary>
-/// <c>bench maps</c>: the decoders of one pixel a cell, 128 x 128 cells on one thread, in turns. Their coefficients are made up, which does not change the time.
+/// <c>bench maps</c>: the decoders of one pixel per cell, 128 x 128 cells on one thread, in turns. Their coefficients are made up, which does not change the time.
 /// </summary>
 static class MapsBench
 {

@@ -14,7 +14,7 @@ namespace LatentBridge.Host.Bench;
 
 /// <summary>
 /// Our own network as a process that takes turns, with the arguments and answers of <c>benchmarks/peers/torch_network.py</c>: whoever is
-/// measured is a process of its own, with its own memory and, where wanted, its own kernel width.
+/// measured runs in a separate process with its own memory and, if wanted, its own kernel width.
 /// </summary>
 static class NetworkTurns
 {

@@ -26,7 +26,7 @@ static class Photographs
         List<Picture> pictures = [];
         foreach (string file in files)
         {
-            LatentInput input = LatentInput.Open(file, null, null, null);
+            LatentInput input = LatentInput.Open(file, new());
             using ILatentDecoder decoder = LatentDecoders.For(input.Format, LatentDecoders.WeightsOfThisMachine())[0].Load();
             using PreviewRenderer renderer = new(input.Format);
             for (int item = 0; item < input.Shape.Batch; item++)

@@ -46,7 +46,7 @@ sealed class CodecMeasurement : IDisposable
                select (taesd, depth, latent with { Values = file.Values }, file.Bytes),
         ];
 
-        // The peers search, in a process of their own, while the networks decode.
+        // The peers search in a separate process while the networks decode.
         Picture original = stored[0].Latent.Photograph;
         Task<IReadOnlyList<PeerPicture>> searching = Task.Run(() => _peers?.Compress(original, stored.Select(entry => entry.Bytes)) ?? []);
         Picture[] decoded = [.. stored.Select(entry => entry.Taesd.Decode(entry.Latent.Planes))];

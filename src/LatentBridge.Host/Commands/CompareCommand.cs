@@ -20,10 +20,10 @@ sealed class CompareCommand
 
     readonly Terminal _terminal;
     readonly Argument<string[]> _files = new Argument<string[]>("FILE") { Description = "Latents, or folders of them.", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
-    readonly Option<string?> _decoders = new("--decoders", "-d") { Description = "Decoders, separated by commas; default: all of the format that Python has too.", HelpName = "A,B" };
+    readonly Option<string[]> _decoders = OptionExtensions.Decoders("all of the format that Python has too");
     readonly Option<string> _against = new("--against") { Description = "numpy: per-pixel decoders; torch: networks; python: both; diffusers: AutoencoderTiny; onnx: networks, converted; or an ONNX model.", HelpName = "python|torch|numpy|diffusers|onnx|FILE.onnx", DefaultValueFactory = _ => Any };
     readonly Option<string?> _python = new("--python") { Description = "The Python to use; default: the first that has NumPy and PyTorch.", HelpName = "PATH" };
-    readonly Option<bool> _embedded = new("--embedded") { Description = "Run Python inside this process instead of beside it (not in a published program, which is trimmed)." };
+    readonly Option<bool> _embedded = new("--embedded") { Description = "Run Python inside this process instead of in a child (not in a published program, which is trimmed)." };
     readonly Option<string?> _report = new("--report") { Description = "Write a page with the pictures and their differences.", HelpName = "HTML" };
     readonly Option<int> _tolerance = new Option<int>("--tolerance") { Description = "Largest difference of a value, in levels of 255, that is tolerated; beyond it the exit code is 1.", HelpName = "N", DefaultValueFactory = _ => 1 }.Within(0, 255);
     readonly Option<int> _runs = new Option<int>("--runs") { Description = "Decodes per picture; the fastest counts.", HelpName = "N", DefaultValueFactory = _ => 2 }.Within(1, 1000);
@@ -122,8 +122,8 @@ sealed class CompareCommand
     IEnumerable<DecoderEntry> Entries(ParseResult parsed, LatentInput input, WeightLibrary weights, IReference reference)
     {
         IReadOnlyList<DecoderEntry> all = LatentDecoders.For(input.Format, weights);
-        return parsed.GetValue(_decoders) is { } named
-            ? named.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(id => all.Choose(id, input.Format))
+        return parsed.Named(_decoders) is { Length: > 0 } named
+            ? named.Select(id => all.Choose(id, input.Format))
             : all.Where(entry => reference.Library(entry.Description) is not null);
     }
 

@@ -16,7 +16,7 @@ sealed class DecodeCommand
     readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
 
     readonly Argument<string[]> _files =
-        new Argument<string[]>("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
+        new Argument<string[]>("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth, each also as .gz", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder; `models list` shows them. auto takes the best available.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
@@ -119,6 +119,11 @@ sealed class DecodeCommand
         if (input.IsGuess)
         {
             _terminal.Note($"{file}: {input.FormatReason}");
+        }
+
+        foreach (string note in input.Loaded.Notes)
+        {
+            _terminal.Note($"{file}: {note}");
         }
 
         using PreviewRenderer renderer = new(input.Format, _kind.Encoders);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LatentBridge.Decoders;
+using LatentBridge.Latents;
 using LatentBridge.Previews;
 using Newtonsoft.Json;
 
@@ -34,6 +35,17 @@ sealed record DecodedPicture(string File, string Output, LatentInput Input, Deco
         Write("output", Output);
         Write("format", Input.Format.Id);
         Write("formatGuessed", Input.IsGuess);
+        Write("formatReason", Input.FormatReason);
+        Write("axisOrder", Input.Loaded.AxisOrder);
+        Write("space", Input.Loaded.Space == LatentSpace.Vae ? "vae" : "sampler");
+        json.WritePropertyName("notes");
+        json.WriteStartArray();
+        foreach (string note in Input.Loaded.Notes)
+        {
+            json.WriteValue(note);
+        }
+
+        json.WriteEndArray();
         Write("decoder", Decoder.Id);
         Write("source", Decoder.Source);
         Write("width", Result.Width);

@@ -68,7 +68,7 @@ sealed class EncodeCommand
 
     string Encode(TaesdEncoder encoder, LatentFormat format, string file, string folder, int? bits, int threads)
     {
-        PngImage image = PictureFiles.ReadPng(file);
+        PngImage image = PictureFiles.ReadImage(file);
         (byte[] pixels, int width, int height) = ToWholeCells(image, format.Unpack);
         (int across, int down) = encoder.LatentSize(width, height);
         float[] values = new float[encoder.Channels * across * down];

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
-using LatentBridge.Files;
 using LatentBridge.Host.Output;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging;
@@ -53,7 +51,7 @@ sealed class InspectCommand
             throw new InputException($"\"{file}\" holds {input.Shape.Batch} latents; there is no item {item}. Items are counted from 0.");
         }
 
-        ChannelStatistics[] channels = ChannelStatistics.Of(ToSingles(input.Loaded), input.Shape);
+        ChannelStatistics[] channels = ChannelStatistics.Of(input.View);
         string folder = parsed.GetValue(_folder)!;
         Directory.CreateDirectory(folder);
         string panels = Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".channels.png");
@@ -76,11 +74,17 @@ sealed class InspectCommand
     {
         PictureSize picture = PictureSize.Of(input);
         _terminal.Say($"file      {input.Loaded.Path}");
-        _terminal.Say($"tensor    {input.Loaded.Key}, {input.Loaded.ElementType}, {input.Shape}");
+        _terminal.Say($"tensor    {ShownText.Shorten(input.Loaded.Key)}, {input.Loaded.ElementType}, {input.Shape}");
+        _terminal.Say($"axes      [{string.Join(", ", input.Loaded.Axes)}] as {input.Loaded.AxisOrder}");
         _terminal.Say($"format    {input.Format.Id} ({input.FormatReason})");
         _terminal.Say($"space     {(input.Loaded.Space == LatentSpace.Vae ? "vae" : "sampler")}");
         _terminal.Say($"picture   {picture}");
         _terminal.Say(Invariant($"latent    {picture.ElementRatio:0.#} times fewer values than the picture, {picture.ByteRatio:0.#} times fewer bytes"));
+
+        foreach (string note in input.Loaded.Notes)
+        {
+            _terminal.Say($"note      {note}");
+        }
 
         TextTable table = new("channel>", "min>", "max>", "mean>", "std>", "NaN, infinite>");
         foreach (ChannelStatistics channel in channels)
@@ -149,10 +153,19 @@ sealed class InspectCommand
         }
 
         json.WriteEndArray();
+        Write("axisOrder", input.Loaded.AxisOrder);
         Write("format", input.Format.Id);
         Write("formatGuessed", input.IsGuess);
         Write("formatReason", input.FormatReason);
         Write("space", input.Loaded.Space == LatentSpace.Vae ? "vae" : "sampler");
+        json.WritePropertyName("notes");
+        json.WriteStartArray();
+        foreach (string note in input.Loaded.Notes)
+        {
+            json.WriteValue(note);
+        }
+
+        json.WriteEndArray();
         Write("pictureWidth", picture.Width);
         Write("pictureHeight", picture.Height);
         Write("pictureFrames", picture.Frames);
@@ -183,25 +196,6 @@ sealed class InspectCommand
         }
 
         static object? Finite(double value) => double.IsFinite(value) ? value : null;
-    }
-
-    static float[] ToSingles(LoadedLatent latent)
-    {
-        if (latent.ElementType == LatentElementType.F32)
-        {
-            return MemoryMarshal.Cast<byte, float>(latent.Bytes).ToArray();
-        }
-
-        ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(latent.Bytes);
-        var values = new float[halves.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = latent.ElementType == LatentElementType.F16
-                ? (float)BitConverter.UInt16BitsToHalf(halves[i])
-                : BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
-        }
-
-        return values;
     }
 
     static (float Least, float Most) Range(ReadOnlySpan<float> plane)

@@ -13,9 +13,11 @@ sealed class LatentOptions
         HelpName = "ID",
     }.OfLatentFormats();
 
-    readonly Option<string?> _space = new("--space") { Description = "Scale of the values: the sampler's or the VAE's. Default: decided by the kind of file.", HelpName = "sampler|vae" };
+    readonly Option<string?> _space = new("--space") { Description = "Scale of the values: the sampler's or the VAE's. Default: what the file says, else the sampler's.", HelpName = "sampler|vae" };
 
     readonly Option<string?> _key = new("--key") { Description = "Tensor to use if the file holds several.", HelpName = "NAME" };
+
+    readonly Option<string?> _axes = new("--axes") { Description = "Order of the axes, one letter each: B batch, C channels, T frames, H height, W width, N tokens. Default: what the file says, else what fits the format.", HelpName = "BCHW" };
 
     readonly Option<FrameChoice> _frame = new("--frame")
     {
@@ -36,12 +38,13 @@ sealed class LatentOptions
     internal LatentOptions(Command command)
     {
         _space.AcceptOnlyFromAmong("sampler", "vae");
-        command.Add(_format, _space, _key, _frame);
+        command.Add(_format, _space, _key, _axes, _frame);
     }
 
     /// <summary>Reads a file as the options say.</summary>
     /// <exception cref="InputException">It is not readable as a latent.</exception>
-    internal LatentInput Open(ParseResult parsed, string path) => LatentInput.Open(path, parsed.GetValue(_key), Space(parsed), parsed.GetValue(_format));
+    internal LatentInput Open(ParseResult parsed, string path) => LatentInput.Open(
+        path, new() { Key = parsed.GetValue(_key), Space = Space(parsed), FormatId = parsed.GetValue(_format), Axes = parsed.GetValue(_axes) });
 
     internal FrameChoice Frame(ParseResult parsed) => parsed.GetValue(_frame);
 

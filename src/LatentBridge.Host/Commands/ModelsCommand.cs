@@ -235,7 +235,7 @@ static class ModelsCommand
         return results.Exists(entry => entry.IsBad) ? ExitCode.Failed : ExitCode.Done;
     }
 
-    // A colour map names its format ("comfyui SD15"): as a row of its own each, they would bury the rest.
+    // A colour map names its format ("comfyui SD15"): with a row each, they would bury the rest.
     static string SourceOf(DecoderDescription description) => description.Id is "latent2rgb" or "estimated" ? "built in" : description.Source;
 
     static string Range(IEnumerable<long> values)

@@ -70,6 +70,20 @@ static class OptionExtensions
     /// <summary>What <see cref="Threads"/> says: those asked for, else all cores.</summary>
     internal static int ThreadCount(this ParseResult parsed, Option<int> threads) => parsed.GetValue(threads) is > 0 and int given ? given : Environment.ProcessorCount;
 
+    /// <summary><c>--decoder</c> of the commands that take several, read by <see cref="Named"/>.</summary>
+    /// <param name="otherwise">Which are taken when none is named.</param>
+    internal static Option<string[]> Decoders(string otherwise) => new("--decoder", "-d", "--decoders")
+    {
+        Description = $"Decoders, separated by commas or spaces; default: {otherwise}.",
+        HelpName = "A,B",
+        DefaultValueFactory = _ => [],
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    /// <summary>The ids that <see cref="Decoders"/> was given; none: all.</summary>
+    internal static string[] Named(this ParseResult parsed, Option<string[]> decoders) =>
+        [.. parsed.GetValue(decoders)!.SelectMany(words => words.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+
     /// <summary>The option of every command whose result a program may want to read.</summary>
     internal static Option<bool> Json(this Command command)
     {

@@ -1,4 +1,6 @@
 using LatentBridge.Host.Sheets;
+using LatentBridge.ImageSharp;
+using LatentBridge.Imaging;
 using LatentBridge.Imaging.Png;
 
 namespace LatentBridge.Host.Commands;
@@ -6,7 +8,9 @@ namespace LatentBridge.Host.Commands;
 /// <summary>Pictures that a command was given as files and folders.</summary>
 static class PictureFiles
 {
-    /// <summary>A file itself, or the PNG pictures of a folder in the order of their names.</summary>
+    static readonly string[] Endings = [".png", ".jpg", ".jpeg", ".webp"];
+
+    /// <summary>A file itself, or the PNG, JPEG and WebP pictures of a folder in the order of their names.</summary>
     /// <exception cref="InputException">It is neither, or a folder without pictures.</exception>
     internal static string[] Find(string path)
     {
@@ -15,17 +19,24 @@ static class PictureFiles
             return File.Exists(path) ? [path] : throw new InputException($"\"{path}\" is neither a file nor a folder.");
         }
 
-        string[] files = [.. Directory.GetFiles(path, "*.png").Order(StringComparer.Ordinal)];
-        return files.Length > 0 ? files : throw new InputException($"The folder \"{path}\" has no PNG pictures.");
+        string[] files = [.. Directory.GetFiles(path).Where(file => Endings.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
+        return files.Length > 0 ? files : throw new InputException($"The folder \"{path}\" has no PNG, JPEG or WebP pictures.");
     }
 
-    /// <summary>Reads a PNG picture.</summary>
+    /// <summary>Reads a picture as what its bytes are, whatever its name says, and turns it as EXIF says.</summary>
     /// <exception cref="InputException">It is none, or cannot be read; the message names it.</exception>
-    internal static PngImage ReadPng(string file)
+    internal static PngImage ReadImage(string file)
     {
         try
         {
-            return PngReader.Read(File.ReadAllBytes(file));
+            byte[] bytes = File.ReadAllBytes(file);
+            if (LatentPicture.IsPng(bytes))
+            {
+                return PngOrientation.Turn(PngReader.Read(bytes), PngOrientation.Of(bytes));
+            }
+
+            (byte[] rgb, int width, int height) = PictureReader.Read(bytes);
+            return new(width, height, 3, rgb);
         }
         catch (Exception failure) when (failure is LatentBridgeException or IOException or UnauthorizedAccessException)
         {
@@ -33,11 +44,11 @@ static class PictureFiles
         }
     }
 
-    /// <summary>Reads a PNG picture of at least so many pixels a side.</summary>
-    /// <exception cref="InputException">It is smaller, or <see cref="ReadPng"/> cannot read it.</exception>
+    /// <summary>Reads a picture of at least so many pixels a side.</summary>
+    /// <exception cref="InputException">It is smaller, or <see cref="ReadImage"/> cannot read it.</exception>
     internal static Picture Read(string file, int smallestSide)
     {
-        PngImage image = ReadPng(file);
+        PngImage image = ReadImage(file);
         return Math.Min(image.Width, image.Height) >= smallestSide
             ? new(image.ToRgb(), image.Width, image.Height)
             : throw new InputException($"\"{file}\" is {image.Width} x {image.Height}; at least {smallestSide} x {smallestSide} pixels are needed.");

@@ -10,7 +10,7 @@ sealed class PictureKind
     const string Png = "png";
 
     readonly Option<string> _encode = new("--encode") { DefaultValueFactory = _ => Png };
-    readonly Option<int> _quality = new Option<int>("--quality") { Description = "Of JPEG and WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
+    readonly Option<int> _quality = new Option<int>("--quality") { Description = "Quality of JPEG and WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
 
     internal PictureKind(Command command)
     {

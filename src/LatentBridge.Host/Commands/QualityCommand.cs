@@ -20,7 +20,7 @@ sealed class QualityCommand
 
     readonly Terminal _terminal;
     readonly PhotographOptions _photographs;
-    readonly Option<string[]> _decoders = new("--decoder", "-d") { Description = "Only these decoders; default: all that are available.", HelpName = "ID", DefaultValueFactory = _ => [], AllowMultipleArgumentsPerToken = true };
+    readonly Option<string[]> _decoders = OptionExtensions.Decoders("all that are available");
     readonly Option<string?> _sheet = new("--sheet") { Description = "Also write a picture: the middle of each photograph, by several decoders side by side.", HelpName = "FILE" };
     readonly Option<string[]> _show = new("--show")
     {
@@ -62,7 +62,7 @@ sealed class QualityCommand
                 continue;
             }
 
-            using QualityMeasurement measurement = new(taesd, parsed.GetValue(_decoders)!, _photographs.Threads(parsed), sheet);
+            using QualityMeasurement measurement = new(taesd, parsed.Named(_decoders), _photographs.Threads(parsed), sheet);
             _terminal.ForEach(files, file => $"{taesd.Format.Id} {Path.GetFileName(file)}", file => measurement.Add(Path.GetFileName(file), _photographs.Read(file)));
             rows.AddRange(_terminal.While($"{taesd.Format.Id}: what each decoder costs", () => measurement.Rows(withCost: !parsed.GetValue(_withoutCost)).ToArray()));
         }

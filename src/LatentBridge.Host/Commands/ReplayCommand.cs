@@ -34,7 +34,7 @@ sealed class ReplayCommand
         _terminal = terminal;
         string[] kinds = [Apng, .. _encoders.Select(encoder => encoder.Extension)];
         _animate.HelpName = string.Join('|', kinds);
-        _animate.Description = "Kind of time-lapse: APNG keeps every colour, GIF has 256 of them a frame.";
+        _animate.Description = "Kind of time-lapse: APNG keeps every colour, GIF has 256 per frame.";
         _animate.AcceptOnlyFromAmong(kinds);
         command.Add(_file);
         command.Add(_folder, _decoder);

@@ -11,7 +11,7 @@ static class PackagesCheck
     internal static IEnumerable<Finding> Run()
     {
         yield return OnnxLibrary.Missing is { } missing
-            ? new("ONNX Runtime", FindingState.Bad, missing, "Unpack the release again, or build the clone again: its native library belongs beside the program.")
+            ? new("ONNX Runtime", FindingState.Bad, missing, "Unpack the release again, or build the clone again: its native library belongs next to the program.")
             : new("ONNX Runtime", FindingState.Good, $"{OnnxLibrary.Description}, {LibraryPath("onnxruntime")}");
         yield return new("ImageSharp", FindingState.Good, ImageSharpEncoders.Version);
         yield return HostedPython.Missing is { } reason

@@ -17,7 +17,7 @@ static class WeightsCheck
         yield return new("weight folders", FindingState.Good, weights.Folders.Count == 0 ? "none" : string.Join(", ", weights.Folders));
         foreach (string missing in weights.Folders.Where(folder => !Directory.Exists(folder)))
         {
-            yield return new("weight folders", FindingState.Bad, $"{missing} is not there", $"Create it, or remove it from {WeightLibrary.FoldersVariable}.");
+            yield return new("weight folders", FindingState.Bad, $"{missing} does not exist", $"Create it, or remove it from {WeightLibrary.FoldersVariable}.");
         }
 
         foreach (FoundWeights folder in weights.Found.Where(found => weights.Folders.Contains(found.Path)))

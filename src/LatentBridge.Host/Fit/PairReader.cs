@@ -48,7 +48,7 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
 
     PhotographLatent Load(string file, Picture picture)
     {
-        LatentInput input = LatentInput.Open(file, null, null, format.Id);
+        LatentInput input = LatentInput.Open(file, new() { FormatId = format.Id });
         if (input.Shape.Batch != 1)
         {
             throw new InputException($"\"{file}\" holds a batch of {input.Shape.Batch} latents; a pair has one. Write each latent to its own file.");

@@ -6,7 +6,7 @@ namespace LatentBridge.Host.Output;
 
 /// <summary>
 /// Where a command speaks: tables and progress bars on a terminal, plain lines in a pipe, and with <c>--json</c> one document on stdout and
-/// nothing else there.
+/// nothing else there. Names from files are cleaned here, whoever says them.
 /// </summary>
 sealed class Terminal
 {
@@ -34,7 +34,7 @@ sealed class Terminal
     internal bool HasTables => _console is not null;
 
     /// <summary>A result, on stdout.</summary>
-    internal void Say(string line) => _output.WriteLine(line);
+    internal void Say(string line) => _output.WriteLine(ShownText.Clean(line));
 
     /// <summary>Something to know beside the result, on stderr; while a bar is shown there, after it.</summary>
     internal void Note(string line)
@@ -45,7 +45,7 @@ sealed class Terminal
         }
         else
         {
-            _error.WriteLine(line);
+            _error.WriteLine(ShownText.Clean(line));
         }
     }
 
@@ -56,7 +56,7 @@ sealed class Terminal
         {
             foreach (string line in table.ToLines())
             {
-                _output.WriteLine(line);
+                _output.WriteLine(ShownText.Clean(line));
             }
 
             return;
@@ -71,7 +71,7 @@ sealed class Terminal
 
         foreach (string[] row in table.Rows)
         {
-            drawn.AddRow(row.Select(cell => new Text(cell)));
+            drawn.AddRow(row.Select(cell => new Text(ShownText.Clean(cell))));
         }
 
         _console.Write(drawn);
@@ -80,7 +80,7 @@ sealed class Terminal
     /// <summary>One JSON document, on stdout.</summary>
     internal void WriteJson(Action<JsonTextWriter> write)
     {
-        using JsonTextWriter json = new(_output) { Formatting = Formatting.Indented, CloseOutput = false };
+        using JsonTextWriter json = new(_output) { Formatting = Formatting.Indented, CloseOutput = false, StringEscapeHandling = StringEscapeHandling.EscapeNonAscii };
         write(json);
         json.Flush();
         _output.WriteLine();
@@ -108,10 +108,10 @@ sealed class Terminal
 
         HoldingNotes(() => _progress.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()).Start(context =>
         {
-            ProgressTask task = context.AddTask(Markup.Escape(name(items[0])), maxValue: items.Count);
+            ProgressTask task = context.AddTask(Markup.Escape(ShownText.Clean(name(items[0]))), maxValue: items.Count);
             foreach (T item in items)
             {
-                task.Description = Markup.Escape(name(item));
+                task.Description = Markup.Escape(ShownText.Clean(name(item)));
                 work(item);
                 task.Increment(1);
             }
@@ -122,7 +122,7 @@ sealed class Terminal
 
     /// <summary>Does one long piece of work; on a terminal a spinner says what it is.</summary>
     internal T While<T>(string what, Func<T> work) =>
-        _progress is null ? work() : HoldingNotes(() => _progress.Status().Start(Markup.Escape(what), _ => work()));
+        _progress is null ? work() : HoldingNotes(() => _progress.Status().Start(Markup.Escape(ShownText.Clean(what)), _ => work()));
 
     T HoldingNotes<T>(Func<T> work)
     {

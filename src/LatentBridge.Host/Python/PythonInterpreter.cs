@@ -106,7 +106,7 @@ sealed record PythonInterpreter(string Path, Version Version)
     /// <param name="error">Gets what it writes to stderr, line by line.</param>
     /// <param name="hostIsThis">Whether this program is to be the host, unless the environment names one; else the shim looks for one.</param>
     /// <returns>Its exit code and all of its stdout.</returns>
-    /// <exception cref="LatentBridgeException">The shim is not there.</exception>
+    /// <exception cref="LatentBridgeException">The shim was not found.</exception>
     internal (int ExitCode, string Output) RunShim(IEnumerable<string> arguments, Action<string> error, bool hostIsThis = true)
     {
         string shim = FindShimFolder()
@@ -137,7 +137,7 @@ sealed record PythonInterpreter(string Path, Version Version)
         return (process.ExitCode, output);
     }
 
-    /// <summary>The path of a program on PATH; null when it is not there. Parts of PATH that depend on the current folder are left out: what lies there may be anybody's.</summary>
+    /// <summary>The path of a program on PATH; null when it does not exist. Parts of PATH that depend on the current folder are left out: what lies there may be anybody's.</summary>
     internal static string? FindOnPath(string name) => FindOnPath(name, Environment.GetEnvironmentVariable("PATH") ?? "");
 
     /// <summary>The same on a PATH of this value.</summary>
@@ -148,7 +148,7 @@ sealed record PythonInterpreter(string Path, Version Version)
         .Select(folder => System.IO.Path.Combine(folder, name))
         .FirstOrDefault(File.Exists);
 
-    // Windows puts a `python.exe` on PATH that only opens its shop: it is told by not answering.
+    // Windows puts a `python.exe` on PATH that only opens its store; it does not answer, which gives it away.
     static Version? Ask(string path)
     {
         try

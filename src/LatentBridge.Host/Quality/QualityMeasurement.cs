@@ -1,5 +1,6 @@
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Linear;
+using LatentBridge.Host.Commands;
 using LatentBridge.Host.Photographs;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging.Quality;
@@ -41,7 +42,14 @@ sealed class QualityMeasurement : IDisposable
             .Select(entry => (entry.Load(), entry.Description.Id)));
         _decoders.Add((taesd.Decoder, reference));
 
-        bool Wanted(DecoderDescription decoder) => only.Length == 0 || only.Contains(decoder.Id);
+        if (only.FirstOrDefault(id => id != reference && !_decoders.Exists(entry => string.Equals(entry.Id, id, StringComparison.OrdinalIgnoreCase))) is { } unknown)
+        {
+            IEnumerable<string> known = taesd.Format.RgbMaps.Select(map => new LinearDecoder(taesd.Format, map).Description.Id)
+                .Concat(taesd.Decoders.Where(entry => !entry.Stateful && entry.Description.Id != LinearDecoder.Id).Select(entry => entry.Description.Id));
+            throw new InputException($"There is no decoder \"{unknown}\" for {taesd.Format.Id}. Available: {string.Join(", ", known.Distinct())}.");
+        }
+
+        bool Wanted(DecoderDescription decoder) => only.Length == 0 || only.Contains(decoder.Id, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>Encodes a picture of that name, decodes it with everything there is and takes the differences down.</summary>

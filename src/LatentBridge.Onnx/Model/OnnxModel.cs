@@ -5,7 +5,7 @@ namespace LatentBridge.Onnx.Model;
 /// <summary>An ONNX model that makes a picture of a latent: which of its values is which, in what order and scale.</summary>
 sealed record OnnxModel
 {
-    /// <summary>Multiply-adds a cell from which on a decoder is taken for a full VAE: it reads the VAE's scale, and its picture is the best there is.</summary>
+    /// <summary>Multiply-adds per cell from which on a decoder is taken for a full VAE: it reads the VAE's scale, and its picture is the best there is.</summary>
     const double FullVae = 50e6;
 
     public required string Path { get; init; }

@@ -13,7 +13,7 @@ namespace LatentBridge.Onnx.Runtime;
 /// </remarks>
 sealed class OnnxDecoder : ILatentDecoder
 {
-    /// <summary>Decodes in a row that must ask for more threads before the model is loaded anew with them; fewer are obeyed at once.</summary>
+    /// <summary>Decodes in a row that must ask for more threads before the model is reloaded with them; fewer take effect at once.</summary>
     const int PatienceForThreads = 3;
 
     /// <summary>Cells along a side of the noise that shows a model's range.</summary>

@@ -12,7 +12,7 @@ public static class OnnxLibrary
 
     /// <summary>Why its library does not load, and what helps; null where it does.</summary>
     public static string? Missing => Loaded.Value.Failure is { } failure
-        ? $"ONNX Runtime's library does not load ({failure}). It belongs beside the program: unpack the release again, or build again"
+        ? $"ONNX Runtime's library does not load ({failure}). It belongs next to the program: unpack the release again, or build again"
         : null;
 
     /// <summary>The library's version and its execution providers, as <c>1.31.1 (CUDA, CPU)</c>.</summary>

@@ -1,10 +1,10 @@
+using System.Text.Json;
 using LatentBridge.Fitting;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 using LatentBridge.Simd;
-using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;
 
@@ -87,7 +87,6 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
     public void Dispose()
     {
         _session?.Dispose();
-        _message.Dispose();
         _writer.Dispose();
     }
 
@@ -189,9 +188,10 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
         if (oldest > Protocol.Version || newest < Protocol.MinimumVersion)
         {
             string side = oldest > Protocol.Version ? "host" : "shim";
+            string shim = _message.Client is { } client ? $"The shim ({client})" : "The shim";
             throw new ControlException(
                 ControlException.VersionsDoNotMeet,
-                $"The shim speaks protocol {oldest} to {newest}, this host {Protocol.MinimumVersion} to {Protocol.Version}: update the {side}.");
+                $"{shim} speaks {Protocol.Range(oldest, newest)}, this host {Protocol.Spoken}: update the {side}, or install both from one release.");
         }
 
         if (_session is not null)
@@ -212,10 +212,12 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
             json.WriteStartArray();
             foreach (PreviewEncoding encoding in _session.Encodings)
             {
-                json.WriteValue(encoding.Name());
+                json.WriteStringValue(encoding.Name());
             }
 
             json.WriteEndArray();
+            json.WritePropertyName("options");
+            OptionTable.Write(json);
             json.WriteEndObject();
         });
     }
@@ -307,7 +309,7 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
     }
 
     /// <summary>Answers a request; a notification gets no answer.</summary>
-    void Answer(Action<JsonTextWriter> writeResult)
+    void Answer(Action<Utf8JsonWriter> writeResult)
     {
         if (_message.HasId)
         {

@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Text;
-using System.Text.Unicode;
-using Newtonsoft.Json;
+using System.Text.Json;
 
 namespace LatentBridge.Sessions.Control;
 
@@ -10,12 +7,11 @@ namespace LatentBridge.Sessions.Control;
 /// A member of <c>params</c> has one meaning whatever the method, so all are read into one flat object; unknown ones are skipped. Members may
 /// come in any order. A member of the wrong type throws only after the whole line was read, so that the answer carries the id.
 /// </remarks>
-sealed class ControlMessage : IDisposable
+sealed class ControlMessage
 {
     const int MaximumDepth = 16;
-    const int KeptCharacters = 1 << 16;
+    static readonly string[] s_methods = ["submit", "release", "begin", "end", "cancel", "hello", "attach", "configure", "status", "decode", "teach", "shutdown"];
 
-    readonly LineText _text = new();
     string? _wrong;
     bool _hasWrongId;
 
@@ -74,37 +70,29 @@ sealed class ControlMessage : IDisposable
     public void Read(ReadOnlySpan<byte> line)
     {
         Clear();
-        if (!Utf8.IsValid(line))
+        if (!System.Text.Unicode.Utf8.IsValid(line))
         {
             throw new ControlException(ControlException.NotJson, "The line is not UTF-8.");
         }
 
-        _text.Set(line);
-        using var json = new JsonTextReader(_text)
-        {
-            ArrayPool = CharacterPool.Instance,
-            PropertyNameTable = MemberNames.Instance,
-            DateParseHandling = DateParseHandling.None,
-            MaxDepth = MaximumDepth,
-            CloseInput = false,
-        };
-        string? version;
+        var json = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = MaximumDepth });
+        bool hasVersion;
         bool hasMethod;
         try
         {
-            (version, hasMethod) = ReadRequest(json);
-            if (json.Read())
-            {
-                throw new ControlException(ControlException.NotJson, "More than one value in a line.");
-            }
+            (hasVersion, hasMethod) = ReadRequest(ref json);
+
+            // Throws when something follows.
+            json.Read();
         }
-        catch (Exception e) when (e is JsonException or OverflowException or FormatException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: an escaped half of a surrogate pair.
             Id = null;
             throw new ControlException(ControlException.NotJson, "The line is not JSON.");
         }
 
-        if (version != "2.0")
+        if (!hasVersion)
         {
             throw new ControlException(ControlException.InvalidRequest, "A message needs \"jsonrpc\":\"2.0\".");
         }
@@ -125,205 +113,234 @@ sealed class ControlMessage : IDisposable
         }
     }
 
-    public void Dispose() => _text.Dispose();
-
-    (string? Version, bool HasMethod) ReadRequest(JsonTextReader json)
+    (bool HasVersion, bool HasMethod) ReadRequest(ref Utf8JsonReader json)
     {
-        if (!json.Read())
+        json.Read();
+        if (json.TokenType != JsonTokenType.StartObject)
         {
-            throw new ControlException(ControlException.NotJson, "The line is not JSON.");
-        }
-
-        if (json.TokenType != JsonToken.StartObject)
-        {
-            Finish(json);
+            json.Skip();
+            json.Read();
             throw new ControlException(ControlException.InvalidRequest, "A message is one JSON object; batches are not supported.");
         }
 
-        string? version = null;
+        bool hasVersion = false;
         bool hasMethod = false;
-        while (ReadName(json) is { } name)
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            switch (name)
+            if (IsNext(ref json, "jsonrpc"u8))
             {
-                case "jsonrpc":
-                    version = json.Value as string;
-                    Finish(json);
-                    break;
-                case "id":
-                    HasId = true;
-                    Id = json.Value is long or string ? json.Value : null;
-                    _hasWrongId = Id is null && json.TokenType != JsonToken.Null;
-                    Finish(json);
-                    break;
-                case "method":
-                    Method = json.Value as string ?? "";
-                    hasMethod = json.TokenType == JsonToken.String;
-                    Finish(json);
-                    break;
-                case "params" when json.TokenType == JsonToken.StartObject:
-                    ReadParams(json);
-                    break;
-                case "params":
-                    _wrong ??= json.TokenType == JsonToken.Null ? null : "\"params\" must be an object.";
-                    Finish(json);
-                    break;
-                default:
-                    Finish(json);
-                    break;
+                hasVersion = json.TokenType == JsonTokenType.String && json.ValueTextEquals("2.0"u8);
+            }
+            else if (IsNext(ref json, "id"u8))
+            {
+                HasId = true;
+                Id = json.TokenType == JsonTokenType.String ? json.GetString() : json.TokenType == JsonTokenType.Number && json.TryGetInt64(out long number) ? number : null;
+                _hasWrongId = Id is null && json.TokenType != JsonTokenType.Null;
+            }
+            else if (IsNext(ref json, "method"u8))
+            {
+                hasMethod = json.TokenType == JsonTokenType.String;
+                Method = hasMethod ? MethodName(ref json) : "";
+            }
+            else if (IsNext(ref json, "params"u8))
+            {
+                if (json.TokenType == JsonTokenType.StartObject)
+                {
+                    ReadParams(ref json);
+                    continue;
+                }
+
+                _wrong ??= json.TokenType == JsonTokenType.Null ? null : "\"params\" must be an object.";
+            }
+            else
+            {
+                json.Read();
+            }
+
+            json.Skip();
+        }
+
+        return (hasVersion, hasMethod);
+    }
+
+    static string MethodName(ref Utf8JsonReader json)
+    {
+        foreach (string method in s_methods)
+        {
+            if (json.ValueTextEquals(method))
+            {
+                return method;
             }
         }
 
-        return (version, hasMethod);
+        return json.GetString()!;
     }
 
-    void ReadParams(JsonTextReader json)
+    void ReadParams(ref Utf8JsonReader json)
     {
-        while (ReadName(json) is { } name)
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            switch (name)
-            {
-                case "protocol":
-                    Protocol = Number(json, name, 0, int.MaxValue);
-                    break;
-                case "protocolMinimum":
-                    ProtocolMinimum = Number(json, name, 0, int.MaxValue);
-                    break;
-                case "client":
-                    Client = Text(json, name);
-                    break;
-                case "process":
-                    Process = Number(json, name, 1, int.MaxValue);
-                    break;
-                case "models":
-                    ReadModels(json);
-                    break;
-                case "avoid":
-                    ReadAvoid(json);
-                    break;
-                case "mapping":
-                    ReadMapping(json);
-                    break;
-                case "length":
-                    Length = Number(json, name, 0, long.MaxValue);
-                    break;
-                case "generation":
-                    Generation = Number(json, name, 1, uint.MaxValue);
-                    break;
-                case "slot":
-                    Slot = Number(json, name, 0, int.MaxValue);
-                    break;
-                case "sequence":
-                    Sequence = Number(json, name, 0, (long)Ipc.Protocol.NumberLimit - 1);
-                    break;
-                case "stream":
-                    Stream = Number(json, name, 0, uint.MaxValue);
-                    break;
-                case "run":
-                    Run = Number(json, name, 0, (long)Ipc.Protocol.NumberLimit - 1);
-                    break;
-                case "format":
-                    Format = json.TokenType == JsonToken.Null ? null : Text(json, name);
-                    break;
-                case "space":
-                    Space = Text(json, name);
-                    break;
-                case "model":
-                    Model = json.TokenType == JsonToken.Null ? null : Text(json, name);
-                    break;
-                case "data":
-                    Data = json.TokenType == JsonToken.Null ? null : Text(json, name);
-                    break;
-                case "calibrate":
-                    Options.Calibrate = Truth(json, name);
-                    break;
-                case "decoder":
-                    Options.Decoder = Text(json, name);
-                    break;
-                case "size":
-                    Options.Size = Number(json, name, 0, Previews.PreviewOptions.MaximumSize);
-                    break;
-                case "scaling":
-                    Options.Scaling = Text(json, name);
-                    break;
-                case "batch":
-                    Options.Batch = Text(json, name);
-                    break;
-                case "item":
-                    Options.Item = Number(json, name, 0, int.MaxValue);
-                    break;
-                case "frame":
-                    Options.Frame = json.Value is long number ? number.ToString(CultureInfo.InvariantCulture) : Text(json, name);
-                    break;
-                case "encoding":
-                    Options.Encoding = Text(json, name);
-                    break;
-                case "quality":
-                    Options.Quality = Number(json, name, 1, 100);
-                    break;
-                case "threads":
-                    Options.Threads = Number(json, name, 0, 256);
-                    break;
-                case "lastStepMilliseconds":
-                    Options.LastStepMilliseconds = Number(json, name, 0, 1000);
-                    break;
-            }
-
-            Finish(json);
+            ReadParam(ref json);
+            json.Skip();
         }
     }
 
-    void ReadModels(JsonTextReader json)
+    /// <summary>Reads a member whose name the reader is on; afterwards the reader is on its value, or at that value's end.</summary>
+    void ReadParam(ref Utf8JsonReader json)
     {
-        if (json.TokenType != JsonToken.StartArray)
+        if (IsNext(ref json, "slot"u8))
         {
-            _wrong ??= json.TokenType == JsonToken.Null ? null : "\"models\" must be a list of folders.";
+            Slot = Number(ref json, "slot", 0, int.MaxValue);
+        }
+        else if (IsNext(ref json, "sequence"u8))
+        {
+            Sequence = Number(ref json, "sequence", 0, (long)Ipc.Protocol.NumberLimit - 1);
+        }
+        else if (IsNext(ref json, "stream"u8))
+        {
+            Stream = Number(ref json, "stream", 0, uint.MaxValue);
+        }
+        else if (IsNext(ref json, "run"u8))
+        {
+            Run = Number(ref json, "run", 0, (long)Ipc.Protocol.NumberLimit - 1);
+        }
+        else if (IsNext(ref json, "format"u8))
+        {
+            Format = TextOrNull(ref json, "format");
+        }
+        else if (IsNext(ref json, "space"u8))
+        {
+            Space = Text(ref json, "space");
+        }
+        else if (IsNext(ref json, "model"u8))
+        {
+            Model = TextOrNull(ref json, "model");
+        }
+        else if (Options.ReadNext(ref json, ref _wrong))
+        {
+            return;
+        }
+        else if (!ReadGreeting(ref json) && !ReadAttach(ref json))
+        {
+            json.Read();
+        }
+    }
+
+    bool ReadGreeting(ref Utf8JsonReader json)
+    {
+        if (IsNext(ref json, "protocol"u8))
+        {
+            Protocol = Number(ref json, "protocol", 0, int.MaxValue);
+        }
+        else if (IsNext(ref json, "protocolMinimum"u8))
+        {
+            ProtocolMinimum = Number(ref json, "protocolMinimum", 0, int.MaxValue);
+        }
+        else if (IsNext(ref json, "client"u8))
+        {
+            Client = Text(ref json, "client");
+        }
+        else if (IsNext(ref json, "process"u8))
+        {
+            Process = Number(ref json, "process", 1, int.MaxValue);
+        }
+        else if (IsNext(ref json, "data"u8))
+        {
+            Data = TextOrNull(ref json, "data");
+        }
+        else if (IsNext(ref json, "models"u8))
+        {
+            ReadModels(ref json);
+        }
+        else if (IsNext(ref json, "avoid"u8))
+        {
+            ReadAvoid(ref json);
+        }
+        else
+        {
+            return false;
+        }
+
+        return true;
+    }
+
+    bool ReadAttach(ref Utf8JsonReader json)
+    {
+        if (IsNext(ref json, "mapping"u8))
+        {
+            ReadMapping(ref json);
+        }
+        else if (IsNext(ref json, "length"u8))
+        {
+            Length = Number(ref json, "length", 0, long.MaxValue);
+        }
+        else if (IsNext(ref json, "generation"u8))
+        {
+            Generation = Number(ref json, "generation", 1, uint.MaxValue);
+        }
+        else
+        {
+            return false;
+        }
+
+        return true;
+    }
+
+    void ReadModels(ref Utf8JsonReader json)
+    {
+        if (json.TokenType != JsonTokenType.StartArray)
+        {
+            _wrong ??= json.TokenType == JsonTokenType.Null ? null : "\"models\" must be a list of folders.";
             return;
         }
 
-        while (json.Read() && json.TokenType != JsonToken.EndArray)
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (Text(json, "models") is { } folder)
+            if (Text(ref json, "models") is { } folder)
             {
                 Models.Add(folder);
             }
 
-            Finish(json);
+            json.Skip();
         }
     }
 
-    void ReadAvoid(JsonTextReader json)
+    void ReadAvoid(ref Utf8JsonReader json)
     {
-        if (json.TokenType != JsonToken.StartArray)
+        const string Expected = "\"avoid\" must be a list of objects with \"decoder\" and \"file\".";
+        if (json.TokenType != JsonTokenType.StartArray)
         {
-            _wrong ??= json.TokenType == JsonToken.Null ? null : "\"avoid\" must be a list of objects with \"decoder\" and \"file\".";
+            _wrong ??= json.TokenType == JsonTokenType.Null ? null : Expected;
             return;
         }
 
-        while (json.Read() && json.TokenType != JsonToken.EndArray)
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (json.TokenType != JsonToken.StartObject)
+            if (json.TokenType != JsonTokenType.StartObject)
             {
-                _wrong ??= "\"avoid\" must be a list of objects with \"decoder\" and \"file\".";
-                Finish(json);
+                _wrong ??= Expected;
+                json.Skip();
                 continue;
             }
 
             string? decoder = null;
             string? file = null;
-            while (ReadName(json) is { } name)
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
             {
-                switch (name)
+                if (IsNext(ref json, "decoder"u8))
                 {
-                    case "decoder":
-                        decoder = Text(json, name);
-                        break;
-                    case "file":
-                        file = json.TokenType == JsonToken.Null ? null : Text(json, name);
-                        break;
+                    decoder = Text(ref json, "decoder");
+                }
+                else if (IsNext(ref json, "file"u8))
+                {
+                    file = TextOrNull(ref json, "file");
+                }
+                else
+                {
+                    json.Read();
                 }
 
-                Finish(json);
+                json.Skip();
             }
 
             if (decoder is null)
@@ -337,92 +354,63 @@ sealed class ControlMessage : IDisposable
         }
     }
 
-    void ReadMapping(JsonTextReader json)
+    void ReadMapping(ref Utf8JsonReader json)
     {
-        if (json.TokenType != JsonToken.StartObject)
+        if (json.TokenType != JsonTokenType.StartObject)
         {
             _wrong ??= "\"mapping\" must be an object.";
             return;
         }
 
-        while (ReadName(json) is { } name)
+        while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            switch (name)
+            if (IsNext(ref json, "kind"u8))
             {
-                case "kind":
-                    MappingKind = Text(json, name);
-                    break;
-                case "fd":
-                    MappingDescriptor = Number(json, name, 0, int.MaxValue);
-                    break;
-                case "name":
-                    MappingName = Text(json, name);
-                    break;
+                MappingKind = Text(ref json, "kind");
+            }
+            else if (IsNext(ref json, "fd"u8))
+            {
+                MappingDescriptor = Number(ref json, "fd", 0, int.MaxValue);
+            }
+            else if (IsNext(ref json, "name"u8))
+            {
+                MappingName = Text(ref json, "name");
+            }
+            else
+            {
+                json.Read();
             }
 
-            Finish(json);
+            json.Skip();
         }
     }
 
-    /// <summary>The next member's name, the reader on its value; null at the object's end.</summary>
-    /// <remarks>Anything else there is a comment or a constructor, which Newtonsoft.Json reads and JSON does not have.</remarks>
-    static string? ReadName(JsonTextReader json) =>
-        !json.Read() ? throw new JsonReaderException()
-        : json.TokenType == JsonToken.EndObject ? null
-        : json.TokenType == JsonToken.PropertyName && json.Value is string name && json.Read() ? name
-        : throw new JsonReaderException();
+    /// <summary>Goes to the value when the reader is on a member of this name; else stays.</summary>
+    static bool IsNext(ref Utf8JsonReader json, ReadOnlySpan<byte> name) => json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals(name) && json.Read();
 
-    /// <summary>Goes to the end of the value that the reader is on.</summary>
-    static void Finish(JsonTextReader json)
+    long? Number(ref Utf8JsonReader json, string name, long minimum, long maximum)
     {
-        if (json.TokenType is JsonToken.StartObject or JsonToken.StartArray)
+        long found = 0;
+        bool isInteger = json.TokenType == JsonTokenType.Number && json.TryGetInt64(out found);
+        if (isInteger && found >= minimum && found <= maximum)
         {
-            int depth = json.Depth;
-            while (json.Depth > depth || json.TokenType is JsonToken.StartObject or JsonToken.StartArray)
-            {
-                if (!json.Read())
-                {
-                    throw new JsonReaderException();
-                }
-
-                if (json.Depth == depth && json.TokenType is JsonToken.EndObject or JsonToken.EndArray)
-                {
-                    return;
-                }
-            }
-        }
-    }
-
-    long? Number(JsonTextReader json, string name, long minimum, long maximum)
-    {
-        if (json.Value is long number && number >= minimum && number <= maximum)
-        {
-            return number;
+            return found;
         }
 
-        _wrong ??= $"\"{name}\" must be an integer from {minimum} to {maximum}{(json.Value is { } found ? $", found {found}" : "")}.";
+        _wrong ??= $"\"{name}\" must be an integer from {minimum} to {maximum}{(isInteger ? $", found {found}" : "")}.";
         return null;
     }
 
-    string? Text(JsonTextReader json, string name)
+    string? TextOrNull(ref Utf8JsonReader json, string name) => json.TokenType == JsonTokenType.Null ? null : Text(ref json, name);
+
+    string? Text(ref Utf8JsonReader json, string name)
     {
-        if (json.Value is string text)
+        if (json.TokenType == JsonTokenType.String)
         {
-            return text;
+            return json.GetString();
         }
 
         _wrong ??= $"\"{name}\" must be a string.";
-        return null;
-    }
-
-    bool? Truth(JsonTextReader json, string name)
-    {
-        if (json.Value is bool truth)
-        {
-            return truth;
-        }
-
-        _wrong ??= $"\"{name}\" must be true or false.";
         return null;
     }
 
@@ -438,36 +426,5 @@ sealed class ControlMessage : IDisposable
         Models.Clear();
         Avoid.Clear();
         Options.Clear();
-    }
-
-    /// <summary>A line as the characters that the JSON reader wants.</summary>
-    sealed class LineText : TextReader
-    {
-        char[] _characters = new char[512];
-        int _length;
-        int _position;
-
-        public void Set(ReadOnlySpan<byte> line)
-        {
-            if (line.Length > _characters.Length || (_characters.Length > KeptCharacters && line.Length <= KeptCharacters))
-            {
-                _characters = new char[Math.Max(512, line.Length)];
-            }
-
-            _length = Encoding.UTF8.GetChars(line, _characters);
-            _position = 0;
-        }
-
-        public override int Peek() => _position < _length ? _characters[_position] : -1;
-
-        public override int Read() => _position < _length ? _characters[_position++] : -1;
-
-        public override int Read(char[] buffer, int index, int count)
-        {
-            int taken = Math.Min(count, _length - _position);
-            _characters.AsSpan(_position, taken).CopyTo(buffer.AsSpan(index));
-            _position += taken;
-            return taken;
-        }
     }
 }

@@ -1,7 +1,8 @@
 using System.Globalization;
-using System.Text;
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using LatentBridge.Previews;
-using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;
 
@@ -13,14 +14,16 @@ namespace LatentBridge.Sessions.Control;
 sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
 {
     readonly Lock _gate = new();
-    readonly LineBytes _line = new();
-    JsonTextWriter? _json;
+    readonly ArrayBufferWriter<byte> _line = new(1024);
 
-    public void Result(object? id, Action<JsonTextWriter> writeResult)
+    // Only what JSON demands is escaped: a line goes to a JSON reader and to nobody else.
+    readonly Utf8JsonWriter _json = new(Stream.Null, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+
+    public void Result(object? id, Action<Utf8JsonWriter> writeResult)
     {
         lock (_gate)
         {
-            JsonTextWriter json = Begin();
+            Utf8JsonWriter json = Begin();
             WriteId(json, id);
             json.WritePropertyName("result");
             writeResult(json);
@@ -32,14 +35,14 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     {
         lock (_gate)
         {
-            JsonTextWriter json = Begin();
+            Utf8JsonWriter json = Begin();
             WriteId(json, id);
             json.WritePropertyName("error");
             json.WriteStartObject();
             json.WritePropertyName("code");
-            json.WriteValue(code);
+            json.WriteNumberValue(code);
             json.WritePropertyName("message");
-            json.WriteValue(message);
+            json.WriteStringValue(message);
             if (needed > 0)
             {
                 json.WritePropertyName("data");
@@ -57,7 +60,7 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     {
         lock (_gate)
         {
-            JsonTextWriter json = BeginNotification("released");
+            Utf8JsonWriter json = BeginNotification("released");
             Member(json, "slot", slot);
             Member(json, "sequence", (long)sequence);
             json.WriteEndObject();
@@ -69,7 +72,7 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     {
         lock (_gate)
         {
-            JsonTextWriter json = BeginNotification(method);
+            Utf8JsonWriter json = BeginNotification(method);
             Member(json, "decoder", decoder);
             Member(json, "file", file);
             json.WriteEndObject();
@@ -81,7 +84,7 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     {
         lock (_gate)
         {
-            JsonTextWriter json = BeginNotification("ready");
+            Utf8JsonWriter json = BeginNotification("ready");
             WritePreview(json, preview);
             json.WriteEndObject();
             End(json);
@@ -92,7 +95,7 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     {
         lock (_gate)
         {
-            JsonTextWriter json = Begin();
+            Utf8JsonWriter json = Begin();
             WriteId(json, id);
             json.WritePropertyName("result");
             json.WriteStartObject();
@@ -106,17 +109,14 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
     {
         lock (_gate)
         {
-            JsonTextWriter json = BeginNotification("dropped");
+            Utf8JsonWriter json = BeginNotification("dropped");
             Member(json, "sequence", (long)dropped.Sequence);
-            Member(json, "run", (long)dropped.Run);
-            Member(json, "stream", dropped.Stream);
-            Member(json, "step", dropped.Step);
             json.WritePropertyName("reason");
-            json.WriteValue(dropped.Reason.Name());
+            json.WriteStringValue(dropped.Reason.Name());
             if (dropped.Detail is not null)
             {
                 json.WritePropertyName("detail");
-                json.WriteValue(dropped.Detail);
+                json.WriteStringValue(dropped.Detail);
             }
 
             if (dropped.NeededByteLength > 0)
@@ -129,51 +129,37 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         }
     }
 
-    public static void Member(JsonTextWriter json, string name, long value)
+    public static void Member(Utf8JsonWriter json, string name, long value)
     {
-        json.WritePropertyName(name);
-        json.WriteValue(value);
+        json.WriteNumber(name, value);
     }
 
-    public static void Member(JsonTextWriter json, string name, string? value)
+    public static void Member(Utf8JsonWriter json, string name, string? value)
     {
-        json.WritePropertyName(name);
-        json.WriteValue(value);
+        json.WriteString(name, value);
     }
 
     /// <summary>A real number with at most three decimals; null stays null.</summary>
-    public static void Real(JsonTextWriter json, string name, double? value)
+    public static void Real(Utf8JsonWriter json, string name, double? value)
     {
         json.WritePropertyName(name);
         if (value is { } real && double.IsFinite(real))
         {
-            json.WriteValue(Math.Round(real, 3));
+            json.WriteNumberValue(Math.Round(real, 3));
         }
         else
         {
-            json.WriteNull();
+            json.WriteNullValue();
         }
     }
 
-    public void Dispose()
-    {
-        (_json as IDisposable)?.Dispose();
-        _line.Dispose();
-    }
+    public void Dispose() => _json.Dispose();
 
-    static void WritePreview(JsonTextWriter json, in ReadyPreview preview)
+    static void WritePreview(Utf8JsonWriter json, in ReadyPreview preview)
     {
         PreviewResult picture = preview.Picture;
         Member(json, "slot", preview.Slot);
         Member(json, "sequence", (long)preview.Sequence);
-        Member(json, "run", (long)preview.Run);
-        Member(json, "stream", preview.Stream);
-        Member(json, "step", preview.Step);
-        Member(json, "total", preview.TotalSteps);
-        Member(json, "width", picture.Width);
-        Member(json, "height", picture.Height);
-        Member(json, "length", picture.ByteLength);
-        Member(json, "encoding", picture.Encoding.Name());
         Member(json, "decoder", preview.Decoder);
         Real(json, "decodeMilliseconds", picture.DecodeMilliseconds);
         Real(json, "encodeMilliseconds", picture.EncodeMilliseconds);
@@ -189,86 +175,55 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
             json.WriteStartArray();
             if (picture.NonFiniteCount > 0)
             {
-                json.WriteValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
+                json.WriteStringValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
             }
 
             if (preview.Warning is { } warning)
             {
-                json.WriteValue(warning);
+                json.WriteStringValue(warning);
             }
 
             json.WriteEndArray();
         }
     }
 
-    static void WriteId(JsonTextWriter json, object? id)
+    static void WriteId(Utf8JsonWriter json, object? id)
     {
         json.WritePropertyName("id");
         if (id is long number)
         {
-            json.WriteValue(number);
+            json.WriteNumberValue(number);
         }
         else
         {
-            json.WriteValue((string?)id);
+            json.WriteStringValue((string?)id);
         }
     }
 
-    JsonTextWriter BeginNotification(string method)
+    Utf8JsonWriter BeginNotification(string method)
     {
-        JsonTextWriter json = Begin();
+        Utf8JsonWriter json = Begin();
         json.WritePropertyName("method");
-        json.WriteValue(method);
+        json.WriteStringValue(method);
         json.WritePropertyName("params");
         json.WriteStartObject();
         return json;
     }
 
-    JsonTextWriter Begin()
+    Utf8JsonWriter Begin()
     {
-        // One writer for all lines: it can begin anew after each whole value.
-        _json ??= new JsonTextWriter(_line) { ArrayPool = CharacterPool.Instance, CloseOutput = false };
-        _line.Clear();
+        _line.ResetWrittenCount();
+        _json.Reset(_line);
         _json.WriteStartObject();
-        _json.WritePropertyName("jsonrpc");
-        _json.WriteValue("2.0");
+        _json.WriteString("jsonrpc"u8, "2.0"u8);
         return _json;
     }
 
-    void End(JsonTextWriter json)
+    void End(Utf8JsonWriter json)
     {
         json.WriteEndObject();
-        _line.Write('\n');
-        output(_line.Written);
-    }
-
-    /// <summary>What the JSON writer writes, as UTF-8. Characters outside ASCII arrive in whole strings.</summary>
-    sealed class LineBytes : TextWriter
-    {
-        byte[] _bytes = new byte[1024];
-        int _length;
-
-        public override Encoding Encoding => Encoding.UTF8;
-
-        public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, _length);
-
-        public void Clear() => _length = 0;
-
-        public override void Write(char value) => Write(new ReadOnlySpan<char>(in value));
-
-        public override void Write(string? value) => Write(value.AsSpan());
-
-        public override void Write(char[] buffer, int index, int count) => Write(buffer.AsSpan(index, count));
-
-        public override void Write(ReadOnlySpan<char> buffer)
-        {
-            int room = Encoding.UTF8.GetMaxByteCount(buffer.Length);
-            if (_bytes.Length - _length < room)
-            {
-                Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _length + room));
-            }
-
-            _length += Encoding.UTF8.GetBytes(buffer, _bytes.AsSpan(_length));
-        }
+        json.Flush();
+        _line.Write("\n"u8);
+        output(_line.WrittenMemory);
     }
 }

@@ -1,4 +1,4 @@
-using LatentBridge.Imaging.Scaling;
+using System.Text.Json;
 using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions.Control;
@@ -6,82 +6,60 @@ namespace LatentBridge.Sessions.Control;
 /// <summary>Those options that a message names; the others stay as they are.</summary>
 sealed class OptionsPatch
 {
-    public string? Decoder { get; set; }
+    readonly List<(PreviewOption Option, object Value)> _said = [];
 
-    public long? Size { get; set; }
+    public void Clear() => _said.Clear();
 
-    public string? Scaling { get; set; }
-
-    public string? Batch { get; set; }
-
-    public long? Item { get; set; }
-
-    public string? Frame { get; set; }
-
-    public string? Encoding { get; set; }
-
-    public long? Quality { get; set; }
-
-    public long? Threads { get; set; }
-
-    public long? LastStepMilliseconds { get; set; }
-
-    public bool? Calibrate { get; set; }
-
-    public void Clear()
+    /// <summary>Reads the member whose name the reader is on, when it is an option; afterwards the reader is on its value.</summary>
+    /// <param name="json">On a name.</param>
+    /// <param name="wrong">Set when it is null and the option does not take the value.</param>
+    /// <returns>False when there is no such option; the reader stays.</returns>
+    public bool ReadNext(ref Utf8JsonReader json, ref string? wrong)
     {
-        Calibrate = null;
-        Decoder = Scaling = Batch = Frame = Encoding = null;
-        Size = Item = Quality = Threads = LastStepMilliseconds = null;
+        foreach (PreviewOption option in PreviewOptions.All)
+        {
+            if (option.IsPartOfLatent || !json.ValueTextEquals(option.Name))
+            {
+                continue;
+            }
+
+            json.Read();
+            object? value = json.TokenType switch
+            {
+                JsonTokenType.Number when json.TryGetInt32(out int number) => number,
+                JsonTokenType.String => json.GetString(),
+                JsonTokenType.True => true,
+                JsonTokenType.False => false,
+                _ => null,
+            };
+            if (value is not null && option.Takes(value))
+            {
+                _said.Add((option, value));
+            }
+            else
+            {
+                wrong ??= $"\"{option.Name}\" must be {option.Expected}{(value is null ? "" : $", found {value}")}.";
+            }
+
+            return true;
+        }
+
+        return false;
     }
 
     /// <summary>The options with these changes.</summary>
     /// <param name="options">What holds where nothing is said.</param>
     /// <param name="encodings">Those the host has.</param>
-    /// <exception cref="ControlException">A word is not one of those there are.</exception>
-    public PreviewOptions Apply(PreviewOptions options, IReadOnlyList<PreviewEncoding> encodings) => options with
+    /// <exception cref="ControlException">The host has no encoder for the encoding.</exception>
+    public PreviewOptions Apply(PreviewOptions options, IReadOnlyList<PreviewEncoding> encodings)
     {
-        Decoder = Decoder ?? options.Decoder,
-        Size = (int)(Size ?? options.Size),
-        Scaling = Scaling switch
+        foreach ((PreviewOption option, object value) in _said)
         {
-            null => options.Scaling,
-            "smooth" => ImageScaling.Smooth,
-            "nearest" => ImageScaling.Nearest,
-            _ => throw Unknown("scaling", Scaling, "smooth, nearest"),
-        },
-        Batch = Batch switch
-        {
-            null => options.Batch,
-            "first" => BatchChoice.First,
-            "grid" => BatchChoice.Grid,
-            "item" => BatchChoice.Item,
-            _ => throw Unknown("batch", Batch, "first, grid, item"),
-        },
-        Item = (int)(Item ?? options.Item),
-        Frame = Frame is null ? options.Frame
-            : FrameChoice.TryParse(Frame, out FrameChoice frame) ? frame
-            : throw Unknown("frame", Frame, "auto, first, middle, last or a 0-based number"),
-        Encoding = Encoding is null ? options.Encoding : FindEncoding(Encoding, encodings),
-        Quality = (int)(Quality ?? options.Quality),
-        Threads = (int)(Threads ?? options.Threads),
-        LastStepMilliseconds = (int)(LastStepMilliseconds ?? options.LastStepMilliseconds),
-        Calibrate = Calibrate ?? options.Calibrate,
-    };
-
-    static PreviewEncoding FindEncoding(string name, IReadOnlyList<PreviewEncoding> encodings)
-    {
-        foreach (PreviewEncoding encoding in encodings)
-        {
-            if (encoding.Name() == name)
-            {
-                return encoding;
-            }
+            options = option.With(options, value);
         }
 
-        throw Unknown("encoding", name, $"{string.Join(", ", encodings.Select(e => e.Name()))} (this host has no other)");
+        return encodings.Contains(options.Encoding) ? options
+            : throw new ControlException(
+                ControlException.InvalidParams, $"\"encoding\" is \"{options.Encoding.Name()}\"; this host has {string.Join(", ", encodings.Select(e => e.Name()))}.");
     }
-
-    static ControlException Unknown(string name, string found, string known) =>
-        new(ControlException.InvalidParams, $"\"{name}\" is \"{found}\", known are {known}.");
 }

@@ -1,48 +1,32 @@
+using System.Text.Json;
 using LatentBridge.Fitting;
 using LatentBridge.Ipc;
 using LatentBridge.Previews;
 using LatentBridge.Simd;
-using Newtonsoft.Json;
 
 namespace LatentBridge.Sessions.Control;
 
 /// <summary>Options and status as JSON.</summary>
 static class StatusWriter
 {
-    public static void Write(JsonTextWriter json, PreviewOptions options)
+    public static void Write(Utf8JsonWriter json, PreviewOptions options)
     {
         json.WriteStartObject();
-        ControlWriter.Member(json, "decoder", options.Decoder);
-        ControlWriter.Member(json, "size", options.Size);
-        ControlWriter.Member(json, "scaling", options.Scaling == Imaging.Scaling.ImageScaling.Smooth ? "smooth" : "nearest");
-        ControlWriter.Member(json, "batch", options.Batch switch { BatchChoice.Grid => "grid", BatchChoice.Item => "item", _ => "first" });
-        ControlWriter.Member(json, "item", options.Item);
-        string frame = options.Frame.ToString();
-        json.WritePropertyName("frame");
-        if (int.TryParse(frame, out int index))
+        foreach (PreviewOption option in PreviewOptions.All.Where(option => !option.IsPartOfLatent))
         {
-            json.WriteValue(index);
-        }
-        else
-        {
-            json.WriteValue(frame);
+            json.WritePropertyName(option.Name);
+            OptionTable.WriteValue(json, option.Of(options));
         }
 
-        ControlWriter.Member(json, "encoding", options.Encoding.Name());
-        ControlWriter.Member(json, "quality", options.Quality);
-        ControlWriter.Member(json, "threads", options.Threads);
-        ControlWriter.Member(json, "lastStepMilliseconds", options.LastStepMilliseconds);
-        json.WritePropertyName("calibrate");
-        json.WriteValue(options.Calibrate);
         json.WriteEndObject();
     }
 
-    public static void Write(JsonTextWriter json, CalibratedMap map, bool isUsed)
+    public static void Write(Utf8JsonWriter json, CalibratedMap map, bool isUsed)
     {
         json.WriteStartObject();
         ControlWriter.Member(json, "pictures", map.PictureCount);
         json.WritePropertyName("used");
-        json.WriteValue(isUsed);
+        json.WriteBooleanValue(isUsed);
         json.WritePropertyName("decibels");
         json.WriteStartObject();
         ControlWriter.Real(json, "calibrated", map.Psnr);
@@ -55,7 +39,7 @@ static class StatusWriter
         json.WriteEndObject();
     }
 
-    public static void Write(JsonTextWriter json, SessionStatus status, string version)
+    public static void Write(Utf8JsonWriter json, SessionStatus status, string version)
     {
         json.WriteStartObject();
         ControlWriter.Member(json, "protocol", Protocol.Version);
@@ -83,7 +67,7 @@ static class StatusWriter
             ControlWriter.Member(json, "format", decoder.Format);
             ControlWriter.Member(json, "source", decoder.Source);
             json.WritePropertyName("loaded");
-            json.WriteValue(decoder.Loaded);
+            json.WriteBooleanValue(decoder.Loaded);
             ControlWriter.Real(json, "milliseconds", decoder.Milliseconds);
             ControlWriter.Member(json, "failure", decoder.Failure);
             json.WriteEndObject();
@@ -93,14 +77,14 @@ static class StatusWriter
         json.WriteEndObject();
     }
 
-    static void Write(JsonTextWriter json, StreamStatus stream)
+    static void Write(Utf8JsonWriter json, StreamStatus stream)
     {
         json.WriteStartObject();
         ControlWriter.Member(json, "stream", stream.Stream);
         ControlWriter.Member(json, "run", (long)stream.Run);
         ControlWriter.Member(json, "format", stream.Format);
         json.WritePropertyName("formatGuessed");
-        json.WriteValue(stream.FormatGuessed);
+        json.WriteBooleanValue(stream.FormatGuessed);
         ControlWriter.Member(json, "decoder", stream.Decoder);
         ControlWriter.Member(json, "source", stream.Source);
         ControlWriter.Member(json, "reason", stream.Reason);
@@ -114,7 +98,7 @@ static class StatusWriter
         json.WriteStartArray();
         foreach (string warning in stream.Warnings)
         {
-            json.WriteValue(warning);
+            json.WriteStringValue(warning);
         }
 
         json.WriteEndArray();

@@ -51,13 +51,13 @@ readonly record struct DecoderChoice(
 
     /// <summary>Why the decoder that somebody chose does not make this picture, in a few words; null when it does, or nobody chose one.</summary>
     public string? Note => IsAsWished ? null
-        : IsMissing ? $"no {Pin} here"
+        : IsMissing ? IsSearching ? $"{Pin} is being looked for" : $"no {Pin} here"
         : Better!.Failure is not null ? $"{Pin} failed"
         : Better.IsLoaded ? $"{Pin} would come too late" : $"{Pin} is being loaded";
 
     /// <summary>What somebody should do something about: the chosen decoder is not there or fails. Null when it is only late.</summary>
     public string? Warning => IsAsWished ? null
-        : IsMissing ? $"the decoder {Pin} was chosen, but there is none of that name for this model: expected one that `latentbridge models list` shows; check the name, and that its file is there"
+        : IsMissing ? IsSearching ? null : $"the decoder {Pin} was chosen, but there is none of that name for this model: expected one that `latentbridge models list` shows; check the name, and that its file is there"
         : Better!.Failure is { } failure ? $"the decoder {Pin} was chosen, but it failed: {failure}" : null;
 
     bool IsAsWished => Pin == "auto" || Decoder.Description.Id == Pin;

@@ -75,14 +75,9 @@ sealed class PictureMaker(
             LatentSlotHeader header = job.Latent.Header;
             ReadOnlySpan<long> axes = ((ReadOnlySpan<long>)header.Axes)[..(int)header.AxisCount];
             LatentFormat format = job.Format ??= GuessFormat(job, axes);
-            problem = LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape);
-            if (problem is not null)
-            {
-                return null;
-            }
-
             PreviewRenderer renderer = job.Context.RendererOf(format, encoders);
-            renderer.Stage(new Latent(slots.Values(job.Latent), (LatentElementType)header.ElementType, shape, job.Space), job.Options);
+            renderer.StageArray(slots.Values(job.Latent), (LatentElementType)header.ElementType, axes, job.Space, job.Options);
+            problem = null;
             return renderer;
         }
         catch (LatentBridgeException e)
@@ -183,10 +178,10 @@ sealed class PictureMaker(
                 size = SizeOf(renderer, run.PixelsPerCell(decoders.Candidates, demand));
             }
 
-            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder);
+            DecoderChoice choice = DecoderChooser.Choose(decoders.Candidates, demand, job.Stream?.Choice?.Decoder) with { IsSearching = pool.IsSearching };
             if (job is { Stopped: null, Stream: { } stream })
             {
-                stream.Choice = choice with { IsSearching = pool.IsSearching };
+                stream.Choice = choice;
             }
 
             return choice;
@@ -261,9 +256,9 @@ sealed class PictureMaker(
             {
                 stream.Shown++;
                 stream.OnScreen = (choice.Decoder, header.Step);
-                if (ready.Warning is { } warning)
+                if (choice.Warning is { } missing)
                 {
-                    stream.Warn(warning);
+                    stream.Warn(missing);
                 }
             }
 

@@ -6,7 +6,7 @@ namespace LatentBridge.Files;
 /// <summary>Reads a range of <see cref="TensorBytes"/> from front to back; past its end is an error, never a guess.</summary>
 sealed class ByteCursor(TensorBytes bytes, long position, long end)
 {
-    readonly byte[] _buffer = new byte[(int)Math.Clamp(end - position, 16, 1 << 16)];
+    readonly byte[] _buffer = new byte[(int)Math.Clamp(end - position, 16, 1 << 12)];
     long _bufferStart = position;
     int _bufferCount;
 

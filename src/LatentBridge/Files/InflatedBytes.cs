@@ -3,22 +3,20 @@ using System.IO.Compression;
 namespace LatentBridge.Files;
 
 /// <summary>
-/// A deflated part of a file, inflated when it is read: the first 64 KiB for a header, everything for more. Never
-/// more than the declared length is inflated, and memory grows only with what really came out.
+/// A deflated part of a file, inflated as it is read from front to back; nothing of it is kept. Reading an earlier place begins anew.
 /// </summary>
+/// <remarks>One part of a file is being inflated at a time: another part, or an earlier place, lets that one go.</remarks>
 sealed class InflatedBytes : TensorBytes
 {
-    const int HeadLength = 1 << 16;
     const long MaximumLength = 1L << 30;
 
     // One byte of deflate gives at most 1032 bytes.
     const long MaximumRatio = 1032;
+    const int ChunkLength = 1 << 14;
 
     readonly TensorBytes _deflated;
     readonly long _offset;
     readonly long _deflatedLength;
-    readonly Lock _lock = new();
-    byte[] _inflated = [];
 
     public InflatedBytes(TensorBytes deflated, long offset, long deflatedLength, long length)
         : base(deflated.Name, length)
@@ -33,85 +31,69 @@ sealed class InflatedBytes : TensorBytes
 
     protected override void ReadCore(long offset, Span<byte> destination)
     {
-        int end = (int)offset + destination.Length;
-        byte[] inflated;
-        lock (_lock)
+        lock (_deflated.Inflating)
         {
-            if (_inflated.Length < end)
+            InflatingPart part = _deflated.Inflating;
+            try
             {
-                _inflated = Inflate((int)(end <= HeadLength ? Math.Min(HeadLength, Length) : Length));
-            }
-
-            inflated = _inflated;
-        }
-
-        inflated.AsSpan((int)offset, destination.Length).CopyTo(destination);
-    }
-
-    byte[] Inflate(int wanted)
-    {
-        byte[] inflated = new byte[Math.Min(wanted, 1 << 20)];
-        int count = 0;
-        try
-        {
-            using var stream = new DeflateStream(new View(_deflated, _offset, _deflatedLength), CompressionMode.Decompress);
-            while (count < wanted)
-            {
-                if (count == inflated.Length)
+                if (part.Owner != this || part.Position > offset)
                 {
-                    Array.Resize(ref inflated, (int)Math.Min(wanted, 2L * count));
+                    part.Begin(this, new(new BytesStream(_deflated, _offset, _deflatedLength), CompressionMode.Decompress));
                 }
 
-                int read = stream.Read(inflated.AsSpan(count));
-                if (read == 0)
+                Span<byte> passed = stackalloc byte[(int)Math.Min(ChunkLength, offset - part.Position)];
+                while (part.Position < offset)
                 {
-                    throw Bad($"a compressed part ends after {count} of {wanted} bytes. The file is cut off or damaged; copy or download it again");
+                    Fill(part, passed[..(int)Math.Min(passed.Length, offset - part.Position)]);
                 }
 
-                count += read;
+                Fill(part, destination);
+                if (part.Position == Length)
+                {
+                    part.End();
+                }
+            }
+            catch (InvalidDataException e)
+            {
+                part.End();
+                throw Bad($"a compressed part cannot be inflated ({e.Message.TrimEnd('.')}). The file is damaged; copy or download it again", e);
             }
         }
-        catch (InvalidDataException e)
-        {
-            throw Bad($"a compressed part cannot be inflated ({e.Message.TrimEnd('.')}). The file is damaged; copy or download it again", e);
-        }
-
-        return inflated;
     }
 
-    /// <summary>A range of bytes as the stream that <see cref="DeflateStream"/> asks for.</summary>
-    sealed class View(TensorBytes bytes, long offset, long length) : Stream
+    void Fill(InflatingPart part, Span<byte> destination)
     {
-        long _position;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => length;
-
-        public override long Position { get => _position; set => throw new NotSupportedException(); }
-
-        public override int Read(Span<byte> buffer)
+        int read = part.Stream!.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false);
+        part.Position += read;
+        if (read < destination.Length)
         {
-            int count = (int)Math.Min(buffer.Length, length - _position);
-            bytes.Read(offset + _position, buffer[..count]);
-            _position += count;
-            return count;
+            long found = part.Position;
+            part.End();
+            throw Bad($"a compressed part ends after {found} of {Length} bytes. The file is cut off or damaged; copy or download it again");
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
+}
+
+/// <summary>The one part of a file that is being inflated, and how far.</summary>
+sealed class InflatingPart : IDisposable
+{
+    public InflatedBytes? Owner { get; private set; }
+
+    public DeflateStream? Stream { get; private set; }
+
+    public long Position { get; set; }
+
+    public void Begin(InflatedBytes owner, DeflateStream stream)
+    {
+        End();
+        (Owner, Stream, Position) = (owner, stream, 0);
+    }
+
+    public void End()
+    {
+        Stream?.Dispose();
+        (Owner, Stream, Position) = (null, null, 0);
+    }
+
+    public void Dispose() => End();
 }

@@ -42,6 +42,12 @@ static partial class NpyReader
         }
 
         string header = cursor.ReadText(length);
+        if (StructuredPattern().IsMatch(header))
+        {
+            unsupported = "is a structured array of several fields. Save one field: array['name']";
+            return null;
+        }
+
         string descr = Field(DescrPattern());
         bool fortran = Field(OrderPattern()) == "True";
         long[] shape = Shape(bytes, Field(ShapePattern()));
@@ -62,7 +68,7 @@ static partial class NpyReader
             Match match = pattern.Match(header);
             return match.Success
                 ? match.Groups[1].Value
-                : throw bytes.Bad($"numpy array \"{TensorEntry.Shorten(name)}\" has a header without a usable descr, fortran_order or shape: {TensorEntry.Shorten(header.Trim())}. Structured arrays are not supported");
+                : throw bytes.Bad($"numpy array \"{TensorEntry.Shorten(name)}\" has a header without a usable descr, fortran_order or shape: {TensorEntry.Shorten(header.Trim())}.");
         }
     }
 
@@ -82,7 +88,8 @@ static partial class NpyReader
             : throw bytes.Bad($"numpy shape ({TensorEntry.Shorten(text)}): \"{TensorEntry.Shorten(part)}\" is no axis. The file is damaged"));
     }
 
-    static TensorElementType? ElementType(string descr, out bool bigEndian)
+    /// <summary>The element type that a <c>descr</c> names, or null.</summary>
+    internal static TensorElementType? ElementType(string descr, out bool bigEndian)
     {
         bigEndian = descr.StartsWith('>');
         return descr.TrimStart('|', '<', '>', '=') switch
@@ -105,6 +112,9 @@ static partial class NpyReader
 
     [GeneratedRegex(@"['""]descr['""]\s*:\s*['""]([^'""]*)['""]")]
     private static partial Regex DescrPattern();
+
+    [GeneratedRegex(@"['""]descr['""]\s*:\s*[\[({]")]
+    private static partial Regex StructuredPattern();
 
     [GeneratedRegex(@"['""]fortran_order['""]\s*:\s*(True|False)")]
     private static partial Regex OrderPattern();

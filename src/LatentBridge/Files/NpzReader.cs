@@ -24,7 +24,7 @@ static class NpzReader
             }
             else
             {
-                metadata[name] = $"left out: it {unsupported}";
+                metadata[name] = $"{TensorFile.LeftOutPrefix}it {unsupported}";
             }
         }
 

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Numerics;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace LatentBridge.Files;
 
@@ -12,11 +14,12 @@ namespace LatentBridge.Files;
 /// <c>List&lt;object?&gt;</c>, a dictionary <see cref="PickleDictionary"/>. Work and memory are bounded by
 /// <see cref="MaximumOperations"/> and by the bytes read: no instruction copies what is already there.
 /// </remarks>
-sealed class PickleMachine(ByteCursor input, PickleObjects objects)
+sealed partial class PickleMachine(ByteCursor input, PickleObjects objects)
 {
     const int MaximumOperations = 1_000_000;
     const int MaximumNameLength = 512;
     const int MaximumIntegerLength = 64;
+    const int MaximumLineLength = 1 << 20;
 
     readonly List<object?> _stack = [];
     readonly Stack<int> _marks = [];
@@ -55,7 +58,8 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
             case 0x8A: PushInteger(input.ReadByte()); break;                        // LONG1
             case 0x8B: PushInteger(input.ReadUInt32()); break;                      // LONG4
             case (byte)'G': Push(input.ReadDoubleBigEndian()); break;
-            case (byte)'I': PushInteger(input.ReadLine(MaximumIntegerLength)); break;
+            case (byte)'I': PushIntegerOrFlag(input.ReadLine(MaximumIntegerLength)); break;
+            case (byte)'F': PushDouble(input.ReadLine(MaximumIntegerLength)); break;
             case (byte)'L': PushInteger(input.ReadLine(MaximumIntegerLength).TrimEnd('L')); break;
             case (byte)'X': Push(input.ReadText(input.ReadUInt32())); break;        // BINUNICODE
             case 0x8C: Push(input.ReadText(input.ReadByte())); break;
@@ -65,6 +69,9 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
             case (byte)'B': Push(input.ReadBytes(input.ReadUInt32())); break;       // BINBYTES
             case (byte)'C': Push(input.ReadBytes(input.ReadByte())); break;
             case 0x8E: Push(input.ReadBytes(input.ReadInt64())); break;
+            case 0x96: Push(input.ReadBytes(input.ReadInt64())); break;             // BYTEARRAY8
+            case (byte)'V': Push(Unescape(input.ReadLine(MaximumLineLength))); break; // UNICODE
+            case (byte)'S': Push(Unquote(input.ReadLine(MaximumLineLength))); break; // STRING
 
             case (byte)'(': _marks.Push(_stack.Count); break;                       // MARK
             case (byte)')': Push(Array.Empty<object?>()); break;
@@ -76,6 +83,9 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
             case (byte)'l': Push(new List<object?>(PopToMark())); break;
             case (byte)'a': Append([Pop()]); break;
             case (byte)'e': Append(PopToMark()); break;
+            case 0x8F: Push(new List<object?>()); break;                            // EMPTY_SET
+            case 0x90: Append(PopToMark()); break;                                  // ADDITEMS
+            case 0x91: Push(new List<object?>(PopToMark())); break;                 // FROZENSET
             case (byte)'}': Push(new PickleDictionary()); break;
             case (byte)'d': object?[] pairs = PopToMark(); Push(new PickleDictionary()); SetItems(pairs); break;
             case (byte)'s': SetItems(PopMany(2)); break;
@@ -87,14 +97,26 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
             case (byte)'q': _memo[input.ReadByte()] = Peek(); break;
             case (byte)'r': _memo[input.ReadUInt32()] = Peek(); break;
             case 0x94: _memo[_memo.Count] = Peek(); break;                          // MEMOIZE
+            case (byte)'p': _memo[ReadIndex()] = Peek(); break;
+            case (byte)'g': Push(Recall(ReadIndex())); break;
             case (byte)'h': Push(Recall(input.ReadByte())); break;
             case (byte)'j': Push(Recall(input.ReadUInt32())); break;
 
             case (byte)'c': Push(objects.Global(input.ReadLine(MaximumNameLength), input.ReadLine(MaximumNameLength))); break;
             case 0x93: Push(GlobalOf(PopMany(2))); break;                           // STACK_GLOBAL
             case (byte)'R': Reduce(PopMany(2)); break;
-            case (byte)'b': Pop(); Peek(); break;                                   // BUILD: an object's attributes are not data
+            case (byte)'i': Push(Instance(objects.Global(input.ReadLine(MaximumNameLength), input.ReadLine(MaximumNameLength)), PopToMark())); break;
+            case (byte)'o': object?[] call = PopToMark(); Push(Instance(call is [{ } of, ..] ? of : null, [.. call.Skip(1)])); break;
+            case 0x81: Reduce(PopMany(2)); break;                                   // NEWOBJ
+            case 0x92: object?[] made = PopMany(3); Reduce([made[0], made[1]]); break; // NEWOBJ_EX
+            case (byte)'b': object? state = Pop(); objects.Build(Peek(), state); break; // BUILD
             case (byte)'Q': Push(objects.Persistent(Pop())); break;                 // BINPERSID
+            case (byte)'P': Push(objects.Persistent(input.ReadLine(MaximumLineLength))); break;
+            case 0x82: Push(Extension(input.ReadByte())); break;                    // EXT1, EXT2, EXT4: a name that only the writer knows
+            case 0x83: Push(Extension(input.ReadUInt16())); break;
+            case 0x84: Push(Extension(input.ReadUInt32())); break;
+            case 0x97: Push(new PickleUnknown("a buffer outside the pickle")); break; // NEXT_BUFFER
+            case 0x98: break;                                                       // READONLY_BUFFER
 
             default: throw Bad($"has instruction 0x{operation:X2} at {input.Position - 1}, which no file of tensors needs");
         }
@@ -134,6 +156,54 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
         Push(fits ? (object)(long)value : value);
     }
 
+    void PushIntegerOrFlag(string text)
+    {
+        if (text is "00" or "01")
+        {
+            Push(text == "01");
+        }
+        else
+        {
+            PushInteger(text);
+        }
+    }
+
+    void PushDouble(string text)
+    {
+        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+        {
+            throw Bad($"has \"{TensorEntry.Shorten(text)}\" where a number is expected");
+        }
+
+        Push(value);
+    }
+
+    long ReadIndex() => long.TryParse(input.ReadLine(MaximumIntegerLength), NumberStyles.None, CultureInfo.InvariantCulture, out long index)
+        ? index
+        : throw Bad("stores a memo under no number");
+
+    // Protocol 0: Latin-1 with \uXXXX, \UXXXXXXXX.
+    static string Unescape(string line) => Escape().Replace(line, match =>
+        uint.TryParse(match.Groups[1].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out uint code) && Rune.IsValid(code) ? new Rune(code).ToString() : "?");
+
+    // Protocol 0: Python's repr of a byte string.
+    static string Unquote(string line)
+    {
+        string text = line.Length >= 2 && line[0] == line[^1] && line[0] is '\'' or '"' ? line[1..^1] : line;
+        return ByteEscape().Replace(text, match => match.Value[1] switch
+        {
+            'x' => ((char)Convert.ToByte(match.Groups[1].Value, 16)).ToString(),
+            'n' => "\n",
+            'r' => "\r",
+            't' => "\t",
+            char other => other.ToString(),
+        });
+    }
+
+    object? Instance(object? callable, object?[] arguments) => callable is null ? throw Bad("makes something of nothing") : objects.Call(callable, arguments);
+
+    static PickleUnknown Extension(long code) => new($"extension {code}");
+
     string Latin1(long length) => Encoding.Latin1.GetString(input.ReadBytes(length));
 
     object GlobalOf(object?[] names) => names is [string module, string name]
@@ -152,6 +222,11 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
 
     void Append(object?[] items)
     {
+        if (Peek() is PickleUnknown)
+        {
+            return;
+        }
+
         if (Peek() is not List<object?> list)
         {
             throw Bad("appends to something that is no list");
@@ -162,6 +237,11 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
 
     void SetItems(object?[] items)
     {
+        if (Peek() is PickleUnknown)
+        {
+            return;
+        }
+
         if (Peek() is not PickleDictionary dictionary || items.Length % 2 != 0)
         {
             throw Bad("sets items of something that is no dictionary");
@@ -199,6 +279,12 @@ sealed class PickleMachine(ByteCursor input, PickleObjects objects)
     }
 
     int Floor => _marks.TryPeek(out int mark) ? mark : 0;
+
+    [GeneratedRegex(@"\\(?:u(?<1>[0-9a-fA-F]{4})|U(?<1>[0-9a-fA-F]{8}))")]
+    private static partial Regex Escape();
+
+    [GeneratedRegex(@"\\(?:x([0-9a-fA-F]{2})|[^x])")]
+    private static partial Regex ByteEscape();
 
     LatentBridgeException Bad(string what) => input.Bytes.Bad($"the pickle in it {what}. The file is damaged or not a file of tensors");
 }

@@ -12,7 +12,7 @@ static class SafetensorsReader
     /// <summary>The header's one name that is no tensor: text by text keys.</summary>
     public const string MetadataKey = "__metadata__";
 
-    const long MaximumHeaderLength = 16 << 20;
+    const long MaximumHeaderLength = 100_000_000; // the format's own limit
     const string Damaged = "The file is cut off or damaged; copy or download it again";
 
     /// <summary>Reads the header; the data is read later, tensor by tensor.</summary>
@@ -27,7 +27,9 @@ static class SafetensorsReader
         }
 
         byte[] header = bytes.ReadArray(8, (long)length, MaximumHeaderLength, "safetensors header");
-        var tensors = new List<(TensorEntry Entry, long Begin, long End)>();
+        var tensors = new List<TensorEntry>();
+        var ranges = new List<(string Name, long Begin, long End)>();
+        Dictionary<string, string> leftOut = [];
         Dictionary<string, string> metadata = [];
         try
         {
@@ -48,7 +50,14 @@ static class SafetensorsReader
                 }
                 else
                 {
-                    tensors.Add(ReadEntry(ref json, name, bytes, 8 + (long)length));
+                    if (ReadEntry(ref json, name, bytes, 8 + (long)length, ranges, out string? unsupported) is { } entry)
+                    {
+                        tensors.Add(entry);
+                    }
+                    else
+                    {
+                        leftOut[name] = TensorFile.LeftOutPrefix + unsupported;
+                    }
                 }
             }
 
@@ -62,12 +71,20 @@ static class SafetensorsReader
             throw bytes.Bad($"the safetensors header is not as it must be ({e.Message.TrimEnd('.')}). {Damaged}", e);
         }
 
-        CheckNoGaps(bytes, tensors, bytes.Length - 8 - (long)length);
-        return (tensors.ConvertAll(static t => t.Entry), metadata);
+        CheckNoGaps(bytes, ranges, bytes.Length - 8 - (long)length);
+        foreach ((string name, string why) in leftOut)
+        {
+            metadata[name] = why;
+        }
+
+        return (tensors, metadata);
     }
 
-    static (TensorEntry Entry, long Begin, long End) ReadEntry(ref Utf8JsonReader json, string name, TensorBytes bytes, long dataOffset)
+    /// <returns>Null, and why, for an element type that is not read; its range counts all the same.</returns>
+    static TensorEntry? ReadEntry(
+        ref Utf8JsonReader json, string name, TensorBytes bytes, long dataOffset, List<(string Name, long Begin, long End)> ranges, out string? unsupported)
     {
+        unsupported = null;
         string? dtype = null;
         long[]? shape = null, range = null;
         Expect(ref json, JsonTokenType.StartObject);
@@ -84,25 +101,31 @@ static class SafetensorsReader
 
         if (dtype is null || shape is null || range is not [long begin, long end] || begin < 0 || end < begin || end > bytes.Length - dataOffset)
         {
-            throw bytes.Bad($"tensor \"{TensorEntry.Shorten(name)}\" needs dtype, shape and data_offsets inside the {bytes.Length - dataOffset} bytes of data; found {dtype ?? "no dtype"}, "
+            throw bytes.Bad($"tensor \"{TensorEntry.Shorten(name)}\" needs dtype, shape and data_offsets inside the {bytes.Length - dataOffset} bytes of data; found {(dtype is null ? "no dtype" : TensorEntry.Shorten(dtype))}, "
                 + $"{(shape is null ? "no shape" : TensorLayout.Describe(shape))}, {(range is null ? "no data_offsets" : TensorLayout.Describe(range))}. {Damaged}");
         }
 
-        TensorElementType type = ElementType(dtype) ?? throw bytes.Bad($"tensor \"{TensorEntry.Shorten(name)}\" has element type \"{TensorEntry.Shorten(dtype)}\", which is not supported. Save it as F32, F16 or BF16");
+        ranges.Add((name, begin, end));
+        if (ElementType(dtype) is not { } type)
+        {
+            unsupported = $"it has element type {TensorEntry.Shorten(dtype)}, which is not read";
+            return null;
+        }
+
         var entry = TensorEntry.Create(name, type, shape, null, bytes, dataOffset + begin, end - begin);
         return entry.ByteLength == end - begin
-            ? (entry, begin, end)
+            ? entry
             : throw bytes.Bad($"tensor \"{TensorEntry.Shorten(name)}\" of shape {TensorLayout.Describe(shape)} has {entry.ByteLength} bytes as {type}, but data_offsets give it {end - begin}. {Damaged}");
     }
 
-    static void CheckNoGaps(TensorBytes bytes, List<(TensorEntry Entry, long Begin, long End)> tensors, long dataLength)
+    static void CheckNoGaps(TensorBytes bytes, List<(string Name, long Begin, long End)> ranges, long dataLength)
     {
         long position = 0;
-        foreach ((TensorEntry entry, long begin, long end) in tensors.OrderBy(static t => t.Begin).ThenBy(static t => t.End))
+        foreach ((string name, long begin, long end) in ranges.OrderBy(static t => t.Begin).ThenBy(static t => t.End))
         {
             if (begin != position)
             {
-                throw bytes.Bad($"tensor \"{TensorEntry.Shorten(entry.Name)}\" begins at {begin} of the data, where {position} is expected: tensors overlap or leave a hole. {Damaged}");
+                throw bytes.Bad($"tensor \"{TensorEntry.Shorten(name)}\" begins at {begin} of the data, where {position} is expected: tensors overlap or leave a hole. {Damaged}");
             }
 
             position = end;

@@ -8,11 +8,16 @@ namespace LatentBridge.Files;
 /// </summary>
 abstract class TensorBytes(string name, long length) : IDisposable
 {
+    const int MaximumMessageLength = 2000;
+
     /// <summary>What messages call it: the path.</summary>
     public string Name { get; } = name;
 
     /// <summary>Number of bytes.</summary>
     public long Length { get; } = length;
+
+    /// <summary>The part of these bytes that is being inflated.</summary>
+    public InflatingPart Inflating { get; } = new();
 
     /// <summary>Fills <paramref name="destination"/> from <paramref name="offset"/> on.</summary>
     /// <exception cref="LatentBridgeException">There are not that many bytes, or they cannot be read.</exception>
@@ -48,12 +53,12 @@ abstract class TensorBytes(string name, long length) : IDisposable
     public bool Holds(long offset, long length) => offset >= 0 && length >= 0 && offset <= Length && length <= Length - offset;
 
     /// <summary>The exception for a fault in these bytes.</summary>
-    public LatentBridgeException Bad(string what, Exception? inner = null) => new($"{Name}: {what}.", inner);
+    /// <remarks>Whatever a file holds, its message stays short.</remarks>
+    public LatentBridgeException Bad(string what, Exception? inner = null) =>
+        new(what.Length <= MaximumMessageLength ? $"{Name}: {what}." : $"{Name}: {what[..MaximumMessageLength]}...", inner);
 
     /// <inheritdoc/>
-    public virtual void Dispose()
-    {
-    }
+    public virtual void Dispose() => Inflating.Dispose();
 
     protected abstract void ReadCore(long offset, Span<byte> destination);
 

@@ -12,6 +12,8 @@ public sealed class TensorEntry
 {
     const int ChunkLength = 1 << 15;
     const long MaximumGatheredBytes = 1L << 30;
+    const long MaximumRepeatedBytes = 64L << 20;
+    const int MaximumRepeats = 8;
 
     readonly TensorBytes _bytes;
     readonly long _offset;
@@ -120,18 +122,8 @@ public sealed class TensorEntry
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {ElementType} {TensorLayout.Describe(Dimensions)}";
 
-    /// <summary>A text of a file, fit for a message: short, and without characters that would steer a terminal.</summary>
-    internal static string Shorten(string text)
-    {
-        string start = text.Length <= 80 ? text : $"{text[..80]}...";
-        return string.Create(start.Length, start, static (shown, from) =>
-        {
-            for (int i = 0; i < shown.Length; i++)
-            {
-                shown[i] = char.IsControl(from[i]) ? '?' : from[i];
-            }
-        });
-    }
+    /// <summary>A text of a file, fit for a message.</summary>
+    internal static string Shorten(string text) => ShownText.Shorten(text);
 
     void ReadStored(long offset, Span<byte> destination)
     {
@@ -139,6 +131,17 @@ public sealed class TensorEntry
         if (_bigEndian)
         {
             SwapBytes(destination);
+        }
+    }
+
+    /// <summary>Refuses a view that would take far more memory than the file has.</summary>
+    /// <exception cref="LatentBridgeException">It repeats what is stored too often.</exception>
+    internal void CheckRepeats()
+    {
+        long stored = _layout.Extent * ElementType.ByteLength();
+        if (ByteLength > Math.Max(MaximumRepeatedBytes, MaximumRepeats * stored))
+        {
+            throw _bytes.Bad($"tensor \"{Shorten(Name)}\" repeats {stored} stored bytes to {ByteLength}; of a view that repeats, at most {MaximumRepeatedBytes} are accepted. Save it contiguous (torch: tensor.contiguous())");
         }
     }
 
@@ -150,6 +153,7 @@ public sealed class TensorEntry
             throw _bytes.Bad($"tensor \"{Shorten(Name)}\" is a strided view of {_layout.Extent * size} bytes; at most {MaximumGatheredBytes} are supported. Save it contiguous (torch: tensor.contiguous())");
         }
 
+        CheckRepeats();
         byte[] stored = new byte[_layout.Extent * size];
         ReadStored(0, stored);
         byte[] gathered = new byte[ByteLength];

@@ -5,13 +5,16 @@ namespace LatentBridge.Files;
 /// file holds is ever run.
 /// </summary>
 /// <remarks>
-/// Reads safetensors (ComfyUI's <c>.latent</c> too), <c>.npy</c>, <c>.npz</c> and <c>.pt/.pth</c>. Told apart by their first bytes, not by the file's name. Every fault
+/// Reads safetensors (ComfyUI's <c>.latent</c> too), <c>.npy</c>, <c>.npz</c> and <c>.pt/.pth</c>, and each of them compressed by gzip. Told apart by their first bytes, not by the file's name. Every fault
 /// is a <see cref="LatentBridgeException"/> that names the file.
 /// </remarks>
 public sealed class TensorFile : IDisposable
 {
     /// <summary>The name of a tensor that stands alone in its file.</summary>
     internal const string OnlyTensorName = "tensor";
+
+    /// <summary>Begins the metadata of what is in the file but is not read.</summary>
+    internal const string LeftOutPrefix = "left out: ";
 
     readonly TensorBytes _bytes;
     static readonly Dictionary<string, string> NoMetadata = [];
@@ -37,6 +40,10 @@ public sealed class TensorFile : IDisposable
     /// <summary>The file's own notes, empty where the kind has none (safetensors: <c>__metadata__</c>).</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
+    /// <summary>What is in the file but is not read, and why: sentences, empty for most files.</summary>
+    public IReadOnlyList<string> LeftOut =>
+        [.. Metadata.Where(static m => m.Value.StartsWith(LeftOutPrefix, StringComparison.Ordinal)).Select(static m => $"\"{TensorEntry.Shorten(m.Key)}\" {m.Value}")];
+
     /// <summary>The tensors, in the file's order.</summary>
     public IReadOnlyList<TensorEntry> Tensors { get; }
 
@@ -57,12 +64,15 @@ public sealed class TensorFile : IDisposable
     /// <summary>Reads what is in the bytes and owns them.</summary>
     internal static TensorFile Open(TensorBytes bytes)
     {
+        TensorBytes owned = bytes;
         try
         {
-            return new(bytes);
+            owned = GzipBytes.IsGzip(bytes) ? new GzipBytes(bytes) : bytes;
+            return new(owned);
         }
         catch
         {
+            owned.Dispose();
             bytes.Dispose();
             throw;
         }
@@ -82,7 +92,7 @@ public sealed class TensorFile : IDisposable
             return ([NpyReader.Read(new(bytes, 0, bytes.Length), OnlyTensorName)], NoMetadata, TensorFileKind.Npy);
         }
 
-        if (start.StartsWith(TorchReader.LegacyMagic))
+        if (TorchReader.IsLegacy(bytes))
         {
             TorchContents contents = TorchReader.ReadLegacy(bytes);
             return (contents.Tensors, contents.Metadata, TensorFileKind.TorchLegacy);

@@ -7,6 +7,7 @@ namespace LatentBridge.Files;
 sealed class TensorLayout
 {
     const int MaximumRank = 32;
+    const int DescribedAxes = 12;
 
     TensorLayout(long[] dimensions, long[] strides, long length, long extent)
     {
@@ -121,8 +122,10 @@ sealed class TensorLayout
         return strides;
     }
 
-    /// <summary>Axes as people write them.</summary>
-    public static string Describe(IEnumerable<long> dimensions) => $"[{string.Join(", ", dimensions)}]";
+    /// <summary>Axes as people write them; of very many, the first.</summary>
+    public static string Describe(IReadOnlyCollection<long> dimensions) => dimensions.Count <= DescribedAxes
+        ? $"[{string.Join(", ", dimensions)}]"
+        : $"[{string.Join(", ", dimensions.Take(DescribedAxes))}, ... {dimensions.Count} in all]";
 
     static long Product(long[] dimensions)
     {

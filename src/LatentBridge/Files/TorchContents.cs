@@ -1,8 +1,11 @@
+using System.Globalization;
+using System.Text;
+
 namespace LatentBridge.Files;
 
 /// <summary>
 /// The tensors of what was saved: a tensor, or dictionaries and lists of them, however nested. Names are the keys on the
-/// way, joined by dots; text among them becomes metadata, everything else is passed over.
+/// way, joined by dots; text among them becomes metadata, what is not read is named there, everything else is passed over.
 /// </summary>
 sealed class TorchContents
 {
@@ -11,12 +14,20 @@ sealed class TorchContents
     const int MaximumNameLength = 512;
 
     readonly TensorBytes _bytes;
+    readonly HashSet<string> _names = new(StringComparer.Ordinal);
     int _nodeCount;
 
-    public TorchContents(TensorBytes bytes, object? saved)
+    /// <param name="bytes">The file.</param>
+    /// <param name="saved">What was saved.</param>
+    /// <param name="unknownName">A name that the pickle asks for and that is not known to be harmless, or null.</param>
+    public TorchContents(TensorBytes bytes, object? saved, string? unknownName)
     {
         _bytes = bytes;
         Collect(saved, "", 0);
+        if (Tensors.Count == 0 && (unknownName ?? (saved as PickleUnknown)?.Name) is { } unknown)
+        {
+            throw bytes.Bad(TorchObjects.Refusal(unknown));
+        }
     }
 
     /// <summary>The tensors, in the file's order.</summary>
@@ -36,7 +47,15 @@ sealed class TorchContents
         switch (value)
         {
             case TorchTensor tensor:
-                Tensors.Add(tensor.ToEntry(name.Length == 0 ? TensorFile.OnlyTensorName : name));
+                string tensorName = Unique(name);
+                Add(tensorName, tensor.ToEntry(tensorName, out string? unsupported), unsupported);
+                break;
+            case NumpyArray array:
+                string arrayName = Unique(name);
+                Add(arrayName, array.ToEntry(arrayName, _bytes.Name, out string? why), why);
+                break;
+            case PickleUnknown unknown:
+                Metadata[Unique(name)] = $"{TensorFile.LeftOutPrefix}it is made by {TensorEntry.Shorten(unknown.Name)}, which is not run: weights are data";
                 break;
             case string text when name.Length > 0:
                 Metadata[name] = text;
@@ -44,7 +63,7 @@ sealed class TorchContents
             case PickleDictionary dictionary:
                 foreach ((object? key, object? item) in dictionary.Items)
                 {
-                    Collect(item, Join(name, key as string ?? (key as long?)?.ToString() ?? "?"), depth + 1);
+                    Collect(item, Join(name, Name(key, 0)), depth + 1);
                 }
 
                 break;
@@ -57,6 +76,44 @@ sealed class TorchContents
                 break;
         }
     }
+
+    void Add(string name, TensorEntry? entry, string? unsupported)
+    {
+        if (entry is null)
+        {
+            Metadata[name] = TensorFile.LeftOutPrefix + unsupported;
+        }
+        else
+        {
+            Tensors.Add(entry);
+        }
+    }
+
+    /// <summary>The name, with a number behind it where it is taken: keys 1 and "1" are two.</summary>
+    string Unique(string name)
+    {
+        string wanted = name.Length == 0 ? TensorFile.OnlyTensorName : name, free = wanted;
+        for (int i = 2; !_names.Add(free); i++)
+        {
+            free = $"{wanted}#{i}";
+        }
+
+        return free;
+    }
+
+    /// <summary>A key as Python writes it.</summary>
+    static string Name(object? key, int depth) => key switch
+    {
+        string text => text,
+        long number => number.ToString(CultureInfo.InvariantCulture),
+        double number => number == Math.Floor(number) && Math.Abs(number) < 1e16 ? number.ToString("0.0", CultureInfo.InvariantCulture) : number.ToString("R", CultureInfo.InvariantCulture),
+        bool flag => flag ? "True" : "False",
+        null => "None",
+        StorageType type => type.Name,
+        byte[] bytes => Encoding.Latin1.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, MaximumNameLength))),
+        object?[] parts when depth == 0 && parts.Length <= 16 => $"({string.Join(", ", parts.Select(part => Name(part, 1)))})",
+        _ => "?",
+    };
 
     static string Join(string name, string key) => name.Length == 0 ? key : $"{name}.{key}";
 }

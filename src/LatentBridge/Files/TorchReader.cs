@@ -11,8 +11,19 @@ static class TorchReader
     const long LegacyProtocol = 1001;
     const string Damaged = "The file is cut off or damaged; copy or download it again";
 
-    /// <summary>What the older form begins with: protocol 2, the ten bytes of 0x1950A86A20F9469CFC6C, stop.</summary>
-    public static ReadOnlySpan<byte> LegacyMagic => [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
+    // 0x1950A86A20F9469CFC6C, in a pickle of protocol 2 to 5 and of 0 and 1.
+    static ReadOnlySpan<byte> LegacyMagic => [0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
+
+    static ReadOnlySpan<byte> LegacyMagicText => "L119547037146038801333356L\n."u8;
+
+    /// <summary>Whether a file begins as the older form does: a pickle, of any protocol, of the magic number.</summary>
+    public static bool IsLegacy(TensorBytes bytes)
+    {
+        Span<byte> start = stackalloc byte[(int)Math.Min(32, bytes.Length)];
+        bytes.Read(0, start);
+        int head = start is [0x80, <= 5, 0x95, ..] ? 11 : 2; // FRAME and its length
+        return start.StartsWith(LegacyMagicText) || (start is [0x80, <= 5, ..] && start.Length > head && start[head..].StartsWith(LegacyMagic));
+    }
 
     /// <summary>The name of the pickle in the ZIP form, or null when there is none.</summary>
     public static string? FindPickle(List<ZipEntry> entries) =>
@@ -45,10 +56,11 @@ static class TorchReader
             throw bytes.Bad($"has a pickle of {pickle.Length} bytes; at most {MaximumPickleLength} are accepted. The file is damaged or not a file of tensors");
         }
 
-        object? saved = new PickleMachine(pickle.Cursor(), new TorchObjects(bytes, Find)).Run();
-        return new TorchContents(bytes, saved);
+        var objects = new TorchObjects(bytes, Find);
+        object? saved = new PickleMachine(pickle.Cursor(), objects).Run();
+        return new TorchContents(bytes, saved, objects.Unknown);
 
-        TorchStorage Find(string key, TensorElementType type, long count)
+        TorchStorage Find(string key, StorageType type, long count)
         {
             if (!storages.TryGetValue(key, out ByteRange range))
             {
@@ -58,7 +70,7 @@ static class TorchReader
                 storages.Add(key, range);
             }
 
-            return count >= 0 && count <= range.Length / type.ByteLength()
+            return count >= 0 && count <= range.Length / type.Size
                 ? new(type, count) { Range = range }
                 : throw bytes.Bad($"storage \"{TensorEntry.Shorten(key)}\" should hold {count} elements of {type} but has {range.Length} bytes. {Damaged}");
         }
@@ -68,7 +80,9 @@ static class TorchReader
     public static TorchContents ReadLegacy(TensorBytes bytes)
     {
         var storages = new Dictionary<string, TorchStorage>(StringComparer.Ordinal);
-        long position = LegacyMagic.Length;
+        long position = 0;
+        var objects = new TorchObjects(bytes, Find);
+        Unpickle();
         if (Unpickle() is not LegacyProtocol)
         {
             throw bytes.Bad($"has another protocol than {LegacyProtocol}. Load it with PyTorch and save it again");
@@ -94,36 +108,36 @@ static class TorchReader
 
             var cursor = new ByteCursor(bytes, position, bytes.Length);
             long count = cursor.ReadInt64();
-            if (count != storage.Length || count > cursor.Remaining / storage.ElementType.ByteLength())
+            if (count != storage.Length || count > cursor.Remaining / storage.Type.Size)
             {
                 throw bytes.Bad($"storage \"{TensorEntry.Shorten(name)}\" should hold {storage.Length} elements; found {count}, and {cursor.Remaining} bytes to the end. {Damaged}");
             }
 
-            long length = count * storage.ElementType.ByteLength();
+            long length = count * storage.Type.Size;
             storage.Range = new(bytes, cursor.Position, length);
             position = cursor.Position + length;
         }
 
         return storages.Count == 0
-            ? new TorchContents(bytes, saved)
+            ? new TorchContents(bytes, saved, objects.Unknown)
             : throw bytes.Bad($"{storages.Count} of its storages are not there. {Damaged}");
 
         object? Unpickle()
         {
             var cursor = new ByteCursor(bytes, position, Math.Min(bytes.Length, position + MaximumPickleLength));
-            object? value = new PickleMachine(cursor, new TorchObjects(bytes, Find)).Run();
+            object? value = new PickleMachine(cursor, objects).Run();
             position = cursor.Position;
             return value;
         }
 
-        TorchStorage Find(string key, TensorElementType type, long count)
+        TorchStorage Find(string key, StorageType type, long count)
         {
             if (!storages.TryGetValue(key, out TorchStorage? storage))
             {
                 storages.Add(key, storage = new(type, count));
             }
 
-            return storage.ElementType == type && storage.Length == count && count >= 0
+            return storage.Type == type && storage.Length == count && count >= 0
                 ? storage
                 : throw bytes.Bad($"storage \"{TensorEntry.Shorten(key)}\" is described in two ways. {Damaged}");
         }

@@ -41,7 +41,26 @@ static class ZipDirectory
             entries.Add(ReadRecord(bytes, directory, ref at));
         }
 
+        Bound(bytes, entries, offset);
         return entries;
+    }
+
+    /// <summary>Gives each entry the place it must end at: the next one's begin, or the directory's. Entries never share bytes.</summary>
+    static void Bound(TensorBytes bytes, List<ZipEntry> entries, long directoryOffset)
+    {
+        int[] order = [.. Enumerable.Range(0, entries.Count).OrderByDescending(index => entries[index].LocalOffset)];
+        long limit = directoryOffset;
+        foreach (int index in order)
+        {
+            ZipEntry entry = entries[index];
+            if (entry.LocalOffset < 0 || entry.StoredLength < 0 || entry.LocalOffset > limit - LocalLength || entry.StoredLength > limit - LocalLength - entry.LocalOffset)
+            {
+                throw bytes.Bad($"\"{TensorEntry.Shorten(entry.Name)}\" in it has {entry.StoredLength} bytes from {entry.LocalOffset} on, but the next part begins at {limit}: parts overlap. {Damaged}");
+            }
+
+            entries[index] = entry with { Limit = limit };
+            limit = entry.LocalOffset;
+        }
     }
 
     static int FindEnd(byte[] tail)
@@ -132,10 +151,9 @@ static class ZipDirectory
         }
 
         long offset = entry.LocalOffset + LocalLength + U16(header, 26) + U16(header, 28);
-        long stored = entry.Method == 0 ? entry.Length : entry.DeflatedLength;
-        if (!bytes.Holds(offset, stored))
+        if (!bytes.Holds(offset, entry.StoredLength) || offset > entry.Limit - entry.StoredLength)
         {
-            throw bytes.Bad($"\"{TensorEntry.Shorten(entry.Name)}\" has {stored} bytes at {offset}, but the file has only {bytes.Length}. {Damaged}");
+            throw bytes.Bad($"\"{TensorEntry.Shorten(entry.Name)}\" has {entry.StoredLength} bytes at {offset}, but the next part begins at {entry.Limit}: parts overlap. {Damaged}");
         }
 
         return entry.Method switch
@@ -157,7 +175,14 @@ static class ZipDirectory
 }
 
 /// <summary>One entry of a ZIP directory, as it stands there.</summary>
-readonly record struct ZipEntry(string Name, int Method, long DeflatedLength, long Length, long LocalOffset);
+readonly record struct ZipEntry(string Name, int Method, long DeflatedLength, long Length, long LocalOffset)
+{
+    /// <summary>Where the next entry or the directory begins.</summary>
+    public long Limit { get; init; }
+
+    /// <summary>Bytes in the file.</summary>
+    public long StoredLength => Method == 0 ? Length : DeflatedLength;
+}
 
 /// <summary>A checked range of bytes.</summary>
 readonly record struct ByteRange(TensorBytes Bytes, long Offset, long Length)

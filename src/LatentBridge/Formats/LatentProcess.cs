@@ -15,9 +15,9 @@ public enum LatentProcess
     /// <summary><c>(x - mean[c]) * scale / std[c]</c>, channel by channel.</summary>
     MeanStd,
 
-    /// <summary>Frames are stacked in pairs on the channel axis; LatentBridge reads such latents in the sampler's space only.</summary>
+    /// <summary>Frames are stacked in pairs on the channel axis; LatentBridge takes the values of such latents as they are.</summary>
     FramePairs,
 
-    /// <summary>Not known; LatentBridge reads such latents in the sampler's space only.</summary>
+    /// <summary>Not known; LatentBridge takes the values of such latents as they are.</summary>
     Unknown,
 }

@@ -8,7 +8,7 @@ public static class ChannelPanels
     /// <summary>Dark pixels between panels.</summary>
     public const int Gap = 2;
 
-    /// <summary>Width and height in pixels of the panels of so many channels, one pixel a cell, near a square.</summary>
+    /// <summary>Width and height in pixels of the panels of so many channels, one pixel per cell, near a square.</summary>
     public static (int Width, int Height) Size(int channels, int height, int width)
     {
         (int columns, int rows) = ImageGrid.Layout(channels);

@@ -1,7 +1,7 @@
 namespace LatentBridge.Networks;
 
 /// <summary>
-/// Winograd's F(4x4, 3x3): 16 neighbouring results of a 3x3 convolution from 36 products in place of 144.
+/// Winograd's F(4x4, 3x3): 16 neighbouring results of a 3x3 convolution from 36 products instead of 144.
 /// </summary>
 /// <remarks>
 /// <code>

@@ -14,7 +14,7 @@ public readonly record struct FrameChoice
 
     FrameChoice(int frame) => _frame = frame;
 
-    /// <summary>The first frame where a VAE encodes it as a picture of its own, because colour maps are fitted to such pictures; else the middle frame.</summary>
+    /// <summary>The first frame if the VAE encodes it as a separate picture, because colour maps are fitted to such pictures; else the middle frame.</summary>
     public static FrameChoice Auto => new(SuitableFrame);
 
     /// <summary>Frame 0.</summary>

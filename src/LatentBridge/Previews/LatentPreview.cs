@@ -1,5 +1,4 @@
 using LatentBridge.Files;
-using LatentBridge.Formats;
 using LatentBridge.Imaging.Png;
 
 namespace LatentBridge.Previews;
@@ -32,15 +31,14 @@ public sealed class LatentPreview
     public ReadOnlySpan<byte> Rgb => _rgb;
 
     /// <summary>Decodes the latent of a file: <c>.safetensors</c>, <c>.latent</c>, <c>.npy</c>, <c>.npz</c>, <c>.pt</c> or <c>.pth</c>.</summary>
-    /// <param name="path">The file. Its own metadata names the format, else the format is guessed from the axes.</param>
+    /// <param name="path">The file. What it says of its format, scale and axes is used, else they are guessed.</param>
     /// <param name="options">What picture is wanted; null: the defaults. <see cref="PreviewOptions.Encoding"/> and <see cref="PreviewOptions.Quality"/> do not matter.</param>
     /// <exception cref="LatentBridgeException">The file holds no latent, or more than one could be meant; the message says what to do.</exception>
     public static LatentPreview Decode(string path, PreviewOptions? options = null)
     {
         LoadedLatent latent = LatentFile.Load(path);
-        LatentFormat format = (latent.FormatId is { } id ? LatentFormats.Find(id) : null) ?? LatentFormats.Guess(latent.Axes).Format;
-        using LatentPreviewer previewer = new(format, options);
-        return previewer.Preview(latent.ToLatent(format.Dimensions));
+        using LatentPreviewer previewer = new(latent.Format, options);
+        return previewer.Preview(latent.View);
     }
 
     /// <summary>The picture as a PNG file's bytes.</summary>

@@ -40,7 +40,7 @@ sealed class LatentStaging(LatentFormat format)
     public void Take(in Latent latent, PreviewOptions options, KernelWidth width)
     {
         LatentShape shape = latent.Shape;
-        CheckFit(shape, latent.Space);
+        CheckFit(shape);
         int unpack = shape.Channels == format.StreamChannels ? format.Unpack : 1;
         bool strip = format.Dimensions == 1 && shape is { Height: 1, Width: > 1 };
         ItemCount = options.Batch == BatchChoice.Grid ? shape.Batch : 1;
@@ -50,7 +50,7 @@ sealed class LatentStaging(LatentFormat format)
         long length = (long)ItemCount * Channels * Height * Width;
         if (length > Array.MaxLength)
         {
-            throw new LatentBridgeException($"The latent {shape} would take {length} values; at most {Array.MaxLength} are supported. Show one item in place of a grid.");
+            throw new LatentBridgeException($"The latent {shape} would take {length} values; at most {Array.MaxLength} are supported. Show one item instead of a grid.");
         }
 
         if (_values.Length < length)
@@ -126,17 +126,12 @@ sealed class LatentStaging(LatentFormat format)
     (float Scale, float Offset) ToSampler(LatentSpace space, int channel) =>
         space == LatentSpace.Sampler ? (1, 0) : format.ToSampler(channel);
 
-    void CheckFit(LatentShape shape, LatentSpace space)
+    void CheckFit(LatentShape shape)
     {
         if (shape.Channels != format.StreamChannels && shape.Channels != format.PlaneChannels)
         {
             string unpacked = format.Unpack == 1 ? "" : $" (or {format.PlaneChannels} unpacked)";
             throw new LatentBridgeException($"The latent {shape} has {shape.Channels} channels; format {format.Id} has {format.StreamChannels}{unpacked}. Name the format that fits.");
-        }
-
-        if (space == LatentSpace.Vae && format.Process is LatentProcess.FramePairs or LatentProcess.Unknown)
-        {
-            throw new LatentBridgeException($"The latent {shape} is in the VAE's scale, which format {format.Id} cannot be read in. Give it in the sampler's scale.");
         }
     }
 }

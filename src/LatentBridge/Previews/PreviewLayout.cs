@@ -41,7 +41,7 @@ readonly record struct PreviewLayout(int DecodedWidth, int DecodedHeight, int Ti
     {
         if (width > Array.MaxLength / 3 || height > Array.MaxLength / 3 || 3 * width * height > Array.MaxLength)
         {
-            throw new LatentBridgeException($"A picture of {width} x {height} pixels by the decoder {decoder} is too large; at most 2 GB are supported. Show one item in place of a grid, or name a size.");
+            throw new LatentBridgeException($"A picture of {width} x {height} pixels by the decoder {decoder} is too large; at most 2 GB are supported. Show one item instead of a grid, or name a size.");
         }
     }
 }

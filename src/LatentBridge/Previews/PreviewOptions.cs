@@ -43,4 +43,22 @@ public sealed record PreviewOptions
 
     /// <summary>For the last step the best decoder predicted to be ready within this time is taken, or within a hundredth of the sampling's time where that is longer; 0 to 1000.</summary>
     public int LastStepMilliseconds { get; init; } = 50;
+
+    /// <summary>The table of the options. To add one: a property above, a row here, and the code that obeys it.</summary>
+    public static IReadOnlyList<PreviewOption> All { get; } =
+    [
+        PreviewOption.Text("decoder", "auto: the best one whose picture is ready before the next step", o => o.Decoder, (o, value) => o with { Decoder = value }),
+        PreviewOption.Number("size", "Longest side in pixels; 0: the decoder's own", 0, MaximumSize, o => o.Size, (o, value) => o with { Size = value }),
+        PreviewOption.Word("scaling", "How a picture is brought to another size", o => o.Scaling, (o, value) => o with { Scaling = value }),
+        PreviewOption.Word("batch", "All pictures of a batch in a grid, only the first, or one of them", o => o.Batch, (o, value) => o with { Batch = value }),
+        PreviewOption.Number("item", "Which picture of a batch is shown, counted from 0", 0, PreviewOption.MaximumIndex, o => o.Item, (o, value) => o with { Item = value }).OfLatent(),
+        PreviewOption.FrameOfVideo("frame", "Which frame of a video is shown", o => o.Frame, (o, value) => o with { Frame = value }).OfLatent(),
+        PreviewOption.Word("encoding", "What a picture's bytes are", o => o.Encoding, (o, value) => o with { Encoding = value }),
+        PreviewOption.Number("quality", "Of JPEG and WebP, 1 (smallest) to 100 (best)", 1, 100, o => o.Quality, (o, value) => o with { Quality = value }),
+        PreviewOption.Number("threads", "Threads of a decode; 0: half of the idle cores", 0, 256, o => o.Threads, (o, value) => o with { Threads = value }),
+        PreviewOption.Number(
+            "lastStepMilliseconds", "How long the picture of the last step may take", 0, 1000, o => o.LastStepMilliseconds, (o, value) => o with { LastStepMilliseconds = value }),
+        PreviewOption.Truth(
+            "calibrate", "From its finished pictures, which are not kept; used where they come nearer than the built-in ones", o => o.Calibrate, (o, value) => o with { Calibrate = value }),
+    ];
 }

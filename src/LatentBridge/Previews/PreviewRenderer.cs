@@ -18,6 +18,9 @@ public sealed class PreviewRenderer : IDisposable
     readonly ImageScaler _scaler = new();
     readonly PngEncoder _png = new();
     readonly IPictureEncoder[] _encoders;
+    long[] _axes = [];
+    AxisReading? _reading;
+    byte[] _arranged = [];
     byte[] _decoded = [];
     byte[] _tile = [];
     byte[] _picture = [];
@@ -61,6 +64,31 @@ public sealed class PreviewRenderer : IDisposable
     /// </remarks>
     /// <exception cref="LatentBridgeException">The latent does not fit the format; the message names both.</exception>
     public void Stage(in Latent latent, PreviewOptions options) => _staging.Take(latent, options, Kernel.Width);
+
+    /// <summary>The same for an array of any axes, which <see cref="LatentAxes"/> reads.</summary>
+    /// <param name="elements">The array's bytes, row-major and little-endian.</param>
+    /// <param name="elementType">What an element is.</param>
+    /// <param name="axes">The array's axes, outermost first.</param>
+    /// <param name="space">Which scale the values are in.</param>
+    /// <param name="options">What is wanted.</param>
+    /// <exception cref="LatentBridgeException">The axes do not fit the format; the message names both.</exception>
+    public void StageArray(ReadOnlySpan<byte> elements, LatentElementType elementType, ReadOnlySpan<long> axes, LatentSpace space, PreviewOptions options)
+    {
+        if (_reading is null || !axes.SequenceEqual(_axes))
+        {
+            _reading = LatentAxes.Read(axes, Format, default, out string? fault, out _) ?? throw new LatentBridgeException($"{fault}.");
+            _axes = axes.ToArray();
+        }
+
+        if (!_reading.IsInPlace)
+        {
+            Span<byte> arranged = Reserve(ref _arranged, elements.Length);
+            _reading.Arrange(elements, elementType.ByteLength(), arranged);
+            elements = arranged;
+        }
+
+        Stage(new Latent(elements, elementType, _reading.Shape, space), options);
+    }
 
     /// <summary>Decodes, scales, composes and encodes what was staged last.</summary>
     /// <remarks>The pictures of a grid are scaled one by one, so that its longer side is at most <see cref="PreviewOptions.Size"/>.</remarks>
@@ -110,7 +138,7 @@ public sealed class PreviewRenderer : IDisposable
     }
 
     /// <summary>Gives the scratch memory back.</summary>
-    public void Dispose() => (_decoded, _tile, _picture) = ([], [], []);
+    public void Dispose() => (_arranged, _decoded, _tile, _picture) = ([], [], [], []);
 
     IPictureEncoder FindEncoder(PreviewEncoding encoding)
     {

@@ -1,6 +1,6 @@
 namespace LatentBridge.Weights;
 
-/// <summary>The search of one folder on a thread of its own: a drive that does not answer costs its own networks, not those of other folders.</summary>
+/// <summary>Searches one folder on a separate thread: a drive that does not answer costs its own networks, not those of other folders.</summary>
 sealed class FolderSearch
 {
     readonly string _folder;

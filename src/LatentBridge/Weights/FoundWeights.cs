@@ -12,10 +12,10 @@ public sealed record FoundWeights
     public required string Path { get; init; }
 
     /// <summary>File name.</summary>
-    public string FileName => System.IO.Path.GetFileName(Path);
+    public string FileName => ShownText.Clean(System.IO.Path.GetFileName(Path));
 
-    /// <summary>File name without its ending.</summary>
-    public string Stem => System.IO.Path.GetFileNameWithoutExtension(Path);
+    /// <summary>File name without its ending, fit to be shown: decoders are named after it.</summary>
+    public string Stem => ShownText.Clean(System.IO.Path.GetFileNameWithoutExtension(Path));
 
     /// <summary>Id of the network: <c>latentbridge-tiny</c>, <c>taesd-decoder</c> and so on, or <see cref="UnknownArchitecture"/>.</summary>
     public required string Architecture { get; init; }

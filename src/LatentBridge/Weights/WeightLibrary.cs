@@ -18,7 +18,7 @@ public sealed class WeightLibrary
     /// <summary>Files of one folder that are looked at, at most.</summary>
     const int MaximumFiles = 2000;
 
-    static readonly string[] Endings = [".safetensors", ".sft", ".pt", ".pth"];
+    static readonly string[] Endings = [".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt"];
     static readonly EnumerationOptions Recursive = new() { RecurseSubdirectories = true, MaxRecursionDepth = 2, IgnoreInaccessible = true };
 
     readonly Lock _lock = new();

@@ -55,7 +55,7 @@ public sealed class ChildTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Which files a process has loaded is read from /proc.");
         using Process host = Begin("serve");
-        host.StandardInput.Write("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1,"protocolMinimum":1,"client":"test","process":""" + Environment.ProcessId + "}}\n");
+        host.StandardInput.Write("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":2,"protocolMinimum":2,"client":"test","process":""" + Environment.ProcessId + "}}\n");
         host.StandardInput.Flush();
         Assert.Contains("\"result\"", host.StandardOutput.ReadLine());
 

@@ -186,7 +186,7 @@ public sealed class CompareCommandTests : IDisposable
         File.Copy(Path.Combine(shim, "..", "version.txt"), Path.Combine(folder, "version.txt"));
         File.AppendAllText(Path.Combine(folder, "latentbridge", "reference", "pixels.py"), "\n\ndef latent2rgb(x0, _):\n    return numpy.zeros((3, *x0.shape[1:]))\n");
         string python = Path.Combine(_run.Folder, "python");
-        File.WriteAllText(python, $"#!/bin/sh\nexec {Python} \"$1\" \"$2\" {folder}\n");
+        File.WriteAllText(python, $"#!/bin/sh\nexec {Python} \"$1\" \"$2\" \"$3\" \"$4\" {folder}\n");
         if (OperatingSystem.IsWindows())
         {
             Assert.Skip("The changed Python is a shell script.");

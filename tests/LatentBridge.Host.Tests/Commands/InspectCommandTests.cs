@@ -43,21 +43,6 @@ public sealed class InspectCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_pipe_is_refused_at_once()
-    {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no pipes in folders");
-        string pipe = Path.Combine(_run.Folder, "pipe.safetensors");
-        Assert.Equal(0, mkfifo(pipe, 0x180));
-        CancellationToken cancellation = TestContext.Current.CancellationToken;
-        int code = await Task.Run(() => _run.Run("inspect", pipe), cancellation).WaitAsync(TimeSpan.FromSeconds(20), cancellation);
-        Assert.Equal(2, code);
-        Assert.Contains("a pipe or a device", _run.Error, StringComparison.Ordinal);
-
-        [System.Runtime.InteropServices.DllImport("libc", CharSet = System.Runtime.InteropServices.CharSet.Ansi)]
-        static extern int mkfifo(string path, uint mode);
-    }
-
-    [Fact]
     public void A_video_counts_its_frames()
     {
         Assert.Equal(0, _run.Run("inspect", _run.WriteNpy("clip.npy", new float[16 * 5 * 4 * 6], 1, 16, 5, 4, 6), "--format", "Wan21", "-o", _run.Folder));

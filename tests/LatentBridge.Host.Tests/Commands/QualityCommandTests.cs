@@ -30,7 +30,7 @@ public sealed class QualityCommandTests : IDisposable
     public void A_sheet_shows_the_decoders_asked_for_and_the_table_can_be_markdown()
     {
         string sheet = Path.Combine(_run.Folder, "sheet.png");
-        string[] command = ["quality", _run.Photograph("kodim23", 192, 128), "-f", "SDXL", "-d", "latent2rgb:comfyui", "mlp", "--models", CommandRun.TestData("models"), "--sheet", sheet, "--crop", "64", "--markdown", "--without-cost"];
+        string[] command = ["quality", _run.Photograph("kodim23", 192, 128), "-f", "SDXL", "-d", "latent2rgb:comfyui,mlp", "--models", CommandRun.TestData("models"), "--sheet", sheet, "--crop", "64", "--markdown", "--without-cost"];
         Assert.Equal((ExitCode.Done, ""), (_run.Run([.. command, "--show", "latent2rgb:comfyui", "mlp", "taesd"]), _run.Error));
         Assert.True(CommandRun.PngSize(sheet).Width >= (3 * 64) + (2 * 12) + 40);
         string[] lines = _run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -39,6 +39,13 @@ public sealed class QualityCommandTests : IDisposable
 
         Assert.Equal(ExitCode.Failed, _run.Run([.. command, "--show", "tiny"]));
         Assert.Contains("no decoder tiny", _run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_decoder_is_an_error_that_names_the_known_ones()
+    {
+        Assert.Equal(ExitCode.Usage, _run.Run("quality", _run.Photograph("kodim23", 64, 64), "-f", "SDXL", "-d", "mlp,fly", "--models", CommandRun.TestData("models")));
+        Assert.Contains("There is no decoder \"fly\" for SDXL. Available: latent2rgb:comfyui", _run.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -30,8 +30,8 @@ sealed class HostProcess : IDisposable
         _process.BeginErrorReadLine();
         if (greet)
         {
-            Send($$$"""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1,"client":"test","process":{{{Environment.ProcessId}}}}}""");
-            Assert.Equal(1, Read().GetProperty("result").GetProperty("protocol").GetInt32());
+            Send($$$"""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":2,"client":"test","process":{{{Environment.ProcessId}}}}}""");
+            Assert.Equal(Protocol.Version, Read().GetProperty("result").GetProperty("protocol").GetInt32());
             Attach();
         }
     }
@@ -125,8 +125,8 @@ sealed class HostProcess : IDisposable
 
     public void Notify(string method, string members) => Send("{\"jsonrpc\":\"2.0\",\"method\":\"" + method + "\",\"params\":{" + members + "}}");
 
-    /// <summary>Waits for this latent's picture and gives it back after a look at its first bytes.</summary>
-    public JsonElement TakePicture(ulong sequence)
+    /// <summary>Waits for this latent's picture and gives it back after a look at its header and first bytes.</summary>
+    public ImageSlotHeader TakePicture(ulong sequence)
     {
         JsonElement ready = ReadUntil(m => m.TryGetProperty("method", out JsonElement method) && method.GetString() is "ready" or "dropped"
             && m.GetProperty("params").GetProperty("sequence").GetUInt64() == sequence);
@@ -136,10 +136,10 @@ sealed class HostProcess : IDisposable
         long offset = (long)(Page.ImageSlotsOffset + ((ulong)slot * Page.ImageSlotStride));
         var header = MemoryMarshal.Read<ImageSlotHeader>(Memory.Read(offset, 128));
         Assert.Null(header.Validate(Page.Generation, (long)Page.ImageSlotStride - 128));
-        Assert.Equal((sequence, picture.GetProperty("length").GetUInt64()), (header.Sequence, header.PayloadLength));
+        Assert.Equal(sequence, header.Sequence);
         Assert.Equal("PNG"u8.ToArray(), Memory.Read(offset + 128, 4)[1..]);
         Notify("release", $"\"slot\":{slot}");
-        return picture;
+        return header;
     }
 
     public int WaitForExit()

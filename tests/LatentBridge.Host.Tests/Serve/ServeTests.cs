@@ -14,8 +14,8 @@ public class ServeTests
         host.Notify("begin", "\"stream\":0,\"run\":1,\"format\":\"SDXL\"");
         for (int step = 0; step < 20; step++)
         {
-            JsonElement picture = host.TakePicture(host.Submit(step % 4, step));
-            Assert.Equal(step, picture.GetProperty("step").GetInt32());
+            ImageSlotHeader picture = host.TakePicture(host.Submit(step % 4, step));
+            Assert.Equal(step, picture.Step);
         }
 
         host.Send(Vectors.Message("shutdown", '>'));
@@ -30,8 +30,7 @@ public class ServeTests
         using var host = new HostProcess(side: 16);
         host.TakePicture(host.Submit(0, 0));
         host.Grow(HeaderPage.Create(4, 16L * 96 * 96, 2, 4 << 20, Environment.ProcessId, 2));
-        JsonElement picture = host.TakePicture(host.Submit(3, 1, side: 96));
-        Assert.True(picture.GetProperty("width").GetInt32() >= 96);
+        Assert.True(host.TakePicture(host.Submit(3, 1, side: 96)).Width >= 96);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ slots, stride = 4, 8192
 length = 4096 + 2 * slots * stride
 os.posix_fallocate(descriptor, 0, length)
 memory = mmap.mmap(descriptor, length)
-memory[:72] = struct.pack("<8sIIQIIQQQQII", b"LBRIDGE\0", 1, 4096, length, slots, slots, 4096, stride, 4096 + slots * stride, stride, os.getpid(), 1)
+memory[:72] = struct.pack("<8sIIQIIQQQQII", b"LBRIDGE\0", 2, 4096, length, slots, slots, 4096, stride, 4096 + slots * stride, stride, os.getpid(), 1)
 if kind == "child":
     # The shell must not be replaced by the host, hence the second command.
     command = ["sh", "-c", '"$@"; exit 0', "sh", *command]
@@ -30,7 +30,7 @@ def send(**message):
     host.stdin.write((json.dumps({"jsonrpc": "2.0", **message}) + "\n").encode())
 
 
-send(id=1, method="hello", params={"protocol": 1, "client": "orphan", "process": os.getpid()})
+send(id=1, method="hello", params={"protocol": 2, "client": "orphan", "process": os.getpid()})
 answer = json.loads(host.stdout.readline())
 send(id=2, method="attach", params={"mapping": {"kind": "fd", "fd": descriptor}, "length": length, "generation": 1})
 assert b'"generation":1' in host.stdout.readline()

@@ -43,10 +43,13 @@ public sealed class ControlChannelTests : IDisposable
         var picture = new PreviewResult(450123, 512, 512, PreviewEncoding.Png, 8.125, 1.5, 0, true);
         sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25));
         AssertLast("ready");
+        Assert.Equal(162, _lines[^1].Length);
+        sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25, Note: "taesd would come too late"));
+        AssertLast("ready-noted");
         sink.Ready(new ReadyPreview(0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5));
         AssertLast("ready-warned");
         sink.Ready(new ReadyPreview(
-            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, "tiny is left out"));
+            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, Warning: "tiny is left out"));
         AssertLast("ready-left-out");
         sink.Loading("taesd", "/ui/models/taesd_decoder.safetensors");
         AssertLast("loading");
@@ -106,7 +109,7 @@ public sealed class ControlChannelTests : IDisposable
     [InlineData("""[{"decoder":"a","file":[1]}]""")]
     public void A_wrong_list_of_decoders_to_leave_out_is_refused(string avoid)
     {
-        Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1,"avoid":""" + avoid + "}}");
+        Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":2,"avoid":""" + avoid + "}}");
         Assert.Contains("-32602", _lines[^1], StringComparison.Ordinal);
         Assert.Null(_greeting);
     }
@@ -116,10 +119,10 @@ public sealed class ControlChannelTests : IDisposable
     {
         Assert.Equal(ChannelState.VersionsDoNotMeet, Send("hello-refused"));
         AssertLast("hello-refused");
-        Assert.Equal(ChannelState.VersionsDoNotMeet, Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":0}}"""));
-        Assert.EndsWith("update the shim.\"}}\n", _lines[^1], StringComparison.Ordinal);
-        Assert.Equal(ChannelState.Open, Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":9,"protocolMinimum":1}}"""));
-        Assert.Contains("\"protocol\":1,", _lines[^1], StringComparison.Ordinal);
+        Assert.Equal(ChannelState.VersionsDoNotMeet, Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1}}"""));
+        Assert.Contains("\"The shim speaks protocol 1, this host protocol 2: update the shim, or install both from one release.\"", _lines[^1], StringComparison.Ordinal);
+        Assert.Equal(ChannelState.Open, Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":9,"protocolMinimum":2}}"""));
+        Assert.Contains("\"protocol\":2,", _lines[^1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -167,7 +170,7 @@ public sealed class ControlChannelTests : IDisposable
         Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
         Receive("""{"jsonrpc":"2.0","id":2,"method":"attach","params":{"mapping":{"kind":"fd","fd":99999},"length":8192,"generation":1}}""");
         Assert.Contains("-32003", _lines[^1], StringComparison.Ordinal);
-        Receive("""{"jsonrpc":"2.0","id":2,"method":"hello","params":{"protocol":1}}""");
+        Receive("""{"jsonrpc":"2.0","id":2,"method":"hello","params":{"protocol":2}}""");
         Assert.Contains("-32600", _lines[^1], StringComparison.Ordinal);
     }
 
@@ -175,9 +178,9 @@ public sealed class ControlChannelTests : IDisposable
     public void Members_may_come_in_any_order_and_unknown_ones_are_skipped()
     {
         Send("hello");
-        Receive("""{ "params" : { "future" : { "a":[1,{"b":[]}] }, "size" : 64, "frame":3, "more":[[]] }, "extra":{"x":1}, "method":"configure", "id":"a\u00e9", "jsonrpc":"2.0" }""");
+        Receive("""{ "params" : { "future" : { "a":[1,{"b":[]}] }, "size" : 64, "quality":3, "more":[[]] }, "extra":{"x":1}, "method":"configure", "id":"a\u00e9", "jsonrpc":"2.0" }""");
         Assert.StartsWith("{\"jsonrpc\":\"2.0\",\"id\":\"aé\",\"result\":{\"decoder\":\"auto\",\"size\":64,", _lines[^1], StringComparison.Ordinal);
-        Assert.Contains("\"frame\":3,", _lines[^1], StringComparison.Ordinal);
+        Assert.Contains("\"quality\":3,", _lines[^1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -211,7 +214,7 @@ public sealed class ControlChannelTests : IDisposable
         }
 
         Receive("""{"jsonrpc":"2.0","id":"alive","method":"status"}""");
-        Assert.StartsWith("{\"jsonrpc\":\"2.0\",\"id\":\"alive\",\"result\":{\"protocol\":1,", _lines[^1], StringComparison.Ordinal);
+        Assert.StartsWith("{\"jsonrpc\":\"2.0\",\"id\":\"alive\",\"result\":{\"protocol\":2,", _lines[^1], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -252,7 +255,11 @@ public sealed class ControlChannelTests : IDisposable
         Receive("""{"jsonrpc":"2.0","method":"submit","params":{"slot":0,"sequence":5}}""");
         SpinWait.SpinUntil(() => Count("\"ready\"") == 1, TimeSpan.FromSeconds(30));
         Assert.Contains(_lines, l => l.Contains("\"released\",\"params\":{\"slot\":0,\"sequence\":5}", StringComparison.Ordinal));
-        Assert.Contains(_lines, l => l.Contains("\"run\":7,\"stream\":3,\"step\":0,\"total\":0,\"width\":2,\"height\":2,\"length\":12,\"encoding\":\"rgb24\",\"decoder\":\"fake\",", StringComparison.Ordinal));
+        Assert.Contains(_lines, l => l.Contains("\"ready\",\"params\":{\"slot\":0,\"sequence\":5,\"decoder\":\"fake\",", StringComparison.Ordinal));
+        ImageSlotHeader picture = System.Runtime.InteropServices.MemoryMarshal.Read<ImageSlotHeader>(memory.Read(4096 + (2 * 8192), 128));
+        Assert.Null(picture.Validate(1, 4096));
+        Assert.Equal((5UL, 7UL, 3U, 0, 0), (picture.Sequence, picture.Run, picture.Stream, picture.Step, picture.TotalSteps));
+        Assert.Equal(((uint)PreviewEncoding.Rgb24, 2U, 2U, 12UL), (picture.Encoding, picture.Width, picture.Height, picture.PayloadLength));
         Receive("""{"jsonrpc":"2.0","id":9,"method":"status"}""");
         using JsonDocument status = JsonDocument.Parse(_lines[^1]);
         JsonElement stream = status.RootElement.GetProperty("result").GetProperty("streams")[0];
@@ -266,7 +273,7 @@ public sealed class ControlChannelTests : IDisposable
     {
         const int Frames = 200;
         using var channel = new ControlChannel(_ => { }, (_, sink) => new PreviewSession(sink, _ => [_decoder.Entry], () => 1), _ => { }, "0.1.0");
-        channel.Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":1}}"""u8);
+        channel.Receive("""{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":2}}"""u8);
         IPreviewSink output = channel;
         Frame(20);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -12,15 +12,15 @@ public sealed class PickleMachineTests
     [InlineData("cbuiltins\neval\n(X\u0001\0\0\01tR.", "\"builtins.eval\" refused")]
     [InlineData("c__builtin__\nexec\n.", "\"__builtin__.exec\" refused")]
     [InlineData("X\u0002\0\0\0osX\u0006\0\0\0system\u0093.", "\"os.system\" refused")]
-    [InlineData("cnumpy.core.multiarray\n_reconstruct\n.", "\"numpy.core.multiarray._reconstruct\" refused")]
     [InlineData("ctorch.serialization\nload\n.", "\"torch.serialization.load\" refused")]
-    [InlineData("ctorch._utils\n_rebuild_tensor_v2\n(ccollections\nOrderedDict\n)R(cos\nsystem\n)RtR.", "\"os.system\" refused")]
+    [InlineData("ctorch._utils\n_rebuild_tensor_v2\n(ccollections\nOrderedDict\n)R(cos\nsystem\n)RtR.", "not callable")]
     [InlineData("ccollections\nOrderedDict\n(cos\nsystem\ntR.", "\"os.system\" refused")]
-    [InlineData("(ios\nsystem\n.", "instruction 0x69")]
+    [InlineData("(ios\nsystem\n.", "\"os.system\" refused")]
     [InlineData("(cos\no.", "is cut off")]
-    [InlineData("ccollections\nOrderedDict\n)\u0081.", "instruction 0x81")]
-    [InlineData("\u0082\u0001.", "instruction 0x82")]
-    [InlineData("PX\n.", "instruction 0x50")]
+    [InlineData("cos\nsystem\n)\u0081.", "\"os.system\" refused")]
+    [InlineData("\u0082\u0001.", "\"extension 1\" refused")]
+    [InlineData("PX\n.", "storage that is not described")]
+    [InlineData("\u00FF.", "instruction 0xFF")]
     public void Names_that_are_not_data_are_refused(string pickle, string message) => Refused(pickle, message);
 
     [Theory]
@@ -32,7 +32,7 @@ public sealed class PickleMachineTests
     [InlineData("t.", "no mark")]
     [InlineData("h\u0005.", "recalls memo 5")]
     [InlineData("NNR.", "not callable")]
-    [InlineData("ccollections\nOrderedDict\n(NtR.", "arguments that torch.save does not write")]
+    [InlineData("ctorch._utils\n_rebuild_tensor_v2\n(NtR.", "arguments that torch.save does not write")]
     [InlineData("NNa.", "appends to something")]
     [InlineData("}(Nu.", "sets items")]
     [InlineData("NQ.", "storage that is not described")]
@@ -95,7 +95,7 @@ public sealed class PickleMachineTests
     public void A_view_that_repeats_one_element_without_end_opens_but_is_no_latent()
     {
         using var file = TensorFile.Parse(TensorFileWriters.Torch(TensorFileWriters.TensorPickle(6, 0, [1, 4, 1 << 25, 1 << 25], [0, 0, 0, 0]), new byte[24]), "x");
-        var e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(file, "x", null, null));
+        var e = Assert.Throws<LatentBridgeException>(() => LatentFile.Load(file, "x", new()));
         Assert.Contains("at most 1073741824 bytes", e.Message, StringComparison.Ordinal);
     }
 

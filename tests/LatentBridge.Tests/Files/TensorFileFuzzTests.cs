@@ -68,7 +68,7 @@ public sealed class TensorFileFuzzTests
                 entry.CopyBytesTo(new byte[entry.ByteLength]);
             }
 
-            LatentFile.Load(file, "damaged", null, null);
+            LatentFile.Load(file, "damaged", new());
         }
         catch (LatentBridgeException)
         {

@@ -60,9 +60,9 @@ public sealed class TensorFileTestDataTests
         {
             LoadedLatent latent = LatentFile.Load(path);
             string name = Path.GetFileName(path);
-            Assert.Equal(name.Split('_')[0], latent.FormatId);
+            Assert.Equal(name.Split('_')[0], latent.Format.Id);
             Assert.Equal(name.Contains("run8", StringComparison.Ordinal) ? "x0" : "latent", latent.Key);
-            Assert.Equal((LatentElementType.F16, LatentSpace.Sampler, 4), (latent.ElementType, latent.Space, latent.Axes.Length));
+            Assert.Equal((LatentElementType.F16, LatentSpace.Sampler, 4), (latent.ElementType, latent.Space, latent.Axes.Count));
         }
     }
 

@@ -127,7 +127,7 @@ public sealed class TensorFileTests
     [Fact]
     public void Names_cannot_steer_the_terminal()
     {
-        var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(TensorFileWriters.Safetensors("""{"\u001b[2J":{"dtype":"F99","shape":[],"data_offsets":[0,0]}}""", []), "x"));
+        var e = Assert.Throws<LatentBridgeException>(() => TensorFile.Parse(TensorFileWriters.Safetensors("""{"\u001b[2J":{"dtype":"F32","shape":[7],"data_offsets":[0,0]}}""", []), "x"));
         Assert.Contains("tensor \"?[2J\"", e.Message, StringComparison.Ordinal);
     }
 

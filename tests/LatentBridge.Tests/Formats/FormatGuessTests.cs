@@ -22,6 +22,14 @@ public sealed class FormatGuessTests
     [InlineData("StableAudio1", 1, 64, 1024)]
     [InlineData("StableAudio3", 256, 512)]
     [InlineData("unknown", 1, 5, 64, 64)]
+    [InlineData("ACEAudio", 1, 8, 16, 300)]
+    [InlineData("unknown", 1, 8, 64, 64)]
+    [InlineData("Wan21", 16, 5, 40, 64)]
+    [InlineData("Wan21", 1, 5, 16, 40, 64)]
+    [InlineData("SD15", 1, 64, 64, 4)]
+    [InlineData("Flux", 64, 40, 16)]
+    [InlineData("Flux", 1, 4096, 64)]
+    [InlineData("Flux2", 1, 1024, 128)]
     [InlineData("unknown", 1, 7, 3, 8, 8)]
     [InlineData("unknown", 9, 100)]
     public void The_guess_follows_the_documented_rules(string id, params int[] axes)
@@ -47,8 +55,9 @@ public sealed class FormatGuessTests
         {
             long[] axes = [.. Enumerable.Range(0, random.Next(2, 6)).Select(axis => (long)random.Next(1, axis < 2 ? 140 : 40))];
             LatentFormat format = LatentFormats.Guess(axes).Format;
-            string? refused = LatentShape.FromDimensions(axes, format.Dimensions, out LatentShape shape);
+            AxisReading? reading = LatentAxes.Read(axes, format, default, out string? refused, out _);
             Assert.True(refused is null, $"{format.Id} for [{string.Join(", ", axes)}]: {refused}");
+            LatentShape shape = reading!.Shape;
             Assert.True(shape.Channels == format.StreamChannels || format.Id == "unknown" || axes.Length < 4, $"{format.Id} for {shape}");
         }
     }

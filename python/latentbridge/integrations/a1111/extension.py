@@ -241,7 +241,7 @@ class Extension:
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"],
             decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
             encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
-        return Sampling(self._runs, place, chosen, wanted["decoder"], batch, count, wanted["every_milliseconds"], format, is_rearranged)
+        return Sampling(self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
         """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
@@ -284,8 +284,8 @@ class Extension:
             return None
         elif latest.warnings:
             text = f"LatentBridge: {'; '.join(latest.warnings)}"
-        elif sampling.decoder not in ("auto", latest.decoder):
-            text = f"LatentBridge: {latest.decoder} in place of {sampling.decoder}; /latentbridge/status says why"
+        elif latest.note:
+            text = f"LatentBridge: {latest.decoder} ({latest.note})"
         else:
             return None
         return " ".join(text.split())  # the page shows no text of several lines

@@ -42,6 +42,8 @@ class LastPicture:
             return None
         import torch
 
+        if not torch.isfinite(sample).all():
+            return None
         for decoder in decoders:
             pictures = []
             for latent in sample:
@@ -58,7 +60,7 @@ class LastPicture:
         height, width = (side * self._ui.cell_pixels for side in latent.shape[-2:])
         preview = self._bridge.decode(latent, latent_format=self._ui.latent_format(), decoder=decoder, size=0, batch="first", encoding="rgb24",
                                       lastStepMilliseconds=DECODE_MILLISECONDS, timeout=PATIENCE)
-        if (preview.width, preview.height) != (width, height) or preview.warnings:
+        if (preview.width, preview.height) != (width, height):
             return None
         pixels = torch.frombuffer(bytearray(preview.data), dtype=torch.uint8).reshape(height, width, 3)
         return pixels.movedim(-1, 0).float() / 127.5 - 1

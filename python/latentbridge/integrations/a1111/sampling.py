@@ -10,9 +10,9 @@ from typing import Any
 class Sampling:
     """What the bridge calls a run."""
 
-    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], decoder: str, batch: str, count: int, pause: int,
-                 format: str, is_rearranged: bool) -> None:
-        self.number, self.place, self.settings, self.decoder = number, place, settings, decoder
+    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
+                 is_rearranged: bool) -> None:
+        self.number, self.place, self.settings = number, place, settings
         self.settled_until = 0.0
         self.batch, self.count, self.pause = batch, count, pause
         self.format, self.is_rearranged = format, is_rearranged

@@ -63,7 +63,7 @@ class Guest(latent_preview.Latent2RGBPreviewer):
         add_progress_handler(NodeEnd(self._pack, destination.node_id))
         self._bridge, self.run = self._pack.bridge, next(self._pack.runs)
         self._bridge.begin(run=self.run, latent_format=self._format, model=destination.model(),
-                           **settings.options(self._wish.method, "rgb24", self._format))
+                           **settings.options(self._wish.method, "rgb24"))
         self._pack.sampling = self
 
 

@@ -112,7 +112,7 @@ class Sampling:
         self._latest = None
         run = next(self._pack.runs)
         self._bridge.begin(run=run, latent_format=self._format, model=self._model,
-                           **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata), self._format))
+                           **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata)))
         self.run = run
         self._pack.sampling = self
 

@@ -12,7 +12,6 @@ from typing import Any
 import folder_paths
 from comfy.cli_args import args
 
-from ...formats import is_causal_video
 from ..settings import COMMON, Setting
 
 log = logging.getLogger("latentbridge")
@@ -84,13 +83,13 @@ class Settings:
         """
         return "jpeg" if not with_metadata else self.format if self.format != "auto" else "png" if is_local else "jpeg"
 
-    def options(self, wish: str, encoding: str, latent_format: str | None) -> dict[str, Any]:
+    def options(self, wish: str, encoding: str) -> dict[str, Any]:
         """The bridge's options. ``wish`` is the preview method of ComfyUI; a decoder chosen on the page goes before it."""
         return {
             "decoder": "taesd" if self.decoder == "auto" and wish == "taesd" else self.decoder,
             "size": self.size or getattr(args, "preview_size", 512),
             "batch": "grid" if self.batch == "grid" else "first",
-            "frame": self.frame if self.frame != "auto" else "first" if is_causal_video(latent_format) else "middle",
+            "frame": self.frame,
             "encoding": encoding,
             "threads": self.threads,
             "calibrate": self.calibrate,

@@ -4,7 +4,7 @@ using LatentBridge.Simd;
 
 namespace LatentBridge.Decoders.Linear;
 
-/// <summary><c>latent2rgb</c>: one RGB pixel a cell, a linear map of the cell's channels.</summary>
+/// <summary><c>latent2rgb</c>: one RGB pixel per cell, a linear map of the cell's channels.</summary>
 /// <remarks>
 /// rgb = sum over c of x[c] factors[c] + bias, in -1..1; clamped, brought to 0..255 and rounded half up. The widths of
 /// <see cref="KernelWidth"/> give the same bytes. Threads are not used: it takes microseconds.

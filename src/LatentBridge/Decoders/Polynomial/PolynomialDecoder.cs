@@ -6,7 +6,7 @@ using LatentBridge.Weights;
 namespace LatentBridge.Decoders.Polynomial;
 
 /// <summary>
-/// A polynomial of degree 1, 2 or 3 in a cell's channels with all cross terms: one pixel a cell. The step between latent2rgb and the networks.
+/// A polynomial of degree 1, 2 or 3 in a cell's channels with all cross terms: one pixel per cell. The step between latent2rgb and the networks.
 /// </summary>
 /// <remarks>
 /// Its file is a safetensors of C channels: <c>polynomial.bias</c> [3], <c>polynomial.linear</c> [3, C], for degree 2 and 3 <c>polynomial.quadratic</c>

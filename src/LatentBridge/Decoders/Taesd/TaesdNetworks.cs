@@ -15,7 +15,7 @@ static class TaesdNetworks
             ? NetworkLayout.Of(latent, Decoder((int)latent, groupNorm: t["3.pool.0.weight"] is not null, half: false))
             : null);
 
-    /// <summary>The decoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
+    /// <summary>The decoder of Sana's tiny autoencoder: 32 pixels per cell.</summary>
     internal static readonly NetworkArchitecture SanaDecoderArchitecture = new("taesana-decoder", "TAESANA decoder", "29.weight", "1.weight", t =>
         t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["29.weight"] is [3, 64, 3, 3]
             ? NetworkLayout.Of(latent, SanaDecoder((int)latent, half: false))
@@ -27,7 +27,7 @@ static class TaesdNetworks
             ? NetworkLayout.Of(latent, Encoder((int)latent, groupNorm: t["11.pool.0.weight"] is not null))
             : null);
 
-    /// <summary>The encoder of Sana's tiny autoencoder: 32 pixels a cell.</summary>
+    /// <summary>The encoder of Sana's tiny autoencoder: 32 pixels per cell.</summary>
     internal static readonly NetworkArchitecture SanaEncoderArchitecture = new("taesana-encoder", "TAESANA encoder", "17.weight", "0.weight", t =>
         t["0.weight"] is [32, 3, 3, 3] && t["17.weight"] is [(> 0 and <= 1024) and var latent, 64, 3, 3]
             ? NetworkLayout.Of(latent, SanaEncoder((int)latent))
@@ -43,7 +43,7 @@ static class TaesdNetworks
         .Double(!half).Convolution("17", 64, bias: false).Blocks(18, 1)     // 16, 17, 18
         .Convolution("19", 3);                                              // 19
 
-    /// <summary>taesana (32 latent channels): 32 pixels a cell.</summary>
+    /// <summary>taesana (32 latent channels): 32 pixels per cell.</summary>
     public static Network SanaDecoder(int latentChannels, bool half) => new Network(latentChannels)
         .Clamp()                                                            // 0
         .Convolution("1", 256).Relu().Blocks(3, 3)                          // 1, 2, 3 to 5

@@ -5,7 +5,7 @@ using LatentBridge.Weights;
 namespace LatentBridge.Decoders.Tiny;
 
 /// <summary>
-/// LatentBridge's own small network: four pixels a cell and side (half the full picture's side) for about 2 % of TAESD's
+/// LatentBridge's own small network: four pixels per cell and side (half the full picture's side) for about 2 % of TAESD's
 /// work. Its weights come with the project, in <c>models/tiny</c>.
 /// </summary>
 public sealed class TinyDecoder : NetworkDecoder

@@ -12,6 +12,9 @@ public static class PngReader
     /// <summary>Deflate makes nothing more than this many times longer.</summary>
     const long MostExpansion = 1032;
 
+    /// <summary>Bytes of pixels that any file may become: one of few bits a pixel grows by more than deflate allows.</summary>
+    const long MostOfSmallFile = 128 << 20;
+
     /// <summary>Reads a picture.</summary>
     /// <param name="file">The whole file.</param>
     /// <exception cref="LatentBridgeException">It is not a PNG file, is truncated or damaged, or has more than 2^28 pixels.</exception>
@@ -68,7 +71,7 @@ public static class PngReader
         try
         {
             using var zlib = new ZLibStream(data, CompressionMode.Decompress);
-            return ReadPixels(zlib, header, new PngPixels(header, palette, transparency));
+            return ReadPixels(zlib, data.Length, header, new PngPixels(header, palette, transparency));
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
@@ -76,9 +79,16 @@ public static class PngReader
         }
     }
 
-    static PngImage ReadPixels(ZLibStream zlib, PngHeader header, PngPixels pixels)
+    static PngImage ReadPixels(ZLibStream zlib, long dataLength, PngHeader header, PngPixels pixels)
     {
-        var picture = new byte[header.Width * (long)header.Height * pixels.Channels];
+        long length = header.Width * (long)header.Height * pixels.Channels;
+        if (length > Math.Max(MostOfSmallFile, (dataLength + 64) * MostExpansion))
+        {
+            throw new LatentBridgeException(
+                $"The PNG file has {dataLength} bytes of data and would take {length} as pixels; at most {MostOfSmallFile} are accepted of so small a file. Save it with 8 bits a channel.");
+        }
+
+        var picture = new byte[length];
         ReadOnlySpan<(int X, int Y, int StepX, int StepY)> passes = header.Interlaced
             ? [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
             : [(0, 0, 1, 1)];
