@@ -22,7 +22,7 @@ public static class PictureReader
             IImageInfo? size = Image.Identify(configuration, stream);
             if (size is null)
             {
-                throw new LatentBridgeException($"Not a picture: it begins with {Convert.ToHexString(file[..Math.Min(file.Length, 8)])}, expected PNG, JPEG, WebP, GIF, BMP, TIFF or TGA.");
+                throw NoPicture(file);
             }
 
             if ((long)size.Width * size.Height > MaximumPixels)
@@ -37,9 +37,16 @@ public static class PictureReader
             image.CopyPixelDataTo(rgb);
             return (rgb, image.Width, image.Height);
         }
+        catch (UnknownImageFormatException)
+        {
+            throw NoPicture(file);
+        }
         catch (Exception e) when (e is ImageFormatException or NotSupportedException or InvalidOperationException or ArgumentException or IndexOutOfRangeException)
         {
             throw new LatentBridgeException($"The picture cannot be read ({e.Message.TrimEnd('.')}). Save it again as a PNG.", e);
         }
     }
+
+    static LatentBridgeException NoPicture(ReadOnlySpan<byte> file) =>
+        new($"Not a picture: it begins with {Convert.ToHexString(file[..Math.Min(file.Length, 8)])}, expected PNG, JPEG, WebP, GIF, BMP, TIFF or TGA.");
 }

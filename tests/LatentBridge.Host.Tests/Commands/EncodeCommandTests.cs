@@ -9,13 +9,23 @@ public sealed class EncodeCommandTests : IDisposable
     public void Dispose() => _run.Dispose();
 
     [Fact]
+    public void A_JPEG_named_as_a_PNG_is_read_as_what_it_is()
+    {
+        Assert.Equal(ExitCode.Done, _run.Run("decode", CommandRun.Example("SD15_kodim23"), "-o", _run.Folder, "-d", "latent2rgb", "--encode", "jpeg"));
+        string named = Path.Combine(_run.Folder, "named.png");
+        File.Move(Assert.Single(Directory.GetFiles(_run.Folder, "*.jp*g")), named);
+        Assert.True(ExitCode.Done == _run.Run("encode", named, "--models", CommandRun.TestData("models"), "-o", _run.Folder), _run.Error);
+        Assert.Single(Directory.GetFiles(_run.Folder, "named.*.safetensors"));
+    }
+
+    [Fact]
     public void What_is_no_picture_is_named_and_the_others_become_latents()
     {
         string text = Path.Combine(_run.Folder, "text.png");
         File.WriteAllText(text, "text");
         Assert.Equal(ExitCode.Usage, _run.Run("encode", _run.Folder, text, WritePng("picture.png", 24, 13), "--models", CommandRun.TestData("models"), "-o", _run.Folder));
         Assert.Contains($"Access to the path '{_run.Folder}' is denied", _run.Error, StringComparison.Ordinal);
-        Assert.Contains($"\"{text}\": Not a PNG file", _run.Error, StringComparison.Ordinal);
+        Assert.Contains($"\"{text}\": Not a picture", _run.Error, StringComparison.Ordinal);
         Assert.Contains("[1, 4, 2, 3] of 24 x 13 pixels, its edge repeated up to 24 x 16", _run.Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Done, _run.Run("decode", Path.Combine(_run.Folder, "picture.SDXL.safetensors"), "-o", _run.Folder, "-d", "latent2rgb"));
     }

@@ -100,7 +100,7 @@ public sealed class FitCommandTests : IDisposable
         File.WriteAllText(text, "text");
         File.WriteAllBytes(small, Canvas.ToPng(new(new byte[3 * 9 * 7], 9, 7)));
         Assert.Equal(ExitCode.Usage, _run.Run("fit", "-f", "SDXL", text, text, "--test", text));
-        Assert.Contains($"\"{text}\": Not a PNG file", _run.Error, StringComparison.Ordinal);
+        Assert.Contains($"\"{text}\": Not a picture", _run.Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, _run.Run("fit", "-f", "SDXL", small, "--test", small));
         Assert.Contains($"\"{small}\" is 9 x 7; at least 16 x 16 pixels are needed", _run.Error, StringComparison.Ordinal);
     }

@@ -132,7 +132,7 @@ public sealed class LatentStagingTests
         LatentFormat format = LatentFormats.Get(id);
         var shape = new LatentShape(1, format.Channels, 1, 1, 1);
         float[] values = [.. Enumerable.Range(0, format.Channels).Select(static i => i / 8f)];
-        Assert.Equal(values, Staged(id, values, shape, PreviewOptions.Default, LatentSpace.Vae));
+        Assert.Equal(values, Staged(id, values, shape, PreviewOptions.Default, LatentSpace.Vae).Planes(0).Values.ToArray());
     }
 
     [Fact]
