@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ./package.sh: dist/ gets wheels, one archive for each system, and SHA256SUMS. Their programs need no .NET.
+# ./package.sh [RUNTIME ...]: dist/ gets wheels, one archive for each runtime (default: linux-x64 win-x64), the node pack for ComfyUI's registry,
+# and SHA256SUMS. The programs in them need no .NET.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . build/setup.sh
@@ -9,7 +10,8 @@ require_python
 version=$(tr -d '[:space:]' <python/version.txt)
 programs=() folders=()
 rm -rf artifacts/package/pure
-for runtime in linux-x64 win-x64; do
+[ $# -gt 0 ] || set -- linux-x64 win-x64
+for runtime; do
     say "Publishing for $runtime ..."
     folder=$PWD/artifacts/package/$runtime
     rm -rf "$folder"

@@ -2,18 +2,20 @@
 
 PROGRAM is the published executable of a RUNTIME (linux-x64, win-x64). Each archive, .zip for Windows and .tar.gz elsewhere, holds one
 folder `latentbridge`, which is at once a ComfyUI node pack, an A1111 extension and a program: unpack it where it is wanted. Archives of the
-same content are the same, byte for byte. Beside them: SHA256SUMS.
+same content are the same, byte for byte. Beside them: the node pack for ComfyUI's registry, and SHA256SUMS.
 """
 
 import gzip
 import hashlib
 import io
 import pathlib
+import subprocess
 import sys
 import tarfile
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACK_COMMENT = "the wheel with the host; pinned, because pip leaves any version that is there"
 IN_PROCESS = ROOT / "artifacts" / "package" / "inprocess"  # the same for every runtime: it is not compiled ahead
 CONTENT = [
     "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "example_workflows", "locales", "examples/latents",
@@ -64,6 +66,17 @@ def write_tar(target, content):
             archive.addfile(entry, io.BytesIO(data))
 
 
+def pack(version):
+    """The registry's node pack: the tracked files that .comfyignore leaves, and the requirement that brings the host."""
+    def git(*arguments):
+        return subprocess.run(["git", "ls-files", "-z", *arguments], cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")[:-1]
+
+    left_out = set(git("--cached", "--ignored", "--exclude-from=.comfyignore"))
+    found = {name: (ROOT / name).read_bytes() for name in git() if name not in left_out}
+    found["requirements.txt"] = f"# {PACK_COMMENT}\nlatentbridge=={version}\n".encode()
+    return [(name, found[name], False) for name in sorted(found)]
+
+
 def main(version, dist, *programs):
     dist = pathlib.Path(dist)
     dist.mkdir(parents=True, exist_ok=True)
@@ -74,6 +87,10 @@ def main(version, dist, *programs):
         target = dist / f"latentbridge-{version}-{runtime}{'.zip' if runtime.startswith('win') else '.tar.gz'}"
         (write_zip if target.suffix == ".zip" else write_tar)(target, content)
         print(f"{target}  {target.stat().st_size / 1e6:.1f} MB, {len(content)} files")
+    target = dist / f"latentbridge-{version}-comfyui.zip"
+    content = pack(version)
+    write_zip(target, content)
+    print(f"{target}  {target.stat().st_size / 1e6:.2f} MB, {len(content)} files")
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(dist.iterdir()) if path.name != "SHA256SUMS"]
     (dist / "SHA256SUMS").write_bytes("".join(sums).encode())
 

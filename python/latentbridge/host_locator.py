@@ -64,11 +64,11 @@ def find() -> list[str] | None:
 def places() -> Iterator[Place]:
     """Every place of the chain, in order, found or not."""
     yield _environment()
-    for identifier in runtime_identifiers():
-        for folder in (ROOT / "bin" / identifier, PACKAGE / "bin" / identifier):
-            yield _file("packaged", folder / EXECUTABLE)
     yield _file("packaged", PACKAGE / "bin" / EXECUTABLE)
-    yield from _builds()
+    if HOME != PACKAGE:
+        for identifier in runtime_identifiers():
+            yield _file("packaged", ROOT / "bin" / identifier / EXECUTABLE)
+        yield from _builds()
     for folder in _installed():
         yield _file("pip", folder / "bin" / EXECUTABLE)
     on_path = find_on_path(EXECUTABLE)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import stat
 import struct
 import subprocess
@@ -15,6 +16,7 @@ import unittest.mock
 from pathlib import Path
 
 from latentbridge import doctor, host_locator, safetensors
+from latentbridge._version import VERSION
 from latentbridge.__main__ import main
 from tests.bridges import real_host
 
@@ -131,7 +133,7 @@ class Locating(unittest.TestCase):
         path = Path(self.program("root", "bin", host_locator.runtime_identifiers()[0], host_locator.EXECUTABLE))
         path.chmod(0o644)
         self.assertIsNone(host_locator.find())
-        self.assertIn(f"chmod +x {path}", [place.problem for place in host_locator.places()][1])
+        self.assertIn(f"chmod +x {path}", [place.problem for place in host_locator.places()][2])
 
     def test_a_script_of_that_name_on_path_is_not_the_host(self):
         self.program("path", "latentbridge", content=b"#!/usr/bin/python3\n")
@@ -163,6 +165,56 @@ class Doctor(unittest.TestCase):
         self.assertIn("./run.sh", output)
 
 
+class Installing(unittest.TestCase):
+    """install.py, which A1111 runs at every start, in a clone without a host."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name) / "clone"
+        shutil.copytree(host_locator.PACKAGE, self.root / "python" / "latentbridge", ignore=shutil.ignore_patterns("__pycache__", "bin"))
+        shutil.copy(host_locator.ROOT / "install.py", self.root)
+        shutil.copy(host_locator.ROOT / "python" / "version.txt", self.root / "python")
+        self.ui = Path(folder.name) / "ui"
+        self.ui.mkdir()
+
+    def start(self, **variables):
+        environment = {name: value for name, value in os.environ.items() if name != "LATENTBRIDGE_HOST"}
+        environment |= {"PYTHONPATH": str(self.ui), "PATH": "", **variables}
+        done = subprocess.run([sys.executable, str(self.root / "install.py")], capture_output=True, text=True, env=environment, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.splitlines()
+
+    def test_with_a_host_nothing_is_said(self):
+        program = self.root / "bin" / host_locator.runtime_identifiers()[0] / host_locator.EXECUTABLE
+        program.parent.mkdir(parents=True)
+        program.write_bytes(b"\x7fELF")
+        program.chmod(0o755)
+        self.assertEqual(self.start(), [])
+
+    def test_the_uis_pip_is_asked_once_for_the_pinned_wheel(self):
+        (self.ui / "launch.py").write_text("def run_pip(command, description):\n    print(command)\n    raise RuntimeError('no network\\nat all')\n")
+        version = (self.root / "python" / "version.txt").read_text().strip()
+        first, second = self.start(), self.start()
+        self.assertEqual(first[:2], [f"install latentbridge=={version}", f"LatentBridge: pip did not install latentbridge=={version}: no network"])
+        self.assertEqual(first[2:], second)
+        self.assertEqual(len(second), 1)
+        self.assertIn(f"pip install latentbridge=={version}", second[0])
+
+    def test_without_such_a_ui_nothing_is_installed(self):
+        self.assertEqual(len(self.start()), 1)
+        self.assertFalse((self.root / ".host-asked").exists())
+
+    def test_a_chosen_host_that_is_not_there_is_named(self):
+        self.assertIn("/nowhere/host is not there", self.start(LATENTBRIDGE_HOST="/nowhere/host")[0])
+
+
+class Packing(unittest.TestCase):
+    def test_the_registrys_version_is_the_only_one(self):
+        text = (host_locator.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        self.assertIn(f'version = "{VERSION}"', text)
+
+
 class Words(unittest.TestCase):
     """What is written into a pipe where the system's encoding lacks a letter."""
 
@@ -176,7 +228,7 @@ class Words(unittest.TestCase):
             with self.subTest(command):
                 done = self.run_in_ascii(*command, LATENTBRIDGE_HOST=host)
                 self.assertIn(host, done.stdout.decode("utf-8"))
-                self.assertNotIn(b"could not look after itself", done.stdout)
+                self.assertNotIn(b"could not be looked for", done.stdout)
                 self.assertEqual(done.stderr, b"")
 
     def test_demo_writes_paths_of_any_letters(self):
