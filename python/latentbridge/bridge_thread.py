@@ -290,7 +290,7 @@ class BridgeThread:
 
     def _compare_versions(self, connection: Connection) -> None:
         """Says once that host and shim are of different releases. They work together as long as their protocols meet."""
-        found = str(connection.host.get("host"))
+        found = connection.version
         if not self._is_difference_said and found[:1].isdigit() and found != VERSION:
             self._is_difference_said = True
             self._say(f"the host is LatentBridge {found} ({connection.command[0]}), the shim is {VERSION} ({host_locator.PACKAGE}); they go on "

@@ -54,6 +54,8 @@ class Connection:
         patience: tuple[float, float],
     ) -> None:
         self.command = tuple(command)
+        self.version = ""
+        """The host's, as ``hello`` names it."""
         self.mapping: Mapping | None = None
         self.failure: str | None = None
         self.refusal: str | None = None
@@ -234,6 +236,7 @@ class Connection:
             self.refusal = (f"the host chose protocol {chosen!r}, this shim speaks {protocol.spoken()}; "
                             "install host and shim from one release")
             return
+        self.version = str(result.get("host"))
         self._attach()
 
     def _attach(self) -> None:
