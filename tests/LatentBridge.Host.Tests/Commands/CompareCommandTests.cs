@@ -176,7 +176,7 @@ public sealed class CompareCommandTests : IDisposable
 
         // A reference that is wrong by a few levels: the whole package with one decoder changed, given in place of ours.
         string folder = Path.Combine(_run.Folder, "changed");
-        foreach (string file in Directory.GetFiles(shim, "*.py", SearchOption.AllDirectories))
+        foreach (string file in Directory.GetFiles(shim, "*.*", SearchOption.AllDirectories).Where(file => Path.GetExtension(file) is ".py" or ".json"))
         {
             string copy = Path.Combine(folder, "latentbridge", Path.GetRelativePath(shim, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
