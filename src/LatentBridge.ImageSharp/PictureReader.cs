@@ -1,4 +1,10 @@
 using SixLabors.ImageSharp;
+using SixLabors.ImageSharp.Formats.Bmp;
+using SixLabors.ImageSharp.Formats.Gif;
+using SixLabors.ImageSharp.Formats.Jpeg;
+using SixLabors.ImageSharp.Formats.Tga;
+using SixLabors.ImageSharp.Formats.Tiff;
+using SixLabors.ImageSharp.Formats.Webp;
 using SixLabors.ImageSharp.PixelFormats;
 using SixLabors.ImageSharp.Processing;
 
@@ -17,7 +23,7 @@ public static class PictureReader
     {
         try
         {
-            Configuration configuration = ImageSharpEncoders.Library.Configuration;
+            Configuration configuration = Library.Configuration;
             using MemoryStream stream = new(file.ToArray(), writable: false);
             IImageInfo? size = Image.Identify(configuration, stream);
             if (size is null)
@@ -49,4 +55,14 @@ public static class PictureReader
 
     static LatentBridgeException NoPicture(ReadOnlySpan<byte> file) =>
         new($"Not a picture: it begins with {Convert.ToHexString(file[..Math.Min(file.Length, 8)])}, expected PNG, JPEG, WebP, GIF, BMP, TIFF or TGA.");
+
+    /// <summary>The formats that are read. In a class of its own: a host that is never asked for a picture does not load the library.</summary>
+    static class Library
+    {
+        internal static readonly Configuration Configuration = new(
+            new JpegConfigurationModule(), new WebpConfigurationModule(), new GifConfigurationModule(), new BmpConfigurationModule(), new TiffConfigurationModule(), new TgaConfigurationModule())
+        {
+            MaxDegreeOfParallelism = 1,
+        };
+    }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using System.Text.Json;
 using LatentBridge.Host.Tests.Serve;
 
 namespace LatentBridge.Host.Tests;
@@ -21,7 +22,8 @@ public sealed class StandardStreamsTests : IDisposable
         File.WriteAllBytes(path, [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. new byte[64]]);
         (byte[] output, _) = Run("inspect", path, "--json");
         Assert.Equal((byte)'{', output[0]);
-        Assert.Contains(Name, Strict(output));
+        using JsonDocument json = JsonDocument.Parse(Strict(output));
+        Assert.Equal(path, json.RootElement.GetProperty("file").GetString());
     }
 
     [Fact]

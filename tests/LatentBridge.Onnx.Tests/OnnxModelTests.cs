@@ -16,7 +16,7 @@ public sealed class OnnxModelTests : IDisposable
     public void Two_inputs_are_refused_by_name()
     {
         _model.Input("sample", F32, -1, 4, -2, -3).Input("timestep", 7, 1).Output("picture", F32, -1, 3, -2, -3).Colours("sample", "picture");
-        Expect("it wants 2 inputs (\"sample\" F32 [?, 4, ?, ?], \"timestep\" I64 [1])");
+        Expect("it has 2 inputs (\"sample\" F32 [?, 4, ?, ?], \"timestep\" I64 [1])");
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class OnnxModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{ \"farmat\": \"SD15\" }", "\"farmat\" is not known")]
+    [InlineData("{ \"farmat\": \"SD15\" }", "\"farmat\" is unknown")]
     [InlineData("{ \"format\": \"SD99\" }", "\"format\" is \"SD99\"")]
     [InlineData("{ \"range\": \"0..2\" }", "\"0..1\", \"-1..1\" or \"0..255\" was expected")]
     [InlineData("{ \"layout\": 3 }", "model-sd1.json' beside it")]

@@ -15,7 +15,7 @@ sealed class CodecCommand
 
     readonly Terminal _terminal;
     readonly PhotographOptions _photographs;
-    readonly Option<string?> _plot = new("--plot") { Description = "Also draw the curves, as an SVG file.", HelpName = "FILE" };
+    readonly Option<string?> _plot = new("--plot", "--output", "-o") { Description = "Also draw the curves, as an SVG file.", HelpName = "FILE" };
 
     CodecCommand(Terminal terminal, Command command)
     {

@@ -24,7 +24,7 @@ sealed class CompareCommand
     readonly Option<string> _against = new("--against") { Description = "numpy: per-pixel decoders; torch: networks; python: both; diffusers: AutoencoderTiny; onnx: networks, converted; or an ONNX model.", HelpName = "python|torch|numpy|diffusers|onnx|FILE.onnx", DefaultValueFactory = _ => Any };
     readonly Option<string?> _python = new("--python") { Description = "The Python to use; default: the first that has NumPy and PyTorch.", HelpName = "PATH" };
     readonly Option<bool> _embedded = new("--embedded") { Description = "Run Python inside this process instead of in a child (not in a published program, which is trimmed)." };
-    readonly Option<string?> _report = new("--report") { Description = "Write a page with the pictures and their differences.", HelpName = "HTML" };
+    readonly Option<string?> _report = new("--report", "--output", "-o") { Description = "Write a page with the pictures and their differences.", HelpName = "HTML" };
     readonly Option<int> _tolerance = new Option<int>("--tolerance") { Description = "Largest difference of a value, in levels of 255, that is tolerated; beyond it the exit code is 1.", HelpName = "N", DefaultValueFactory = _ => 1 }.Within(0, 255);
     readonly Option<int> _runs = new Option<int>("--runs") { Description = "Decodes per picture; the fastest counts.", HelpName = "N", DefaultValueFactory = _ => 2 }.Within(1, 1000);
     readonly Option<int> _item = new Option<int>("--item") { Description = "Item of a batch, counted from 0.", HelpName = "I" }.Within(0, int.MaxValue);
@@ -103,7 +103,7 @@ sealed class CompareCommand
         }
 
         using PreviewRenderer renderer = new(input.Format);
-        renderer.Stage(input.View, new() { Frame = _latent.Frame(parsed), Batch = BatchChoice.Item, Item = item });
+        renderer.Stage(input.View, _latent.Apply(parsed, PreviewOptions.Default) with { Batch = BatchChoice.Item, Item = item });
         foreach (DecoderEntry entry in Entries(parsed, input, weights, reference))
         {
             if (comparer.Compare(entry, input, renderer.Planes(0), out string? problem) is { } comparison)

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
-using LatentBridge.Imaging.Scaling;
 using LatentBridge.Previews;
 using LatentBridge.Weights;
 using Newtonsoft.Json;
@@ -19,8 +18,7 @@ sealed class DecodeCommand
         new Argument<string[]>("FILE") { Description = "Latents: .safetensors, .latent, .npy, .npz, .pt, .pth, each also as .gz", Arity = ArgumentArity.OneOrMore }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the pictures.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder; `models list` shows them. auto takes the best available.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
-    readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
-    readonly Option<string> _scaling = new("--scaling") { Description = "How --size scales.", HelpName = "smooth|nearest", DefaultValueFactory = _ => "smooth" };
+    readonly PreviewOptionSet _picture;
     readonly Option<bool> _grid = new("--grid") { Description = "Show a batch as one picture; default: one picture per item." };
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
@@ -33,7 +31,6 @@ sealed class DecodeCommand
     DecodeCommand(Terminal terminal, Command command)
     {
         _terminal = terminal;
-        _scaling.AcceptOnlyFromAmong("smooth", "nearest");
         _item.Validators.Add(result =>
         {
             if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out int item) || item < 0))
@@ -44,7 +41,8 @@ sealed class DecodeCommand
         command.Add(_files);
         command.Add(_folder, _decoder);
         _latent = new(command);
-        command.Add(_size, _scaling, _grid, _item, _threads, _memory);
+        _picture = new(command, PreviewOptions.Default, "size", "scaling");
+        command.Add(_grid, _item, _threads, _memory);
         _kind = new(command);
         _json = command.Json();
         command.SetAction(Run);
@@ -100,15 +98,10 @@ sealed class DecodeCommand
     IEnumerable<DecodedPicture> Decode(ParseResult parsed, string file, string folder)
     {
         LatentInput input = _latent.Open(parsed, file);
-        PreviewOptions options = new()
+        PreviewOptions options = _kind.Apply(parsed, _picture.Apply(parsed, _latent.Apply(parsed, PreviewOptions.Default))) with
         {
-            Size = parsed.GetValue(_size),
-            Scaling = parsed.GetValue(_scaling) == "nearest" ? ImageScaling.Nearest : ImageScaling.Smooth,
-            Frame = _latent.Frame(parsed),
             Threads = parsed.ThreadCount(_threads),
             Batch = parsed.GetValue(_grid) ? BatchChoice.Grid : BatchChoice.Item,
-            Encoding = _kind.Encoding(parsed),
-            Quality = _kind.Quality(parsed),
         };
         int batch = input.Shape.Batch;
         if (parsed.GetValue(_item) >= batch)

@@ -55,7 +55,7 @@ sealed class InspectCommand
         string folder = parsed.GetValue(_folder)!;
         Directory.CreateDirectory(folder);
         string panels = Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".channels.png");
-        PreviewOptions options = new() { Batch = BatchChoice.Item, Item = item, Frame = _latent.Frame(parsed) };
+        PreviewOptions options = _latent.Apply(parsed, PreviewOptions.Default) with { Batch = BatchChoice.Item, Item = item };
         File.WriteAllBytes(panels, Canvas.ToPng(DrawPanels(input, options)));
 
         if (parsed.GetValue(_json))

@@ -19,26 +19,13 @@ sealed class LatentOptions
 
     readonly Option<string?> _axes = new("--axes") { Description = "Order of the axes, one letter each: B batch, C channels, T frames, H height, W width, N tokens. Default: what the file says, else what fits the format.", HelpName = "BCHW" };
 
-    readonly Option<FrameChoice> _frame = new("--frame")
-    {
-        Description = "Frame of a video.",
-        HelpName = "auto|first|middle|last|N",
-        DefaultValueFactory = _ => FrameChoice.Middle,
-        CustomParser = result =>
-        {
-            if (!FrameChoice.TryParse(result.Tokens[0].Value, out FrameChoice choice))
-            {
-                result.AddError($"--frame {result.Tokens[0].Value}: expected auto, first, middle, last or a number, 0 or more.");
-            }
-
-            return choice;
-        },
-    };
+    readonly PreviewOptionSet _frame;
 
     internal LatentOptions(Command command)
     {
         _space.AcceptOnlyFromAmong("sampler", "vae");
-        command.Add(_format, _space, _key, _axes, _frame);
+        command.Add(_format, _space, _key, _axes);
+        _frame = new(command, PreviewOptions.Default with { Frame = FrameChoice.Middle }, "frame");
     }
 
     /// <summary>Reads a file as the options say.</summary>
@@ -46,7 +33,8 @@ sealed class LatentOptions
     internal LatentInput Open(ParseResult parsed, string path) => LatentInput.Open(
         path, new() { Key = parsed.GetValue(_key), Space = Space(parsed), FormatId = parsed.GetValue(_format), Axes = parsed.GetValue(_axes) });
 
-    internal FrameChoice Frame(ParseResult parsed) => parsed.GetValue(_frame);
+    /// <summary>The options with the frame that is wanted.</summary>
+    internal PreviewOptions Apply(ParseResult parsed, PreviewOptions options) => _frame.Apply(parsed, options);
 
     LatentSpace? Space(ParseResult parsed) => parsed.GetValue(_space) switch
     {

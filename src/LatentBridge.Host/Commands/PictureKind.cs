@@ -10,7 +10,7 @@ sealed class PictureKind
     const string Png = "png";
 
     readonly Option<string> _encode = new("--encode") { DefaultValueFactory = _ => Png };
-    readonly Option<int> _quality = new Option<int>("--quality") { Description = "Quality of JPEG and WebP, 1 (smallest) to 100 (best).", HelpName = "N", DefaultValueFactory = _ => PreviewOptions.Default.Quality }.Within(1, 100);
+    readonly PreviewOptionSet _quality;
 
     internal PictureKind(Command command)
     {
@@ -18,7 +18,8 @@ sealed class PictureKind
         _encode.HelpName = string.Join('|', names);
         _encode.Description = "Kind of picture.";
         _encode.AcceptOnlyFromAmong(names);
-        command.Add(_encode, _quality);
+        command.Add(_encode);
+        _quality = new(command, PreviewOptions.Default, "quality");
     }
 
     /// <summary>For the renderer.</summary>
@@ -26,9 +27,11 @@ sealed class PictureKind
 
     internal string Name(ParseResult parsed) => parsed.GetValue(_encode)!;
 
-    internal PreviewEncoding Encoding(ParseResult parsed) => Encoders.FirstOrDefault(encoder => NameOf(encoder.Encoding) == Name(parsed))?.Encoding ?? PreviewEncoding.Png;
-
-    internal int Quality(ParseResult parsed) => parsed.GetValue(_quality);
+    /// <summary>The options with the kind and quality that are wanted.</summary>
+    internal PreviewOptions Apply(ParseResult parsed, PreviewOptions options) => _quality.Apply(parsed, options) with
+    {
+        Encoding = Encoders.FirstOrDefault(encoder => NameOf(encoder.Encoding) == Name(parsed))?.Encoding ?? PreviewEncoding.Png,
+    };
 
     static string NameOf(PreviewEncoding encoding) => encoding == PreviewEncoding.Jpeg ? "jpeg" : "webp";
 }

@@ -23,7 +23,7 @@ sealed class ReplayCommand
     readonly Argument<string> _file = new Argument<string>("FILE") { Description = "A recording, or any latent file whose batch axis is the steps of a run." }.WithoutOptions();
     readonly Option<string> _folder = new("--output", "-o") { Description = "Folder for the frames and the time-lapse.", HelpName = "DIR", DefaultValueFactory = _ => "." };
     readonly Option<string> _decoder = new("--decoder", "-d") { Description = "Decoder; `models list` shows them. auto takes the best available.", HelpName = "ID", DefaultValueFactory = _ => "auto" };
-    readonly Option<int> _size = new Option<int>("--size") { Description = "Longest side in pixels, 0 to 16384; 0: the decoder's own.", HelpName = "N" }.Within(0, PreviewOptions.MaximumSize);
+    readonly PreviewOptionSet _picture;
     readonly Option<int> _milliseconds = new Option<int>("--milliseconds") { Description = "Duration of a frame of the time-lapse.", HelpName = "N", DefaultValueFactory = _ => 200 }.Within(10, 10_000);
     readonly Option<string> _animate = new("--animate") { DefaultValueFactory = _ => Apng };
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
@@ -39,7 +39,8 @@ sealed class ReplayCommand
         command.Add(_file);
         command.Add(_folder, _decoder);
         _latent = new(command);
-        command.Add(_size, _animate, _milliseconds, _threads);
+        _picture = new(command, PreviewOptions.Default, "size");
+        command.Add(_animate, _milliseconds, _threads);
         command.SetAction(Run);
     }
 
@@ -72,12 +73,10 @@ sealed class ReplayCommand
         using PreviewRenderer renderer = new(input.Format);
         _terminal.ForEach([.. Enumerable.Range(0, steps)], step => $"step {step + 1} of {steps}", step =>
         {
-            byte[] rgb = Decode(renderer, decoder, input, new()
+            byte[] rgb = Decode(renderer, decoder, input, _picture.Apply(parsed, _latent.Apply(parsed, PreviewOptions.Default)) with
             {
                 Batch = BatchChoice.Item,
                 Item = step,
-                Frame = _latent.Frame(parsed),
-                Size = parsed.GetValue(_size),
                 Encoding = PreviewEncoding.Rgb24,
                 Threads = parsed.ThreadCount(_threads),
             }, out size);

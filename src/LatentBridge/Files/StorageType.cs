@@ -29,10 +29,23 @@ sealed record StorageType(string Name, TensorElementType? ElementType, int Size)
 
     static readonly Dictionary<string, string> Storages = new(StringComparer.Ordinal)
     {
-        ["DoubleStorage"] = "float64", ["FloatStorage"] = "float32", ["HalfStorage"] = "float16", ["BFloat16Storage"] = "bfloat16",
-        ["LongStorage"] = "int64", ["IntStorage"] = "int32", ["ShortStorage"] = "int16", ["CharStorage"] = "int8", ["ByteStorage"] = "uint8", ["BoolStorage"] = "bool",
-        ["ComplexFloatStorage"] = "complex64", ["ComplexDoubleStorage"] = "complex128",
-        ["QInt8Storage"] = "qint8", ["QUInt8Storage"] = "quint8", ["QInt32Storage"] = "qint32", ["QUInt4x2Storage"] = "quint4x2", ["QUInt2x4Storage"] = "quint2x4",
+        ["DoubleStorage"] = "float64",
+        ["FloatStorage"] = "float32",
+        ["HalfStorage"] = "float16",
+        ["BFloat16Storage"] = "bfloat16",
+        ["LongStorage"] = "int64",
+        ["IntStorage"] = "int32",
+        ["ShortStorage"] = "int16",
+        ["CharStorage"] = "int8",
+        ["ByteStorage"] = "uint8",
+        ["BoolStorage"] = "bool",
+        ["ComplexFloatStorage"] = "complex64",
+        ["ComplexDoubleStorage"] = "complex128",
+        ["QInt8Storage"] = "qint8",
+        ["QUInt8Storage"] = "quint8",
+        ["QInt32Storage"] = "qint32",
+        ["QUInt4x2Storage"] = "quint4x2",
+        ["QUInt2x4Storage"] = "quint2x4",
     };
 
     /// <summary>The type of <c>torch.FloatStorage</c> and its like; null for another name.</summary>

@@ -161,8 +161,8 @@ public sealed class DecodeCommandTests : IDisposable
     [InlineData("is not known. Known are:", "--format", "SD99")]
     [InlineData("Available: ", "--decoder", "magic")]
     [InlineData("there is no item 1", "--item", "1")]
-    [InlineData("expected a number from 0 to 16384", "--size", "16385")]
-    [InlineData("expected auto, first, middle, last", "--frame", "second")]
+    [InlineData("expected an integer from 0 to 16384", "--size", "16385")]
+    [InlineData("expected one of auto, first, middle, last or an integer from 0", "--frame", "second")]
     [InlineData("png", "--encode", "bmp")]
     [InlineData("there is no tensor", "--key", "nothing")]
     public void Wrong_usage_ends_with_2_and_says_what_was_expected(string expected, string option, string value)
