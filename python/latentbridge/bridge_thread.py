@@ -322,6 +322,8 @@ class BridgeThread:
 
     def _command(self) -> list[str] | None:
         host = self.settings.host
+        if host == "pythonnet" and inprocess.is_ending():
+            return None  # nobody is left to read a word about it
         if host is not None and host not in HOST_MODES:
             return [os.fspath(host), "serve"] if isinstance(host, (str, os.PathLike)) else list(host)
         if host == "pythonnet":

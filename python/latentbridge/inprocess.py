@@ -53,6 +53,11 @@ def find() -> Path | None:
     return next((folder / f"{ASSEMBLY}.dll" for folder in folders if (folder / f"{ASSEMBLY}.dll").is_file()), None)
 
 
+def is_ending() -> bool:
+    """Whether this process is ending: no host is started any more."""
+    return _exiting
+
+
 def problem() -> str | None:
     """Why this process cannot be the host, as a sentence with what helps; None when nothing is known to be in the way."""
     if _exiting:

@@ -56,7 +56,7 @@ class HostsThatFail(BridgeTestCase):
     def test_no_host_anywhere_says_what_helps(self):
         with unittest.mock.patch("latentbridge.host_locator.find", return_value=None):
             line, bridge = self.go_down(host=None)
-            self.assertRegex(line, "no host was found; unpack a release .*run.sh")
+            self.assertRegex(line, "no host was found; install it with .*run.sh")
             self.assertEqual(bridge.status()["hosts"], 0)
         self.mend(bridge)
         self.show(bridge, run=2)

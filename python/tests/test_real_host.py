@@ -110,7 +110,7 @@ class RealHost(BridgeTestCase):
         preview = bridge.decode(latent(1, 16, 16, 16), latent_format="Flux", decoder="latent2rgb", timeout=20)
         self.assertEqual(size_of(preview.data), (16, 16))
         with self.assertRaises(BridgeError):
-            bridge.decode(latent(1, 5, 16, 16), latent_format="Flux", timeout=20)
+            bridge.decode(latent(1, 5, 6, 7), latent_format="Flux", timeout=20)
 
     def test_bigger_geometry_by_attaching_again(self):
         bridge = self.open(decoder="latent2rgb")
