@@ -1,7 +1,7 @@
 namespace LatentBridge;
 
 /// <summary>Text from files and file names, made fit to be shown: on a terminal, in a log, in a page.</summary>
-public static class ShownText
+static class ShownText
 {
     const int ShortLength = 80;
 

@@ -33,7 +33,7 @@ public static class LatentDecoders
     static readonly Dictionary<ModelKind, Func<FoundWeights, LatentFormat, DecoderEntry>> ByKind = [];
 
     /// <summary>The networks that are recognised in files.</summary>
-    public static NetworkCatalogue Networks { get; } = new([.. Families.Select(family => family.Network)]);
+    internal static NetworkCatalogue Networks { get; } = new([.. Families.Select(family => family.Network)]);
 
     static NetworkArchitecture Taehv => new("taehv", "TAEHV video decoder", "22.weight", "1.weight", t =>
         t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["22.weight"] is [_, 64, 3, 3] ? new((int)latent, []) : null)
@@ -64,7 +64,7 @@ public static class LatentDecoders
     /// <summary>Adds a kind of model file that another assembly reads and decodes with. Call it once a kind, before any library is used.</summary>
     /// <param name="kind">The files, and how they are recognised.</param>
     /// <param name="decoder">Makes the decoder of a file of use, for one of the formats it serves.</param>
-    public static void Add(ModelKind kind, Func<FoundWeights, LatentFormat, DecoderEntry> decoder)
+    internal static void Add(ModelKind kind, Func<FoundWeights, LatentFormat, DecoderEntry> decoder)
     {
         ByKind.Add(kind, decoder);
         Networks.Add(kind);

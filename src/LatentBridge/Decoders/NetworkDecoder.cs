@@ -10,7 +10,7 @@ namespace LatentBridge.Decoders;
 /// Memory outside the managed heap: the weights, and some rows of every layer for the last size decoded (a few dozen times the
 /// picture's width, whatever its height). A further decode of that size with the same threads allocates nothing managed.
 /// </remarks>
-public abstract unsafe class NetworkDecoder : ILatentDecoder
+abstract unsafe class NetworkDecoder : ILatentDecoder
 {
     readonly NetworkEngine _engine;
 

@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace LatentBridge.Files;
 
 /// <summary>Writes safetensors files that any reader takes: no gap, tensors of wide elements first, so that all are aligned.</summary>
-public static class SafetensorsWriter
+static class SafetensorsWriter
 {
     const int Alignment = 8;
 

@@ -22,7 +22,7 @@ public sealed record StoredTensor(string Name, TensorElementType ElementType, IR
 
     /// <summary>Reads a tensor of another file, bit for bit; a strided view becomes contiguous.</summary>
     /// <exception cref="LatentBridgeException">The file cannot be read, or the tensor is larger than an array can be (2 GB).</exception>
-    public static StoredTensor From(TensorEntry entry)
+    internal static StoredTensor From(TensorEntry entry)
     {
         if (entry.ByteLength > Array.MaxLength)
         {

@@ -50,7 +50,7 @@ public enum TensorElementType
 }
 
 /// <summary>Sizes of <see cref="TensorElementType"/>.</summary>
-public static class TensorElementTypeExtensions
+static class TensorElementTypeExtensions
 {
     /// <summary>Bytes of one element: 1, 2, 4 or 8.</summary>
     public static int ByteLength(this TensorElementType type) => type switch

@@ -8,7 +8,7 @@ namespace LatentBridge.Files;
 /// One tensor of a <see cref="TensorFile"/>: its name and shape at hand, its values read when they are asked for.
 /// </summary>
 /// <remarks>Reading is safe from several threads; not after the file was disposed of.</remarks>
-public sealed class TensorEntry
+sealed class TensorEntry
 {
     const int ChunkLength = 1 << 15;
     const long MaximumGatheredBytes = 1L << 30;

@@ -8,7 +8,7 @@ namespace LatentBridge.Files;
 /// Reads safetensors (ComfyUI's <c>.latent</c> too), <c>.npy</c>, <c>.npz</c> and <c>.pt/.pth</c>, and each of them compressed by gzip. Told apart by their first bytes, not by the file's name. Every fault
 /// is a <see cref="LatentBridgeException"/> that names the file.
 /// </remarks>
-public sealed class TensorFile : IDisposable
+sealed class TensorFile : IDisposable
 {
     /// <summary>The name of a tensor that stands alone in its file.</summary>
     internal const string OnlyTensorName = "tensor";

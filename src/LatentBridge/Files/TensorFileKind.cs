@@ -1,7 +1,7 @@
 namespace LatentBridge.Files;
 
 /// <summary>What a file of tensors is, told by its first bytes and never by its name.</summary>
-public enum TensorFileKind
+enum TensorFileKind
 {
     /// <summary>safetensors; ComfyUI's <c>.latent</c> files are these too.</summary>
     Safetensors,

@@ -3,7 +3,7 @@ using LatentBridge.Latents;
 namespace LatentBridge.Imaging;
 
 /// <summary>Shows each channel of a latent as a panel in <see cref="Viridis"/> colours, its smallest value violet, its largest yellow.</summary>
-public static class ChannelPanels
+static class ChannelPanels
 {
     /// <summary>Dark pixels between panels.</summary>
     public const int Gap = 2;

@@ -1,7 +1,7 @@
 namespace LatentBridge.Imaging;
 
 /// <summary>Puts pictures of one size side by side, row by row, without gaps.</summary>
-public static class ImageGrid
+static class ImageGrid
 {
     /// <summary>Columns and rows for so many pictures, near a square: round(sqrt(count)) rows, as A1111 does; 2 lie beside each other.</summary>
     public static (int Columns, int Rows) Layout(int count)

@@ -11,7 +11,7 @@ namespace LatentBridge.Imaging;
 /// are cut, others are off by at most 3/255. With fewer bits the bytes are 2^bits levels from 0 to 255, which read the same way. The tiles lie as <see cref="ImageGrid"/> lays them. A <c>tEXt</c> chunk
 /// <c>LatentBridge</c> says <c>FORMAT CHANNELS</c>, so that the picture is enough to decode it.
 /// </remarks>
-public static class LatentPicture
+static class LatentPicture
 {
     const string Keyword = "LatentBridge";
 

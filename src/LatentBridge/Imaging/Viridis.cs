@@ -2,7 +2,7 @@ namespace LatentBridge.Imaging;
 
 /// <summary>The viridis palette: 256 colours from dark violet over green to yellow, evenly perceived, legible to the colour-blind.</summary>
 /// <remarks>Ten evenly spaced colours of the original (Smith and van der Walt, CC0), joined by Catmull-Rom curves.</remarks>
-public static class Viridis
+static class Viridis
 {
     static readonly byte[] Palette = Interpolate(
         [0x440154, 0x482878, 0x3E4A89, 0x31688E, 0x26828E, 0x1F9E89, 0x35B779, 0x6DCD59, 0xB4DE2C, 0xFDE725]);

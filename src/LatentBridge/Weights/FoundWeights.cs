@@ -33,7 +33,7 @@ public sealed record FoundWeights
     public string? ToldBy { get; init; }
 
     /// <summary>The entry of the manifest whose numbers these are, or null.</summary>
-    public KnownWeights? Known { get; init; }
+    internal KnownWeights? Known { get; init; }
 
     /// <summary>Why it cannot be used, as a sentence; null when it can.</summary>
     public string? Problem { get; init; }
@@ -58,7 +58,7 @@ public sealed record FoundWeights
 
     /// <summary>Opens the file to read the network's tensors.</summary>
     /// <exception cref="LatentBridgeException">It cannot be used (<see cref="Problem"/>) or is not readable any more.</exception>
-    public NetworkTensors Open() => Problem is null
+    internal NetworkTensors Open() => Problem is null
         ? new(this, TensorFile.Open(Path))
         : throw new LatentBridgeException($"'{Path}': {Problem}");
 }

@@ -5,7 +5,7 @@ namespace LatentBridge.Weights;
 
 /// <summary>The networks that can be recognised in files. The decoders say which; see <c>LatentDecoders.Networks</c>.</summary>
 /// <remarks>Safe for use from several threads. A file is read again only after its length or time has changed.</remarks>
-public sealed class NetworkCatalogue
+sealed class NetworkCatalogue
 {
     readonly ConcurrentDictionary<string, (long Length, DateTime Written, IReadOnlyList<FoundWeights> Found)> _cache = new();
     readonly IReadOnlyList<NetworkArchitecture> _architectures;

@@ -6,7 +6,7 @@ namespace LatentBridge.Weights;
 /// The tensors of one network under the names its architecture gives them, whatever the file spells. Names and shapes were
 /// checked when the network was recognised; the numbers are checked as they are taken.
 /// </summary>
-public sealed class NetworkTensors : IDisposable
+sealed class NetworkTensors : IDisposable
 {
     readonly TensorFile _file;
 

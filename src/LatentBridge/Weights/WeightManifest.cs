@@ -14,7 +14,7 @@ namespace LatentBridge.Weights;
 /// <param name="Channels">Latent channels.</param>
 /// <param name="Formats">Ids of the latent formats they serve.</param>
 /// <param name="Fingerprint">The first 16 values of the first layer's weights.</param>
-public sealed record KnownWeights(
+sealed record KnownWeights(
     string Id, string File, bool Bundled, string Sha256, long ByteLength, string Licence, string Source,
     string Architecture, int Channels, IReadOnlyList<string> Formats, IReadOnlyList<float> Fingerprint);
 
@@ -23,7 +23,7 @@ public sealed record KnownWeights(
 /// nothing but their numbers), so a file is told apart by its fingerprint: the first 16 values of its first layer. The same
 /// weights stored as BF16, F16 or F32 are within 0.4 % of each other; those of unrelated trainings differ by 40 % and more.
 /// </summary>
-public static class WeightManifest
+static class WeightManifest
 {
     /// <summary>Values in a fingerprint.</summary>
     public const int FingerprintLength = 16;

@@ -10,7 +10,7 @@ namespace LatentBridge.Decoders.Estimated;
 /// carried over from picture to picture (<see cref="ChannelMoments"/>), so that a run does not flicker: use one instance for a run.
 /// One channel gives grey; a constant latent gives mid-grey.
 /// </remarks>
-public sealed class EstimatedDecoder : ILatentDecoder
+sealed class EstimatedDecoder : ILatentDecoder
 {
     /// <summary>What people type and status names.</summary>
     public const string Id = "estimated";

@@ -9,7 +9,7 @@ namespace LatentBridge.Decoders.Linear;
 /// rgb = sum over c of x[c] factors[c] + bias, in -1..1; clamped, brought to 0..255 and rounded half up. The widths of
 /// <see cref="KernelWidth"/> give the same bytes. Threads are not used: it takes microseconds.
 /// </remarks>
-public sealed class LinearDecoder : ILatentDecoder
+sealed class LinearDecoder : ILatentDecoder
 {
     /// <summary>What people type and status names.</summary>
     public const string Id = "latent2rgb";

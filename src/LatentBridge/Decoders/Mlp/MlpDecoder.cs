@@ -9,7 +9,7 @@ namespace LatentBridge.Decoders.Mlp;
 /// Birch-san's approx_vae: a small multilayer perceptron from one cell's channels to one pixel, 4-12-12-3 as published; any hidden width
 /// and any number of hidden layers. One whose first layer is [H, C, 3, 3] looks at the 3 x 3 cells around each.
 /// </summary>
-public sealed class MlpDecoder : ILatentDecoder
+sealed class MlpDecoder : ILatentDecoder
 {
     const string FirstLayer = "in_proj.weight";
 

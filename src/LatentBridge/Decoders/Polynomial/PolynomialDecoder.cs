@@ -15,7 +15,7 @@ namespace LatentBridge.Decoders.Polynomial;
 /// [3, C, C] too, z0z0, z0z1, ..., z1z0, z1z1, ... With <c>polynomial.linear</c> as [3, C, 3, 3] and no other product it looks at the 3 x 3 cells around each:
 /// <c>linear3x3</c>.
 /// </remarks>
-public sealed class PolynomialDecoder : ILatentDecoder
+sealed class PolynomialDecoder : ILatentDecoder
 {
     /// <summary>Polynomial of degree 1, 2 or 3 in a cell's channels, or of degree 1 in those of 3 x 3 cells, as <c>fit</c> writes it; or of degree 2 with a full matrix of products.</summary>
     internal static readonly NetworkArchitecture Architecture = new("polynomial", "polynomial map", "polynomial.linear", "polynomial.linear", t =>

@@ -8,7 +8,7 @@ namespace LatentBridge.Decoders.Taesd;
 /// The decoders of the TAESD family, for the full picture (id <c>taesd</c>) or, at 58 % of the work, half its side
 /// (<c>taesd-half</c>: the last doubling left out, every convolution kept).
 /// </summary>
-public sealed class TaesdDecoder : NetworkDecoder
+sealed class TaesdDecoder : NetworkDecoder
 {
     /// <summary>What people type and status names.</summary>
     public const string Id = "taesd";

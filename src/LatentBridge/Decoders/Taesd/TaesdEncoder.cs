@@ -6,7 +6,7 @@ namespace LatentBridge.Decoders.Taesd;
 
 /// <summary>The encoders of the TAESD family: a picture to the latent a sampler would hold, in its scale; FLUX.2's unpacked, 32 channels.</summary>
 /// <remarks>One encode at a time per instance. After the first of a size, a further one of that size allocates nothing managed.</remarks>
-public sealed unsafe class TaesdEncoder : IDisposable
+sealed unsafe class TaesdEncoder : IDisposable
 {
     /// <summary>The id of its network, as <see cref="FoundWeights.Architecture"/>.</summary>
     public const string Architecture = "taesd-encoder";

@@ -8,7 +8,7 @@ namespace LatentBridge.Decoders.Tiny;
 /// LatentBridge's own small network: four pixels per cell and side (half the full picture's side) for about 2 % of TAESD's
 /// work. Its weights come with the project, in <c>models/tiny</c>.
 /// </summary>
-public sealed class TinyDecoder : NetworkDecoder
+sealed class TinyDecoder : NetworkDecoder
 {
     /// <summary>What people type and status names.</summary>
     public const string Id = "tiny";

@@ -3,4 +3,4 @@ namespace LatentBridge.Imaging.Png;
 /// <summary>A picture of an animation.</summary>
 /// <param name="Png">A PNG file.</param>
 /// <param name="DelayMilliseconds">How long it stays, 0 (as fast as can be) to 65,535,000.</param>
-public readonly record struct ApngFrame(ReadOnlyMemory<byte> Png, int DelayMilliseconds);
+readonly record struct ApngFrame(ReadOnlyMemory<byte> Png, int DelayMilliseconds);

@@ -9,7 +9,7 @@ namespace LatentBridge.Imaging.Png;
 /// </code>
 /// The compressed pixels are taken over as they are: fdAT is IDAT with a sequence number before it.
 /// </remarks>
-public static class ApngWriter
+static class ApngWriter
 {
     const int FrameControlLength = 26;
 

@@ -5,7 +5,7 @@ namespace LatentBridge.Imaging.Png;
 /// <param name="Height">In pixels.</param>
 /// <param name="Channels">1 grey, 3 RGB, 4 RGB and alpha (not premultiplied).</param>
 /// <param name="Pixels">Width x Height x Channels bytes.</param>
-public sealed record PngImage(int Width, int Height, int Channels, byte[] Pixels)
+sealed record PngImage(int Width, int Height, int Channels, byte[] Pixels)
 {
     /// <summary>The picture as RGB: grey is repeated, alpha is left out. The pixels themselves where they are RGB already.</summary>
     public byte[] ToRgb()

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace LatentBridge.Imaging.Png;
 
 /// <summary>How a picture is to be turned before it is shown, as EXIF says: 1 as it is, 2 to 8 mirrored and turned.</summary>
-public static class PngOrientation
+static class PngOrientation
 {
     const int OrientationTag = 0x0112;
 

@@ -7,7 +7,7 @@ namespace LatentBridge.Imaging.Png;
 /// Strict: every checksum counts, and what a file's data cannot hold is refused before memory is taken for it. Of an
 /// animated PNG the still picture is read. Gamma and colour profiles are ignored.
 /// </remarks>
-public static class PngReader
+static class PngReader
 {
     /// <summary>Deflate makes nothing more than this many times longer.</summary>
     const long MostExpansion = 1032;

@@ -1,7 +1,7 @@
 namespace LatentBridge.Imaging.Quality;
 
 /// <summary>How near one picture is to another, both RGB24 of the same size.</summary>
-public static class ImageQuality
+static class ImageQuality
 {
     /// <summary>Peak signal-to-noise ratio in dB over all pixels and colours; infinite for equal pictures.</summary>
     /// <remarks>10 log10(255² / mean of the squared differences).</remarks>

@@ -7,7 +7,7 @@ namespace LatentBridge.Imaging.Scaling;
 /// One thread at a time. Smooth scaling works in F32, one axis after the other, in whichever order is less work, a few rows at a
 /// time; bytes are rounded half up.
 /// </remarks>
-public sealed class ImageScaler
+sealed class ImageScaler
 {
     readonly KernelWidth _width;
     readonly ResamplingAxis _across = new();
