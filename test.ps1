@@ -30,7 +30,9 @@ try {
 
     $built = Invoke-Leg 'build' 1800 'dotnet' @('build', 'LatentBridge.sln', '-c', 'Release', '-nologo', '--verbosity', 'quiet')
     if ($built -eq 0) {
-        $null = Invoke-Leg 'csharp' 900 'dotnet' @('test', 'LatentBridge.sln', '-c', 'Release', '--no-build', '--logger', 'trx;LogFilePrefix=tests', '--results-directory', '{leg}')
+        foreach ($tests in Get-ChildItem artifacts\bin\*.Tests\release\*.Tests.exe) {
+            $null = Invoke-Leg "csharp-$($tests.BaseName)" 600 $tests.FullName @('-trx', '{leg}\tests.trx')
+        }
         $null = Invoke-Leg 'python' 900 $python @('build\python_tests.py', '{leg}\python.json')
 
         $program = Join-Path $PSScriptRoot 'artifacts\bin\LatentBridge.Tests\release\LatentBridge.Tests.exe'

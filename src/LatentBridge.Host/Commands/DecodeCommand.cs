@@ -127,7 +127,11 @@ sealed class DecodeCommand
         byte[] buffer = [];
         foreach (int index in items)
         {
-            renderer.Stage(input.View, options with { Item = index });
+            if (index != items[0])
+            {
+                renderer.Stage(input.View, options with { Item = index });
+            }
+
             PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
             string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");

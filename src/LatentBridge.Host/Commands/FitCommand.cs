@@ -117,20 +117,8 @@ sealed class FitCommand
         }
 
         // Nothing is written before all of it is there: a failure leaves the old maps as they are.
-        string measured = heldOut.Length <= 24 ? string.Join(" ", heldOut.Select(pair => Path.GetFileNameWithoutExtension(pair.Picture)).Order(StringComparer.Ordinal)) : $"{heldOut.Length} pictures";
-        string source = string.Create(
-            CultureInfo.InvariantCulture,
-            $"latentbridge fit: {fitted.Length} pictures at 1/{string.Join(", 1/", scales)}, {fit.TrainingCellCount} cells, target {parsed.GetValue(_target)}, ridge {parsed.GetValue(_ridge)}, seed {seed}; held out {measured}");
-        (FittedMap Map, double Psnr, string Path)[] maps = [.. kinds.Select(kind =>
-        {
-            ColourFit fitOfKind = (LooksAround(kind) ? neighbourhoods : cells)!;
-            FittedMap map = kind is ColourMapKind.Mlp or ColourMapKind.Mlp3x3
-                ? _terminal.While("training the perceptron", () => fitOfKind.Train(parsed.GetValue(_hidden), parsed.GetValue(_steps)))
-                : fitOfKind.Solve(kind, parsed.GetValue(_ridge));
-            using ILatentDecoder decoder = map.ToDecoder();
-            string name = Kinds.First(pair => pair.Value == kind).Key;
-            return (map, fitOfKind.HeldOutPsnr(decoder), Path.Combine(parsed.GetValue(_folder)!, $"{name}-{format.Id}.safetensors"));
-        })];
+        string source = Describe(parsed, fitted.Length, heldOut, scales, fit, seed);
+        (FittedMap Map, double Psnr, string Path)[] maps = [.. kinds.Select(kind => Solve(parsed, kind, (LooksAround(kind) ? neighbourhoods : cells)!, format))];
         Directory.CreateDirectory(parsed.GetValue(_folder)!);
         foreach ((FittedMap map, double psnr, string path) in maps)
         {
@@ -152,6 +140,25 @@ sealed class FitCommand
         }
 
         return ExitCode.Done;
+    }
+
+    (FittedMap Map, double Psnr, string Path) Solve(ParseResult parsed, ColourMapKind kind, ColourFit fit, LatentFormat format)
+    {
+        FittedMap map = kind is ColourMapKind.Mlp or ColourMapKind.Mlp3x3
+            ? _terminal.While("training the perceptron", () => fit.Train(parsed.GetValue(_hidden), parsed.GetValue(_steps)))
+            : fit.Solve(kind, parsed.GetValue(_ridge));
+        using ILatentDecoder decoder = map.ToDecoder();
+        string name = Kinds.First(pair => pair.Value == kind).Key;
+        return (map, fit.HeldOutPsnr(decoder), Path.Combine(parsed.GetValue(_folder)!, $"{name}-{format.Id}.safetensors"));
+    }
+
+    /// <summary>What a map's file says of its origin.</summary>
+    string Describe(ParseResult parsed, int fittedCount, TrainingPair[] heldOut, int[] scales, ColourFit fit, int seed)
+    {
+        string measured = heldOut.Length <= 24 ? string.Join(" ", heldOut.Select(pair => Path.GetFileNameWithoutExtension(pair.Picture)).Order(StringComparer.Ordinal)) : $"{heldOut.Length} pictures";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"latentbridge fit: {fittedCount} pictures at 1/{string.Join(", 1/", scales)}, {fit.TrainingCellCount} cells, target {parsed.GetValue(_target)}, ridge {parsed.GetValue(_ridge)}, seed {seed}; held out {measured}");
     }
 
     /// <summary>The pairs to fit to, and the others to measure with.</summary>

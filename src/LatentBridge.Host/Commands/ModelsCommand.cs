@@ -67,64 +67,76 @@ static class ModelsCommand
         IReadOnlyList<LatentFormat> formats = formatId is null ? LatentFormats.All : [LatentFormats.Get(formatId)];
 
         // The same decoder of the same file serves several formats; `built in` maps are one decoder for all of theirs.
-        var decoders = formats
-            .SelectMany(format => LatentDecoders.For(format, weights).Select(entry => (entry.Description, Format: format.Id)))
-            .GroupBy(pair => (pair.Description.Id, Source: SourceOf(pair.Description)))
-            .OrderByDescending(group => group.First().Description.Quality)
-            .ThenBy(group => group.Key.Source, StringComparer.Ordinal)
-            .ToList();
+        List<FoundDecoder> decoders =
+        [
+            .. formats
+                .SelectMany(format => LatentDecoders.For(format, weights).Select(entry => (entry.Description, Format: format.Id)))
+                .GroupBy(pair => (pair.Description.Id, Source: SourceOf(pair.Description)))
+                .Select(group => new FoundDecoder(
+                    group.First().Description, group.Key.Source, [.. group.Select(pair => pair.Format)], [.. group.Select(pair => pair.Description.MultiplyAddsPerCell)]))
+                .OrderByDescending(decoder => decoder.Description.Quality)
+                .ThenBy(decoder => decoder.Source, StringComparer.Ordinal),
+        ];
         FoundWeights[] useless = [.. weights.Found.Where(found => found.Problem is not null)];
         LearnedModel[] learned = [.. LearnedModel.All().Where(model => formatId is null || model.Format.Id == formats[0].Id)];
 
         if (json)
         {
-            terminal.WriteJson(writer =>
-            {
-                writer.WriteStartObject();
-                WriteArray(writer, "folders", weights.Folders, folder => writer.WriteValue(folder));
-                WriteArray(writer, "decoders", decoders, group =>
-                {
-                    DecoderDescription description = group.First().Description;
-                    writer.WriteStartObject();
-                    WriteMember(writer, "id", description.Id);
-                    WriteMember(writer, "source", group.Key.Source);
-                    WriteMember(writer, "pixelsPerCell", description.PixelsPerCell);
-                    WriteMember(writer, "multiplyAddsPerCell", description.MultiplyAddsPerCell);
-                    WriteArray(writer, "formats", group.Select(pair => pair.Format), id => writer.WriteValue(id));
-                    writer.WriteEndObject();
-                });
-                WriteArray(writer, "unusable", useless, found =>
-                {
-                    writer.WriteStartObject();
-                    WriteMember(writer, "file", found.Path);
-                    WriteMember(writer, "network", found.Title);
-                    WriteMember(writer, "problem", found.Problem!);
-                    writer.WriteEndObject();
-                });
-                WriteArray(writer, "calibrated", learned, model =>
-                {
-                    writer.WriteStartObject();
-                    WriteMember(writer, "model", model.Model);
-                    WriteMember(writer, "format", model.Format.Id);
-                    WriteMember(writer, "pictures", model.Map.PictureCount);
-                    WriteMember(writer, "decibels", Math.Round(model.Map.Psnr, 2));
-                    WriteMember(writer, "shippedMap", ShippedMap(model) is { } shipped ? Math.Round(shipped, 2) : null);
-                    WriteMember(writer, "used", IsUsed(model, weights));
-                    WriteMember(writer, "when", model.When.ToUniversalTime());
-                    writer.WriteEndObject();
-                });
-                writer.WriteEndObject();
-            });
-            return ExitCode.Done;
+            terminal.WriteJson(writer => WriteJson(writer, weights, decoders, useless, learned));
+        }
+        else
+        {
+            Write(terminal, weights, decoders, useless, learned);
         }
 
-        TextTable table = new("decoder", "weights", "pixels per cell>", "multiply-adds per cell>", "latent formats");
-        foreach (var group in decoders)
+        return ExitCode.Done;
+    }
+
+    static void WriteJson(JsonTextWriter writer, WeightLibrary weights, List<FoundDecoder> decoders, FoundWeights[] useless, LearnedModel[] learned)
+    {
+        writer.WriteStartObject();
+        WriteArray(writer, "folders", weights.Folders, folder => writer.WriteValue(folder));
+        WriteArray(writer, "decoders", decoders, decoder =>
         {
-            DecoderDescription description = group.First().Description;
-            string[] ids = [.. group.Select(pair => pair.Format)];
+            writer.WriteStartObject();
+            WriteMember(writer, "id", decoder.Description.Id);
+            WriteMember(writer, "source", decoder.Source);
+            WriteMember(writer, "pixelsPerCell", decoder.Description.PixelsPerCell);
+            WriteMember(writer, "multiplyAddsPerCell", decoder.Description.MultiplyAddsPerCell);
+            WriteArray(writer, "formats", decoder.Formats, id => writer.WriteValue(id));
+            writer.WriteEndObject();
+        });
+        WriteArray(writer, "unusable", useless, found =>
+        {
+            writer.WriteStartObject();
+            WriteMember(writer, "file", found.Path);
+            WriteMember(writer, "network", found.Title);
+            WriteMember(writer, "problem", found.Problem!);
+            writer.WriteEndObject();
+        });
+        WriteArray(writer, "calibrated", learned, model =>
+        {
+            writer.WriteStartObject();
+            WriteMember(writer, "model", model.Model);
+            WriteMember(writer, "format", model.Format.Id);
+            WriteMember(writer, "pictures", model.Map.PictureCount);
+            WriteMember(writer, "decibels", Math.Round(model.Map.Psnr, 2));
+            WriteMember(writer, "shippedMap", ShippedMap(model) is { } shipped ? Math.Round(shipped, 2) : null);
+            WriteMember(writer, "used", IsUsed(model, weights));
+            WriteMember(writer, "when", model.When.ToUniversalTime());
+            writer.WriteEndObject();
+        });
+        writer.WriteEndObject();
+    }
+
+    static void Write(Terminal terminal, WeightLibrary weights, List<FoundDecoder> decoders, FoundWeights[] useless, LearnedModel[] learned)
+    {
+        TextTable table = new("decoder", "weights", "pixels per cell>", "multiply-adds per cell>", "latent formats");
+        foreach (FoundDecoder decoder in decoders)
+        {
+            string[] ids = decoder.Formats;
             table.Add(
-                description.Id, group.Key.Source, Number(description.PixelsPerCell), Range(group.Select(pair => pair.Description.MultiplyAddsPerCell)),
+                decoder.Description.Id, decoder.Source, Number(decoder.Description.PixelsPerCell), Range(decoder.MultiplyAddsPerCell),
                 ids.Length > 8 ? $"{string.Join(", ", ids.Take(6))} and {ids.Length - 6} more" : string.Join(", ", ids));
         }
 
@@ -149,7 +161,6 @@ static class ModelsCommand
         }
 
         terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names more.");
-        return ExitCode.Done;
     }
 
     /// <summary>What the table that comes with LatentBridge reached over the same pictures, in dB; null where there is none.</summary>
@@ -267,4 +278,7 @@ static class ModelsCommand
 
         json.WriteEndArray();
     }
+
+    /// <summary>A decoder and the formats it serves.</summary>
+    sealed record FoundDecoder(DecoderDescription Description, string Source, string[] Formats, long[] MultiplyAddsPerCell);
 }

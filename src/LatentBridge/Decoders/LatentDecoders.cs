@@ -129,14 +129,18 @@ public static class LatentDecoders
     /// <param name="weights">Where to look for the networks' numbers.</param>
     /// <param name="id">What the user asked for.</param>
     /// <exception cref="LatentBridgeException">There is none of that id; the message names those there are.</exception>
-    public static DecoderEntry Choose(LatentFormat format, WeightLibrary weights, string id)
+    public static DecoderEntry Choose(LatentFormat format, WeightLibrary weights, string id) => Choose(For(format, weights), format, id);
+
+    /// <remarks>A format that nobody knows has no colour map: latent2rgb is then the estimated colours.</remarks>
+    internal static DecoderEntry Choose(IReadOnlyList<DecoderEntry> entries, LatentFormat format, string id)
     {
-        IReadOnlyList<DecoderEntry> entries = For(format, weights);
+        bool isUnmapped = format.Process == LatentProcess.Unknown && format.Rgb is null && id.Equals(LinearDecoder.Id, StringComparison.OrdinalIgnoreCase);
+        string wanted = isUnmapped ? EstimatedDecoder.Id : id;
         return id.Equals("auto", StringComparison.OrdinalIgnoreCase) ? entries[0]
-            : entries.FirstOrDefault(entry => string.Equals(entry.Description.Id, id, StringComparison.OrdinalIgnoreCase))
+            : entries.FirstOrDefault(entry => string.Equals(entry.Description.Id, wanted, StringComparison.OrdinalIgnoreCase))
             ?? throw new LatentBridgeException(
-                $"There is no decoder \"{id}\" for {format.Id}. There are: {string.Join(", ", entries.Select(entry => $"{entry.Description.Id} ({entry.Description.Source})"))}. "
-                + $"Weights are looked for in the program's models folder and in the folders that {WeightLibrary.FoldersVariable} names.");
+                $"There is no decoder \"{id}\" for {format.Id}. Available: {string.Join(", ", entries.Select(entry => $"{entry.Description.Id} ({entry.Description.Source})"))}. "
+                + $"Weights are searched in the program's models folder and in the folders that {WeightLibrary.FoldersVariable} names.");
     }
 
     static DecoderEntry[] Taesd(FoundWeights found) =>

@@ -99,25 +99,7 @@ static class TorchReader
             throw bytes.Bad($"has no list of storages behind its pickle. {Damaged}");
         }
 
-        foreach (object? key in keys)
-        {
-            if (key is not string name || !storages.Remove(name, out TorchStorage? storage))
-            {
-                throw bytes.Bad($"lists a storage that no tensor uses, or twice. {Damaged}");
-            }
-
-            var cursor = new ByteCursor(bytes, position, bytes.Length);
-            long count = cursor.ReadInt64();
-            if (count != storage.Length || count > cursor.Remaining / storage.Type.Size)
-            {
-                throw bytes.Bad($"storage \"{TensorEntry.Shorten(name)}\" should hold {storage.Length} elements; found {count}, and {cursor.Remaining} bytes to the end. {Damaged}");
-            }
-
-            long length = count * storage.Type.Size;
-            storage.Range = new(bytes, cursor.Position, length);
-            position = cursor.Position + length;
-        }
-
+        LocateStorages(bytes, position, keys, storages);
         return storages.Count == 0
             ? new TorchContents(bytes, saved, objects.Unknown)
             : throw bytes.Bad($"{storages.Count} of its storages are not there. {Damaged}");
@@ -140,6 +122,29 @@ static class TorchReader
             return storage.Type == type && storage.Length == count && count >= 0
                 ? storage
                 : throw bytes.Bad($"storage \"{TensorEntry.Shorten(key)}\" is described in two ways. {Damaged}");
+        }
+    }
+
+    /// <summary>Finds each storage behind the pickles, in the order of their keys, and takes it out of the dictionary.</summary>
+    static void LocateStorages(TensorBytes bytes, long position, List<object?> keys, Dictionary<string, TorchStorage> storages)
+    {
+        foreach (object? key in keys)
+        {
+            if (key is not string name || !storages.Remove(name, out TorchStorage? storage))
+            {
+                throw bytes.Bad($"lists a storage that no tensor uses, or twice. {Damaged}");
+            }
+
+            var cursor = new ByteCursor(bytes, position, bytes.Length);
+            long count = cursor.ReadInt64();
+            if (count != storage.Length || count > cursor.Remaining / storage.Type.Size)
+            {
+                throw bytes.Bad($"storage \"{TensorEntry.Shorten(name)}\" should hold {storage.Length} elements; found {count}, and {cursor.Remaining} bytes to the end. {Damaged}");
+            }
+
+            long length = count * storage.Type.Size;
+            storage.Range = new(bytes, cursor.Position, length);
+            position = cursor.Position + length;
         }
     }
 
