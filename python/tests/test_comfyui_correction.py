@@ -79,7 +79,8 @@ class CorrectionTests(ComfyUITestCase):
 
     def test_its_controls_are_those_of_every_ui(self):
         inputs = self.node.INPUT_TYPES()["required"]
-        self.assertEqual(inputs["enabled"], ("BOOLEAN", {"default": False}))
+        kind, choice = inputs["enabled"]
+        self.assertEqual((kind, choice["default"]), ("BOOLEAN", False))
         self.assertEqual(list(inputs)[2:], list(self.module("latentbridge.integrations.correction_controls").CONTROLS))
 
 
