@@ -10,7 +10,7 @@ namespace LatentBridge.Sessions.Control;
 sealed class ControlMessage
 {
     const int MaximumDepth = 16;
-    static readonly string[] s_methods = ["submit", "release", "begin", "end", "cancel", "hello", "attach", "configure", "status", "decode", "teach", "shutdown"];
+    static readonly string[] Methods = ["submit", "release", "begin", "end", "cancel", "hello", "attach", "configure", "status", "decode", "teach", "shutdown"];
 
     string? _wrong;
     bool _hasWrongId;
@@ -165,7 +165,7 @@ sealed class ControlMessage
 
     static string MethodName(ref Utf8JsonReader json)
     {
-        foreach (string method in s_methods)
+        foreach (string method in Methods)
         {
             if (json.ValueTextEquals(method))
             {
