@@ -169,9 +169,10 @@ class Connection:
         self._flush()
         if self._delivering or not (self._unheard_bytes or self._at_host or self._requests):
             return TICK if self._delivering else None
-        if self._silence == 0.0:
-            self._used = self._usage()[0]
+        before = self._silence
         self._silence += min(elapsed, TICK)
+        if before < TICK <= self._silence:
+            self._used = self._usage()[0]  # it reads a dozen files: not while the host answers
         attached = self._image_mapping is not None
         patience = self._patience if attached else self._start_patience
         if self._silence >= patience and not self._is_starved(patience):
