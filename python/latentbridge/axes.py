@@ -9,18 +9,7 @@ from __future__ import annotations
 import functools
 import math
 
-FORMATS = {
-    "ACEAudio": (8, 2), "ACEAudio15": (64, 1), "ChromaRadiance": (3, 2), "CogVideoX": (16, 3), "CogVideoX1_5": (16, 3),
-    "Cosmos1CV8x8x8": (16, 3), "Flux": (16, 2), "Flux2": (128, 2), "HiDreamO1Pixel": (3, 2), "Hunyuan3Dv2": (64, 1),
-    "Hunyuan3Dv2_1": (64, 1), "Hunyuan3Dv2_1Paint": (4, 3), "Hunyuan3Dv2mini": (64, 1), "HunyuanImage21": (64, 2),
-    "HunyuanImage21Refiner": (64, 3), "HunyuanVideo": (16, 3), "HunyuanVideo15": (32, 3), "LTXAV": (128, 3), "LTXV": (128, 3),
-    "LatentFormat": (4, 2), "MingImage": (16, 3), "MiniMaxH3AV": (24, 3), "MiniMaxH3Video": (24, 3), "MiniMaxMusic3": (128, 1),
-    "Mochi": (12, 3), "PixelDiTPixel": (3, 2), "QwenImage21": (64, 2), "SC_B": (4, 2), "SC_Prior": (16, 2), "SD15": (4, 2),
-    "SD3": (16, 2), "SDXL": (4, 2), "SDXL_Playground_2_5": (4, 2), "SD_X4": (4, 2), "SeedVR2": (16, 3), "StableAudio1": (64, 1),
-    "StableAudio3": (256, 1), "Trellis2": (32, 2), "Trellis2SLAT": (32, 2), "Trellis2ShapeSLAT": (32, 2), "Trellis2TexSLAT": (32, 2),
-    "TripoSplat": (16, 2), "Wan21": (16, 3), "Wan22": (48, 3), "YuE2": (64, 1), "ZImagePixelSpace": (3, 2),
-}
-"""Channels and dimensions of each format, from ``models/formats``."""
+from . import formats
 
 _UNPACKED = {"Flux2": 32}
 _PACKED_BY_TOKENS = 4  # values of 2 x 2 cells in a token
@@ -30,7 +19,6 @@ _ORDERS = {
     3: {2: ("NC",), 3: ("CHW", "BNC", "HWC"), 4: ("BCHW", "CTHW", "BHWC"), 5: ("BCTHW", "BTCHW", "BTHWC")},
 }
 _USUAL = {2: "CW", 3: "CHW", 4: "BCHW", 5: "BCTHW"}
-_IDS = {name.lower(): name for name in FORMATS}
 _PICTURES = {3, 4, 16, 64, 128}
 _VIDEOS = {12, 16, 24, 32, 48, 64, 128}
 _SMALLEST_SIDE, _LARGE_SIDE = 5, 24
@@ -41,9 +29,10 @@ def order(axes: tuple[int, ...], latent_format: str | None = None) -> str:
     """One letter an axis: B batch, C channels, T frames, H height, W width, N tokens. The usual order where nothing fits."""
     if latent_format is None:
         return _guess(axes)
-    if (name := _IDS.get(latent_format.lower())) is None:
+    name = latent_format if formats.numbers(latent_format) else next((known for known in formats.ids() if known.lower() == latent_format.lower()), None)
+    if name is None:
         return _usual(len(axes))
-    channels, dimensions = FORMATS[name]
+    channels, dimensions = formats.channels(name), formats.numbers(name)["dimensions"]
     fitting = [letters for letters in _orders(dimensions, len(axes)) if _fits(axes, letters, name, channels)]
     if not fitting:
         return _usual(len(axes))

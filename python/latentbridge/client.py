@@ -58,8 +58,7 @@ class Bridge:
     is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
     default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
     look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own).
-    ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...); pictures come as ``rgb24``
-    where the host cannot encode JPEG or WebP.
+    ``options`` are those of the protocol (``decoder``, ``size``, ``batch``, ``encoding``...).
 
     ``patience`` is the silence in seconds after which a host counts as hung. A host that fails is started again: at once when
     it had shown a picture, else after ``back_off`` seconds, which double with each failure up to five minutes. After ``attempts``
@@ -110,10 +109,11 @@ class Bridge:
     ) -> bool:
         """Takes a snapshot of a step's latent for a preview and returns at once; never raises, never writes to the latent.
 
-        ``latent`` is a torch tensor, numpy array, buffer, nested set or list of the shape ``[B,C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``,
-        each without the batch too, frames before channels, channels last, or tokens of a square picture (``axes.py``): what the format fits. ``run`` counts the samplings of a stream from 0: a bigger number than the last begins a new
-        run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is 0-based, ``total`` 0 or None
-        when unknown. Whole numbers may come as floats and as tensors or arrays without axes.
+        ``latent`` is a torch tensor, numpy array, buffer, nested set or list of the shape ``[B,C,H,W]``, ``[B,C,T,H,W]`` or ``[B,C,N]``.
+        The batch may be missing, frames may stand before channels, channels may stand last, and tokens may stand for a square
+        picture: ``axes.py`` takes the order that fits the format. ``run`` counts the samplings of a stream from 0: a bigger number
+        than the last begins a new run (with ``latent_format``, a format id such as ``"SDXL"``, or None for a guess). ``step`` is
+        0-based, ``total`` 0 or None when unknown. Whole numbers may come as floats and as tensors or arrays without axes.
 
         True when the latent was taken; False when there is no host (``off_reason``), the run is over, or it cannot be shown.
         """
