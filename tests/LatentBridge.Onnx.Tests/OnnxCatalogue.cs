@@ -2,14 +2,20 @@ using System.Runtime.CompilerServices;
 using LatentBridge.Decoders;
 using LatentBridge.Formats;
 using LatentBridge.Weights;
+using Microsoft.ML.OnnxRuntime;
 
 namespace LatentBridge.Onnx.Tests;
 
 /// <summary>ONNX models through the catalogue, as the program gets them.</summary>
 static class OnnxCatalogue
 {
+    /// <summary>As in a program that used ONNX Runtime before us: the library allows one environment a process. The host's tests have the other case.</summary>
     [ModuleInitializer]
-    internal static void Register() => OnnxModels.Register();
+    internal static void Register()
+    {
+        _ = OrtEnv.Instance();
+        OnnxModels.Register();
+    }
 
     /// <summary>The decoder of an ONNX file.</summary>
     public static ILatentDecoder Load(string path, string format = "SD15")

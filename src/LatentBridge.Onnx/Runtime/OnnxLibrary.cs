@@ -30,14 +30,27 @@ public static class OnnxLibrary
     {
         try
         {
-            // Warnings go to stderr, where a UI shows them: only what fails is said, and that by our own messages.
-            EnvironmentCreationOptions options = new() { logId = "LatentBridge", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
-            OrtEnv environment = OrtEnv.CreateInstanceWithOptions(ref options);
+            OrtEnv environment = Environment();
             return (environment.GetVersionString(), environment.GetAvailableProviders(), null);
         }
         catch (Exception failure) when (failure is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException or BadImageFormatException or OnnxRuntimeException)
         {
             return ("", [], (failure.InnerException ?? failure).Message.Split('\n')[0].Split(". ")[0].TrimEnd('.'));
+        }
+    }
+
+    /// <summary>The process's environment, of which the library allows one: ours, or the one that a program made before for its own models.</summary>
+    static OrtEnv Environment()
+    {
+        try
+        {
+            // Warnings go to stderr, where a UI shows them: only what fails is said, and that by our own messages.
+            EnvironmentCreationOptions options = new() { logId = "LatentBridge", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            return OrtEnv.CreateInstanceWithOptions(ref options);
+        }
+        catch (OnnxRuntimeException) when (OrtEnv.IsCreated)
+        {
+            return OrtEnv.Instance();
         }
     }
 
