@@ -69,6 +69,15 @@ sealed class TensorEntry
         return new(Name, ElementType, row, _bytes, _offset + (index * _layout.Strides[0] * ElementType.ByteLength()), _bigEndian);
     }
 
+    /// <summary>The first half of an axis.</summary>
+    internal TensorEntry FirstHalf(int axis)
+    {
+        long[] dimensions = [.. _layout.Dimensions];
+        dimensions[axis] /= 2;
+        _ = TensorLayout.Check(dimensions, _layout.Strides, _layout.Extent, out TensorLayout half);
+        return new(Name, ElementType, half, _bytes, _offset, _bigEndian);
+    }
+
     /// <summary>Writes all values in row-major order, converted to F32.</summary>
     /// <param name="destination">Exactly <see cref="Length"/> values.</param>
     /// <exception cref="ArgumentException">The destination has another length.</exception>
