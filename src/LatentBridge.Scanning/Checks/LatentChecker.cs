@@ -157,8 +157,8 @@ public sealed class LatentChecker : IDisposable
     }
 
     /// <summary>
-    /// A limit that several channels share, in the file's own scale: the largest or smallest value of two channels, or both of one. Plain areas also repeat a channel's largest value,
-    /// but not another channel's.
+    /// The largest magnitude in the file's own scale, where two channels reach it, or one reaches it both ways. A plain area also repeats its channel's largest value, but not
+    /// another channel's.
     /// </summary>
     float? Limit(LatentSpace space)
     {
@@ -171,15 +171,7 @@ public sealed class LatentChecker : IDisposable
         }
 
         extremes.Sort();
-        for (int i = extremes.Length - 1; i > 0; i--)
-        {
-            if (extremes[i] - extremes[i - 1] <= SameLimit * extremes[i])
-            {
-                return extremes[i];
-            }
-        }
-
-        return null;
+        return extremes[^1] - extremes[^2] <= SameLimit * extremes[^1] ? extremes[^1] : null;
     }
 
     static int CountAt(ReadOnlySpan<byte> bytes, LatentElementType type, float limit)
@@ -208,8 +200,10 @@ public sealed class LatentChecker : IDisposable
         {
             faults |= LatentFaults.Scale;
             details.Add(scale);
+            return (faults, null);
         }
-        else if (PictureChecks.Bars(_luminance) is { } bars)
+
+        if (PictureChecks.Bars(_luminance) is { } bars)
         {
             faults |= LatentFaults.Letterbox;
             details.Add(bars);

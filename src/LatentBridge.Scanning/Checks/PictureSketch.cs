@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace LatentBridge.Scanning.Checks;
 
@@ -83,9 +85,9 @@ public sealed class PictureSketch
     /// <summary>Reads what <see cref="ToString"/> wrote; null for anything else.</summary>
     internal static PictureSketch? Parse(string? text)
     {
-        byte[] bytes = new byte[Side * Side];
-        return text is not null && Convert.TryFromBase64String(text, bytes, out int length) && length == bytes.Length
-            ? new([.. bytes.Select(value => (sbyte)value)])
+        Span<byte> bytes = stackalloc byte[Side * Side];
+        return text is { Length: 2 * Side * Side } && Convert.FromHexString(text, bytes, out _, out _) == OperationStatus.Done
+            ? new([.. MemoryMarshal.Cast<byte, sbyte>(bytes)])
             : null;
     }
 
@@ -107,8 +109,8 @@ public sealed class PictureSketch
     /// <summary>Signs in which two hashes differ.</summary>
     internal static int Distance(ulong a, ulong b) => BitOperations.PopCount(a ^ b);
 
-    /// <summary>The cosines' bytes as base64.</summary>
-    public override string ToString() => Convert.ToBase64String([.. _cosines.Select(value => (byte)value)]);
+    /// <summary>The cosines' bytes as hexadecimal digits.</summary>
+    public override string ToString() => Convert.ToHexString(MemoryMarshal.AsBytes<sbyte>(_cosines));
 
     static sbyte[] Quantize(ReadOnlySpan<float> cosines, float scale)
     {

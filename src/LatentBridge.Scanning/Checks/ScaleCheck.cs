@@ -17,7 +17,7 @@ sealed class ScaleCheck(LatentFormat format, KernelWidth width)
     /// <summary>Another reading must be nearer to natural by so much.</summary>
     const double Margin = 0.35;
 
-    /// <summary>A plain picture has little spread by itself, so a reading that makes values larger must make them e times as large, in variance.</summary>
+    /// <summary>A plain picture has little spread by itself, so no reading that makes values larger is believed where the format's factor is less than this, in variance.</summary>
     const double LeastRise = 1;
 
     /// <summary>The same for any reading, where the format's natural latents were not measured.</summary>
@@ -68,7 +68,7 @@ sealed class ScaleCheck(LatentFormat format, KernelWidth width)
     {
         double change = reading - LogSpread;
         return Math.Abs(LogSpread) - Math.Abs(reading) > Margin
-            && (change < 0 || change > LeastRise)
+            && (change < 0 || Math.Abs(2 * Math.Log(format.ScaleFactor)) > LeastRise || format.Process == LatentProcess.MeanStd)
             && (_natural.IsMeasured || Math.Abs(change) > LeastChangeUnmeasured);
     }
 
