@@ -10,7 +10,7 @@ namespace LatentBridge.Scanning;
 
 /// <summary>A made-up data set of SDXL latents with known faults, to measure what the scan finds: smooth random fields with the means and covariances of natural latents.</summary>
 /// <remarks>A number decides each latent, so a set of a given size is always the same.</remarks>
-sealed class PlantedSet
+sealed class PlantedSet : IDisposable
 {
     const string FormatId = "SDXL";
     const int Height = 48, Width = 64;
@@ -45,7 +45,7 @@ sealed class PlantedSet
     /// <returns>The fault of each latent's file.</returns>
     public static Dictionary<string, LatentFaults> Write(string latents, string pictures, int count, int percent = 1)
     {
-        PlantedSet set = new();
+        using PlantedSet set = new();
         Dictionary<string, LatentFaults> planted = [];
         Directory.CreateDirectory(latents);
         Directory.CreateDirectory(pictures);
@@ -74,6 +74,9 @@ sealed class PlantedSet
 
         return planted;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _checker.Dispose();
 
     float[] Make(int number)
     {
@@ -157,7 +160,8 @@ sealed class PlantedSet
                 Change(values, value => value * factor);
                 break;
             case LatentFaults.Saturated:
-                float limit = 1 + random.NextSingle();
+                // One to six values in a hundred are clamped.
+                float limit = values.Select(Math.Abs).Order().ElementAt((int)(values.Length * (0.94 + (0.05 * random.NextDouble()))));
                 Change(values, value => Math.Clamp(value, -limit, limit));
                 break;
             case LatentFaults.Duplicate when random.Next(2) == 0:
