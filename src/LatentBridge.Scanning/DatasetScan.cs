@@ -7,7 +7,7 @@ namespace LatentBridge.Scanning;
 /// <summary>Scans shards on several threads, and hands their lines on in the order of the shards, whatever the threads.</summary>
 /// <remarks>
 /// One thread finds shards, several check them, the caller's thread adds up. All queues are bounded, so memory does not grow with the data set: only the report's index of copies
-/// does, by 32 bytes a latent.
+/// does, by 40 bytes a latent.
 /// </remarks>
 sealed class DatasetScan(ScanSettings settings, ScanReport report)
 {

@@ -138,22 +138,26 @@ static class ScanBench
         }
     }
 
-    /// <summary>A few waves, and noise: each latent another one.</summary>
+    /// <summary>Waves of all directions, and noise: each latent another one.</summary>
     static void Fill(float[] values, int number, int side)
     {
+        const int Waves = 8;
         Random random = new(number);
-        Span<float> row = stackalloc float[side], column = stackalloc float[side];
         for (int channel = 0; channel < 4; channel++)
         {
-            (float u, float v, float p, float q) = (6 * random.NextSingle() / side, 6 * random.NextSingle() / side, 6 * random.NextSingle(), 6 * random.NextSingle());
-            for (int i = 0; i < side; i++)
+            Span<float> plane = values.AsSpan(channel * side * side, side * side);
+            for (int i = 0; i < plane.Length; i++)
             {
-                (row[i], column[i]) = (MathF.Sin((i * u) + p), MathF.Sin((i * v) + q));
+                plane[i] = (0.6f * random.NextSingle()) - 0.3f;
             }
 
-            for (int i = 0; i < side * side; i++)
+            for (int wave = 0; wave < Waves; wave++)
             {
-                values[(channel * side * side) + i] = row[i % side] + column[i / side] + (0.5f * random.NextSingle()) - 0.25f;
+                (float u, float v, float phase, float strength) = ((24 * random.NextSingle()) - 12, (24 * random.NextSingle()) - 12, 6 * random.NextSingle(), random.NextSingle());
+                for (int i = 0; i < plane.Length; i++)
+                {
+                    plane[i] += strength * MathF.Sin((((u * (i % side)) + (v * (i / side))) / side) + phase);
+                }
             }
         }
     }

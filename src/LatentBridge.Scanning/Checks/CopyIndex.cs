@@ -1,6 +1,6 @@
 namespace LatentBridge.Scanning.Checks;
 
-/// <summary>Finds the copy of a picture among millions, by its sketch: 32 bytes a picture are kept in memory, the sketches themselves wherever the caller keeps them.</summary>
+/// <summary>Finds the copy of a picture among millions, by its sketch: 40 bytes a picture are kept in memory, the sketches themselves wherever the caller keeps them.</summary>
 /// <remarks>
 /// A hash is cut into four parts of 16 bits, each with a table from part to pictures. Copies have at least one part in common, or in common but for the cosines nearest to
 /// zero, which are looked up both ways. One thread at a time.
@@ -23,6 +23,7 @@ sealed class CopyIndex(Func<long, PictureSketch?> read)
     readonly int[] _heads = Filled(Parts << PartBits);
     int[] _next = [];
     ulong[] _hashes = [];
+    ulong[] _strong = [];
     long[] _places = [];
 
     /// <summary>Pictures in it.</summary>
@@ -55,19 +56,21 @@ sealed class CopyIndex(Func<long, PictureSketch?> read)
     }
 
     /// <summary>Adds a picture.</summary>
-    /// <param name="hash">Its sketch's hash.</param>
+    /// <param name="sketch">The picture.</param>
     /// <param name="place">Where the caller finds the sketch again.</param>
-    public void Add(ulong hash, long place)
+    public void Add(PictureSketch sketch, long place)
     {
+        ulong hash = sketch.Hash;
         if (Count == _hashes.Length)
         {
             int size = Math.Max(1024, 2 * Count);
             Array.Resize(ref _hashes, size);
+            Array.Resize(ref _strong, size);
             Array.Resize(ref _places, size);
             Array.Resize(ref _next, size * Parts);
         }
 
-        (_hashes[Count], _places[Count]) = (hash, place);
+        (_hashes[Count], _strong[Count], _places[Count]) = (hash, sketch.Strong, place);
         for (int part = 0; part < Parts; part++)
         {
             ref int head = ref _heads[Slot(hash, part)];
@@ -83,7 +86,8 @@ sealed class CopyIndex(Func<long, PictureSketch?> read)
         int looked = 0;
         for (int at = _heads[Slot(probe, part)]; at >= 0 && looked < MaximumList; at = _next[(at * Parts) + part], looked++)
         {
-            if (PictureSketch.Distance(_hashes[at], hash) <= MaximumDistance && read(_places[at]) is { } other && sketch.Likeness(other, mirrored) >= LeastLikeness)
+            if (PictureSketch.Distance(_hashes[at], hash) <= MaximumDistance && PictureSketch.Distance(_strong[at], sketch.Strong) <= MaximumDistance
+                && read(_places[at]) is { } other && sketch.Likeness(other, mirrored) >= LeastLikeness)
             {
                 return _places[at];
             }

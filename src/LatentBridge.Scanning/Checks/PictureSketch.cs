@@ -18,6 +18,7 @@ public sealed class PictureSketch
     internal const ulong OddAcross = 0xAAAA_AAAA_AAAA_AAAA;
 
     const float Range = 127;
+    const int StrongFrom = 16;
 
     /// <summary>Below this, in levels of 255, the cosines are those of noise, and a picture has no sketch.</summary>
     const float LeastStrength = 2;
@@ -32,11 +33,15 @@ public sealed class PictureSketch
         for (int i = 1; i < cosines.Length; i++)
         {
             Hash |= cosines[i] > 0 ? 1UL << i : 0;
+            Strong |= Math.Abs((int)cosines[i]) >= StrongFrom ? 1UL << i : 0;
         }
     }
 
     /// <summary>A bit for each cosine that is positive; bit 0, the mean, is always 0.</summary>
     public ulong Hash { get; }
+
+    /// <summary>A bit for each cosine of at least an eighth of the strongest; the mirrored picture has the same.</summary>
+    internal ulong Strong { get; }
 
     /// <summary>The hash of the mirrored picture, but for cosines of 0.</summary>
     internal ulong MirroredHash => (Hash ^ OddAcross) & ~1UL;

@@ -261,7 +261,7 @@ sealed class ScanReport : IDisposable
 
         if (line.Sketch is { } sketch && (line.Faults & (LatentFaults.Duplicate | LatentFaults.Mirrored)) == 0)
         {
-            _copies.Add(sketch.Hash, place);
+            _copies.Add(sketch, place);
         }
     }
 

@@ -54,7 +54,7 @@ public sealed class CopyIndexTests
 
     void Add(PictureSketch sketch)
     {
-        _index.Add(sketch.Hash, _sketches.Count);
+        _index.Add(sketch, _sketches.Count);
         _sketches.Add(sketch);
     }
 
