@@ -54,6 +54,10 @@ public static class LatentFaultsExtensions
     public static IReadOnlyList<(LatentFaults Fault, string Name)> All { get; } =
         [.. Enum.GetValues<LatentFaults>().Where(fault => fault != LatentFaults.None).Select(fault => (fault, fault.ToString().ToLowerInvariant()))];
 
+    /// <summary>Faults that a latent shows by itself, without the others, its file and its picture.</summary>
+    public static LatentFaults OfOneLatent =>
+        LatentFaults.Nan | LatentFaults.Inf | LatentFaults.Zero | LatentFaults.Constant | LatentFaults.Scale | LatentFaults.Saturated | LatentFaults.Letterbox | LatentFaults.Black | LatentFaults.White;
+
     /// <summary>The names of the faults that are set, in the order of the enumeration.</summary>
     public static IEnumerable<string> Names(this LatentFaults faults) => All.Where(one => faults.HasFlag(one.Fault)).Select(one => one.Name);
 
