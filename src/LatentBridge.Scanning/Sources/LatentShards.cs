@@ -13,6 +13,9 @@ static class LatentShards
     static readonly (string[] Endings, Func<string, LatentRequest, IEnumerable<ShardItem>> Read)[] Kinds =
     [
         (TensorShard.Endings, TensorShard.Read),
+        (TarShard.Endings, TarShard.Read),
+        (MdsShard.Endings, MdsShard.Read),
+        (DiffusionPipeShard.Endings, DiffusionPipeShard.Read),
     ];
 
     /// <summary>Endings of the names of all kinds of shard.</summary>
