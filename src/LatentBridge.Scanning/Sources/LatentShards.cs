@@ -15,6 +15,7 @@ static class LatentShards
         (TensorShard.Endings, TensorShard.Read),
         (TarShard.Endings, TarShard.Read),
         (MdsShard.Endings, MdsShard.Read),
+        (ParquetShard.Endings, ParquetShard.Read),
         (DiffusionPipeShard.Endings, DiffusionPipeShard.Read),
     ];
 

@@ -116,34 +116,14 @@ static class MdsShard
 
         public LoadedLatent Load(TensorBytes bytes, long offset, long size, LatentRequest request)
         {
-            TensorElementType type = Encoding.Contains("float32", StringComparison.Ordinal) ? TensorElementType.F32 : TensorElementType.F16;
-            long[] axes = Parts is [_, _, var text] ? [.. text.Split(',').Select(axis => long.Parse(axis, CultureInfo.InvariantCulture))] : Square(bytes, size, request);
-            var entry = TensorEntry.Create(Name, type, axes, null, bytes, offset, size);
-            using var file = TensorFile.Parse(Npy(entry), bytes.Name);
-            return LatentFile.Load(file, file.Tensors[0], file.Tensors, bytes.Name, request);
-        }
+            byte[] values = bytes.ReadArray(offset, size, bytes.Length, "column");
+            if (Parts is not [_, var type, var text])
+            {
+                return RawLatent.Load(bytes.Name, values, request);
+            }
 
-        /// <summary>[C,H,W] of a square latent; 4 channels, or the format's where it is named.</summary>
-        static long[] Square(TensorBytes bytes, long size, LatentRequest request)
-        {
-            long channels = request.FormatId is { } id ? Formats.LatentFormats.Get(id).StreamChannels : 4;
-            long side = (long)Math.Round(Math.Sqrt((double)size / 2 / channels));
-            return side > 0 && side * side * channels * 2 == size
-                ? [channels, side, side]
-                : throw new LatentBridgeException($"{bytes.Name}: {size} bytes are no square latent of {channels} F16 channels. Name the format with --format.");
-        }
-
-        /// <summary>The tensor as a file of its own, which <see cref="LatentFile"/> reads.</summary>
-        static byte[] Npy(TensorEntry entry)
-        {
-            string header = $"{{'descr': '{(entry.ElementType == TensorElementType.F16 ? "<f2" : "<f4")}', 'fortran_order': False, 'shape': ({string.Join(", ", entry.Dimensions)},), }}\n";
-            byte[] file = new byte[10 + header.Length + entry.ByteLength];
-            NpyReader.Magic.CopyTo(file);
-            file[6] = 1;
-            BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(8), (ushort)header.Length);
-            System.Text.Encoding.ASCII.GetBytes(header, file.AsSpan(10));
-            entry.CopyBytesTo(file.AsSpan(10 + header.Length));
-            return file;
+            long[] axes = [.. text.Split(',').Select(axis => long.Parse(axis, CultureInfo.InvariantCulture))];
+            return RawLatent.Load(bytes.Name, type == "float32" ? TensorElementType.F32 : TensorElementType.F16, axes, values, request);
         }
     }
 }

@@ -6,6 +6,8 @@ using LatentBridge.Files;
 using LatentBridge.Latents;
 using LatentBridge.Scanning.Sources;
 using LatentBridge.Tests.Files;
+using Parquet;
+using Parquet.Schema;
 
 namespace LatentBridge.Scanning.Tests.Sources;
 
@@ -136,6 +138,43 @@ public sealed class LatentShardsTests : IDisposable
         File.WriteAllBytes(path, File.ReadAllBytes(path)[..900]);
         Assert.Contains("cut off", Assert.Throws<LatentBridgeException>(() => Read(path, new())).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_parquet_file_gives_bytes_flat_lists_and_nested_lists()
+    {
+        DataField<byte[]> bytes = new("latent");
+        await WriteParquet("bytes.parquet", bytes, group => group.WriteAsync(bytes, (byte[][])[Halves(512)[..512], Halves(512)[512..]]));
+        AssertRamp(Read(Path.Combine(_folder, "bytes.parquet"), new() { FormatId = "SDXL" }), 2, 256);
+
+        DataField<float> flat = new("element");
+        await WriteParquet("flat.parquet", new ListField("latents", flat), group => WriteFloats(group, flat, i => i % 256 == 0 ? 0 : 1));
+        AssertRamp(Read(Path.Combine(_folder, "flat.parquet"), new() { FormatId = "SDXL" }), 2, 256);
+
+        DataField<float> deep = new("element");
+        await WriteParquet("nested.parquet", new ListField("latents", new ListField("element", new ListField("element", deep))), group =>
+            WriteFloats(group, deep, i => i % 256 == 0 ? 0 : i % 64 == 0 ? 1 : i % 16 == 0 ? 2 : 3));
+        ShardItem[] nested = Read(Path.Combine(_folder, "nested.parquet"), new() { FormatId = "SDXL" });
+        AssertRamp(nested, 2, 256);
+        Assert.Equal(new LatentShape(1, 4, 1, 4, 16), nested[0].Latent!.Shape);
+
+        File.WriteAllBytes(Path.Combine(_folder, "bytes.parquet"), File.ReadAllBytes(Path.Combine(_folder, "bytes.parquet"))[..300]);
+        Assert.Contains("Parquet", Assert.Throws<LatentBridgeException>(() => Read(Path.Combine(_folder, "bytes.parquet"), new())).Message, StringComparison.Ordinal);
+    }
+
+    async Task WriteParquet(string name, Field column, Func<ParquetRowGroupWriter, Task> write)
+    {
+        await using FileStream file = File.Create(Path.Combine(_folder, name));
+        await using ParquetWriter writer = await ParquetWriter.CreateAsync(new ParquetSchema(column), file);
+        using ParquetRowGroupWriter group = writer.CreateRowGroup();
+        await write(group);
+    }
+
+    static Task WriteFloats(ParquetRowGroupWriter group, DataField field, Func<int, int> level) => group.WriteAllPartsAsync<float>(
+        field,
+        Enumerable.Range(0, 512).Select(i => (float)i).ToArray(),
+        Enumerable.Repeat(field.MaxDefinitionLevel, 512).ToArray(),
+        Enumerable.Range(0, 512).Select(level).ToArray(),
+        TestContext.Current.CancellationToken);
 
     [Fact]
     public void Files_are_found_in_order_and_text_caches_are_passed_over()
