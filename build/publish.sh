@@ -10,7 +10,7 @@ runtime=$1 folder=$2
 
 # publish FOLDER PROPERTY ...
 publish() {
-    dotnet publish src/LatentBridge.Host -c Release -r "$runtime" -o "$@" -nologo --verbosity quiet </dev/null
+    dotnet publish src/LatentBridge.Host -c Release -r "$runtime" -o "$@" -p:IncludeSourceRevisionInInformationalVersion=true -nologo --verbosity quiet </dev/null
 }
 
 ahead() {
