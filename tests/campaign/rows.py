@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -37,6 +38,13 @@ class Clock:
 def verdict(kept: bool, done: int, asked: int) -> str:
     """Broken, kept, or kept as far as the time went."""
     return BROKEN if not kept else KEPT if done >= asked else SHORT
+
+
+def timed(kept: bool, done: int, asked: int) -> str:
+    """The verdict of a row with times in it. A machine that has other things to do breaks no promise."""
+    if not kept and (load := os.getloadavg()[0]) > (os.cpu_count() or 1):
+        return f"machine busy (load {load:.1f})"
+    return verdict(kept, done, asked)
 
 
 def quantile(values: Sequence[float], share: float) -> float:
