@@ -15,7 +15,7 @@ from .samplers import Machine, Sampler
 PAUSE = (3.1, 3.7)
 """Seconds between two kills of one bridge. More than 20 deaths a minute slow its restarts down, on purpose: see ``deaths_in_a_row``."""
 
-BRIDGES = 2
+BRIDGES = 3
 
 
 class Victim:

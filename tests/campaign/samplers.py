@@ -65,6 +65,7 @@ class Sampler:
         """One run; a failure or a changed bit is counted."""
         self._run += 1
         try:
+            self.bridge.begin(run=self._run, latent_format="SDXL")
             found = self._sample(self._submit, self.seconds)
             self.bridge.end(run=self._run)
         except Exception as error:
@@ -82,7 +83,7 @@ class Sampler:
 
     def _submit(self, latent: memoryview, step: int) -> None:
         started = time.perf_counter()
-        self.bridge.submit(latent, run=self._run, step=step, total=self.steps, latent_format="SDXL")
+        self.bridge.submit(latent, run=self._run, step=step, total=self.steps)
         self.callbacks.append(time.perf_counter() - started)
 
     def _shown(self, preview: Preview) -> None:
