@@ -14,9 +14,11 @@ static class RegularFile
         return file is FileInfo { Exists: true, Length: 0 } || (!file.Exists && File.Exists(path)) ? NoBytes : null;
     }
 
-    /// <summary>Opens it for reading.</summary>
+    /// <summary>Opens it for reading, also while somebody else writes it.</summary>
     /// <exception cref="IOException">It is empty, a pipe or a device, not there, or cannot be opened.</exception>
-    public static FileStream OpenRead(string path) => Problem(path) is { } problem ? throw new IOException($"\"{path}\" {problem}.") : File.OpenRead(path);
+    public static FileStream OpenRead(string path) => Problem(path) is { } problem
+        ? throw new IOException($"\"{path}\" {problem}.")
+        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     /// <summary>Its bytes.</summary>
     /// <exception cref="IOException">It is empty, a pipe or a device, not there, or cannot be read.</exception>
