@@ -230,6 +230,7 @@ class BridgeThread:
                 except Exception:
                     log.exception("LatentBridge: the bridge thread met an error")
         self._disconnect(0)
+        self._let_go_of_all_but(None)
 
     def _next_action(self, pause: float | None) -> tuple[Any, ...]:
         """The next action, waited for at most ``pause`` seconds (None: without end); ``Empty`` when there is none."""
@@ -285,8 +286,16 @@ class BridgeThread:
             for state in tuple(self.streams.values()):
                 self.send_begin(state)
         self.mapping = connection.mapping
+        if self.mapping is not None:
+            self._let_go_of_all_but(self.mapping)
         self.down = None
         self._changed()
+
+    def _let_go_of_all_but(self, mapping: Mapping | None) -> None:
+        """What lies in another mapping is of no use any more; whoever names it keeps its memory."""
+        for state in tuple(self.streams.values()):
+            if (newest := state.newest) is not None and newest[0] is not mapping:
+                state.newest = None
 
     def _compare_versions(self, connection: Connection) -> None:
         """Says once that host and shim are of different releases. They work together as long as their protocols meet."""

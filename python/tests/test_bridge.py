@@ -2,6 +2,7 @@
 
 import array
 import concurrent.futures
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 import unittest
 import unittest.mock
+import weakref
 from queue import Empty, SimpleQueue
 
 from latentbridge import Bridge, BridgeError
@@ -338,6 +340,18 @@ class Ending(BridgeTestCase):
         self.assertFalse(bridge.submit(latent(1, 4, 8, 8), run=9, step=0))
         self.assertEqual(bridge.off_reason, "closed")
         self.assertLessEqual(traces(pid), before)
+
+    def test_memory_of_an_old_mapping_and_of_a_closed_bridge_is_given_back_at_once(self):
+        gc.disable()  # nothing waits for the garbage collector
+        self.addCleanup(gc.enable)
+        bridge = self.bridge()
+        self.show(bridge, stream=1)
+        first = weakref.ref(bridge._thread.mapping)
+        self.show(bridge, axes=(1, 4, 300, 300), stream=2)
+        until(lambda: first() is None)
+        second = weakref.ref(bridge._thread.mapping)
+        bridge.close()
+        until(lambda: second() is None)
 
     def test_a_bridge_used_as_a_context_is_closed(self):
         with self.bridge() as bridge:

@@ -190,7 +190,7 @@ sealed class PictureMaker(
 
     PreviewResult Decode(Job job, PreviewRenderer renderer, DecoderCandidate candidate, long cells, PreviewOptions options)
     {
-        bool isProven = cells <= candidate.ProvenCells;
+        bool isProven = cells <= candidate.ProvenCells && !candidate.Entry.IsForeign;
         if (!isProven)
         {
             notice.Begin(candidate.Entry);

@@ -96,7 +96,7 @@ public static class LatentDecoders
 
             if (found.Kind is { } kind)
             {
-                entries.Add(Named(ByKind[kind](found, format) with { File = found.Path }));
+                entries.Add(Named(ByKind[kind](found, format) with { File = found.Path, IsForeign = true }));
             }
             else if (Families.First(family => family.Network.Id == found.Architecture).Decoders is { } decoders && (found.Known is null || known.Add(found.Known)))
             {
