@@ -1,3 +1,4 @@
+using LatentBridge.Decoders;
 using LatentBridge.Decoders.Tiny;
 using LatentBridge.Files;
 using LatentBridge.Networks;
@@ -8,6 +9,7 @@ namespace LatentBridge.Fitting.Training;
 static class FirstWeights
 {
     const double Ridge = 1e-4;
+    const int PairsToChooseWith = 8;
 
     /// <summary>Inputs of 3 x 3 cells that the equations hold; wider latents start from the map of single cells.</summary>
     static readonly int MaximumChannelsOf3x3 = (NormalEquations.MaximumTerms - 1) / 9;
@@ -37,6 +39,37 @@ static class FirstWeights
 
         PutLinearMap(tensors, Fit(pairs, seed), channels, side);
         return new(channels, side, tensors);
+    }
+
+    /// <summary>The best of the relatives' weights and those of the linear fit, by their pictures of the pairs.</summary>
+    /// <param name="pairs">To learn from.</param>
+    /// <param name="relatives">Decoders of other spaces, or of this one as it was; those that do not fit are left out.</param>
+    /// <param name="seed">As for <see cref="FromLinearFit"/>.</param>
+    /// <param name="threads">At least 1.</param>
+    /// <param name="cancellation">Looked at by the decoders.</param>
+    /// <returns>The weights, and which of the relatives they are of; -1 for the linear fit.</returns>
+    public static (TrainedWeights Weights, int Relative) Choose(
+        IReadOnlyList<PicturePair> pairs, IReadOnlyList<TrainedWeights> relatives, int seed, int threads, CancellationToken cancellation = default)
+    {
+        int side = pairs[0].Side;
+        TrainedWeights best = FromLinearFit(pairs, side, seed);
+        PicturePair[] some = [.. pairs.Take(PairsToChooseWith)];
+        (double reached, int relative) = (Psnr(best), -1);
+        for (int i = 0; i < relatives.Count; i++)
+        {
+            if (relatives[i].Channels == pairs[0].Channels && relatives[i].Side % side == 0 && relatives[i].Reduce(side) is var other && Psnr(other) is var psnr && psnr > reached)
+            {
+                (best, reached, relative) = (other, psnr, i);
+            }
+        }
+
+        return (best, relative);
+
+        double Psnr(TrainedWeights weights)
+        {
+            using ILatentDecoder decoder = weights.ToDecoder();
+            return DecoderMeasure.Of(decoder, some, threads, cancellation).Psnr;
+        }
     }
 
     /// <summary>A map's colours go through ReLU in halves, above and below zero: h[2c] = max(m, 0), h[2c + 1] = max(-m, 0), colour c = (h[2c] - h[2c + 1]) / 2 + 1/2.</summary>

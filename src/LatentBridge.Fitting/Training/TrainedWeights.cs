@@ -37,6 +37,29 @@ public sealed record TrainedWeights(int Channels, int Side, IReadOnlyDictionary<
         return Of(tensors);
     }
 
+    /// <summary>The decoder whose picture is this one's reduced by area average.</summary>
+    /// <param name="side">Pixels per cell and side; divides this one's.</param>
+    /// <remarks>The last layer's outputs are [colour][dy][dx], and a mean of outputs is the output of the mean weights.</remarks>
+    internal TrainedWeights Reduce(int side)
+    {
+        int factor = Side / side;
+        Dictionary<string, float[]> reduced = new(Tensors);
+        foreach ((string name, int length) in (ReadOnlySpan<(string, int)>)[("conv_out.weight", 9 * 64), ("conv_out.bias", 1)])
+        {
+            float[] mean = new float[3 * side * side * length];
+            for (int i = 0; i < Tensors[name].Length; i++)
+            {
+                (int output, int rest) = Math.DivRem(i, length);
+                (int colour, int dy, int dx) = (output / (Side * Side), output / Side % Side, output % Side);
+                mean[(((((colour * side) + (dy / factor)) * side) + (dx / factor)) * length) + rest] += Tensors[name][i] / (factor * factor);
+            }
+
+            reduced[name] = mean;
+        }
+
+        return this with { Side = side, Tensors = reduced };
+    }
+
     internal static TrainedWeights Of(NetworkTensors tensors) => new(
         tensors.LatentChannels, tensors.Found.Layout.Network!.Shuffle,
         tensors.Found.Layout.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensors.Take(tensor.Name)));

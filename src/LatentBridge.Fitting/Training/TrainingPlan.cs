@@ -8,6 +8,9 @@ namespace LatentBridge.Fitting.Training;
 /// <param name="CropSide">Cells of a crop's side.</param>
 public sealed record TrainingPlan(int Steps, int Seed = 0, double Rate = 2e-3, int Crops = 4, int CropSide = 24)
 {
+    /// <summary>Steps that so many pairs are worth: further ones no longer gain, or only what these pairs have by chance.</summary>
+    public static int StepsFor(int pairs) => pairs switch { < 12 => 1500, < 40 => 4500, _ => 11_000 };
+
     /// <summary>Steps over which the rate rises at first, so that Adam's squares are known before it counts.</summary>
     const int Warmup = 50;
 
