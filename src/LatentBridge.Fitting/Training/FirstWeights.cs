@@ -11,12 +11,15 @@ static class FirstWeights
     const double Ridge = 1e-4;
     const int PairsToChooseWith = 8;
 
-    /// <summary>Inputs of 3 x 3 cells that the equations hold; wider latents start from the map of single cells.</summary>
-    static readonly int MaximumChannelsOf3x3 = (NormalEquations.MaximumTerms - 1) / 9;
+    /// <summary>Wider latents start from the map of single cells: the equations of 3 x 3 cells grow with the square of the channels.</summary>
+    const int MaximumChannelsOf3x3 = 32;
+
+    /// <summary>Rows that are added to the equations between two looks at a cancellation: some milliseconds.</summary>
+    const int StripRows = 8;
 
     /// <summary>Weights whose picture is that of the linear map fitted to the pairs.</summary>
     /// <exception cref="LatentBridgeException">The pairs do not determine one.</exception>
-    public static TrainedWeights FromLinearFit(IReadOnlyList<PicturePair> pairs, int side, int seed)
+    public static TrainedWeights FromLinearFit(IReadOnlyList<PicturePair> pairs, int side, int seed, CancellationToken cancellation = default)
     {
         int channels = pairs[0].Channels;
         Random random = new(seed);
@@ -37,7 +40,7 @@ static class FirstWeights
             }
         }
 
-        PutLinearMap(tensors, Fit(pairs, seed), channels, side);
+        PutLinearMap(tensors, Fit(pairs, seed, cancellation), channels, side);
         return new(channels, side, tensors);
     }
 
@@ -52,7 +55,7 @@ static class FirstWeights
         IReadOnlyList<PicturePair> pairs, IReadOnlyList<TrainedWeights> relatives, int seed, int threads, CancellationToken cancellation = default)
     {
         int side = pairs[0].Side;
-        TrainedWeights best = FromLinearFit(pairs, side, seed);
+        TrainedWeights best = FromLinearFit(pairs, side, seed, cancellation);
         PicturePair[] some = [.. pairs.Take(PairsToChooseWith)];
         (double reached, int relative) = (Psnr(best), -1);
         for (int i = 0; i < relatives.Count; i++)
@@ -98,15 +101,20 @@ static class FirstWeights
         }
     }
 
-    static FittedMap Fit(IReadOnlyList<PicturePair> pairs, int seed)
+    static FittedMap Fit(IReadOnlyList<PicturePair> pairs, int seed, CancellationToken cancellation)
     {
         int channels = pairs[0].Channels;
         bool is3x3 = channels <= MaximumChannelsOf3x3;
         ColourFit fit = new(channels, 1, seed, is3x3 ? 3 : 1);
         foreach (PicturePair pair in pairs)
         {
-            float[] clamped = Array.ConvertAll(pair.Planes, Clamp);
-            fit.Add(clamped, pair.Reduce(1).Pixels, heldOut: false, threads: 1, pair.Width);
+            PicturePair small = pair.Reduce(1);
+            for (int top = 0; top < pair.Height; top += StripRows)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                PicturePair strip = small.Crop(top, 0, Math.Min(StripRows, pair.Height - top), pair.Width);
+                fit.Add(Array.ConvertAll(strip.Planes, Clamp), strip.Pixels, heldOut: false, threads: 1, pair.Width);
+            }
         }
 
         return fit.Solve(is3x3 ? ColourMapKind.Linear3x3 : ColourMapKind.Linear, Ridge);

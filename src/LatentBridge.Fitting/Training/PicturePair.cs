@@ -42,6 +42,32 @@ public sealed record PicturePair(float[] Planes, int Channels, int Height, int W
         return this with { Pixels = pixels, Side = side };
     }
 
+    /// <summary>Its middle, where it has more cells.</summary>
+    internal PicturePair Middle(int largestSide)
+    {
+        (int height, int width) = (Math.Min(Height, largestSide), Math.Min(Width, largestSide));
+        return (height, width) == (Height, Width) ? this : Crop((Height - height) / 2, (Width - width) / 2, height, width);
+    }
+
+    /// <summary>A part of it.</summary>
+    internal PicturePair Crop(int top, int left, int height, int width)
+    {
+        float[] planes = new float[Channels * height * width];
+        for (int i = 0; i < Channels * height; i++)
+        {
+            Planes.AsSpan((((i / height * Height) + top + (i % height)) * Width) + left, width).CopyTo(planes.AsSpan(i * width));
+        }
+
+        byte[] pixels = new byte[3 * height * width * Side * Side];
+        int run = 3 * width * Side;
+        for (int y = 0; y < height * Side; y++)
+        {
+            Pixels.AsSpan(3 * ((((top * Side) + y) * Width * Side) + (left * Side)), run).CopyTo(pixels.AsSpan(y * run));
+        }
+
+        return new(planes, Channels, height, width, pixels, Side);
+    }
+
     double Deviation()
     {
         double scatter = 0;

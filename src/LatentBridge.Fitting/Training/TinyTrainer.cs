@@ -1,4 +1,5 @@
 using LatentBridge.Decoders.Tiny;
+using LatentBridge.Files;
 using LatentBridge.Simd;
 
 namespace LatentBridge.Fitting.Training;
@@ -101,8 +102,64 @@ public sealed unsafe class TinyTrainer : IDisposable
         return new(_network.Network.InputChannels, _side, tensors);
     }
 
+    /// <summary>All that is needed to go on later.</summary>
+    internal IEnumerable<StoredTensor> Save()
+    {
+        yield return StoredTensor.FromValues("steps", [StepsDone], [1]);
+        for (int i = 0; i < _network.Layers.Count; i++)
+        {
+            foreach ((string name, float[] values) in State(i))
+            {
+                yield return StoredTensor.FromValues(name, values, [values.Length]);
+            }
+        }
+    }
+
+    /// <summary>Goes on where another left off.</summary>
+    /// <returns>False, and nothing is changed, when the file is not of such a training.</returns>
+    internal bool Restore(TensorFile file)
+    {
+        List<(float[] To, float[] From)> read = [];
+        for (int i = 0; i < _network.Layers.Count; i++)
+        {
+            foreach ((string name, float[] values) in State(i))
+            {
+                if (Values(file, name, values.Length) is not { } found)
+                {
+                    return false;
+                }
+
+                read.Add((values, found));
+            }
+        }
+
+        if (Values(file, "steps", 1) is not [>= 0 and < 1e7f and var steps])
+        {
+            return false;
+        }
+
+        read.ForEach(pair => pair.From.CopyTo(pair.To, 0));
+        StepsDone = (int)steps;
+        return true;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _network.Dispose();
+
+    (string Name, float[] Values)[] State(int layer) =>
+        [($"{layer}.parameters", _network.Layers[layer].Parameters), ($"{layer}.means", _means[layer]), ($"{layer}.squares", _squares[layer])];
+
+    static float[]? Values(TensorFile file, string name, int length)
+    {
+        if (file.Find(name) is not { ElementType: TensorElementType.F32 } entry || entry.Length != length)
+        {
+            return null;
+        }
+
+        float[] values = new float[length];
+        entry.CopyTo(values);
+        return Array.TrueForAll(values, float.IsFinite) ? values : null;
+    }
 
     void Load(int crop, PicturePair pair, int top, int left)
     {

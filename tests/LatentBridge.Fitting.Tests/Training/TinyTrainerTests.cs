@@ -57,18 +57,18 @@ public sealed class TinyTrainerTests
     [InlineData(4, 1)]
     [InlineData(4, 2)]
     [InlineData(5, 4)]
-    [InlineData(128, 2)]
+    [InlineData(48, 2)]
     public void The_first_weights_show_the_linear_map(int channels, int side)
     {
         PicturePair[] pairs = [Pair(1, channels, 40, 40, side), Pair(2, channels, 40, 40, side)];
-        ColourFit fit = new(channels, 1, side: channels > 113 ? 1 : 3);
+        ColourFit fit = new(channels, 1, side: channels > 32 ? 1 : 3);
         PicturePair[] bent = [.. pairs.Select(pair => pair with { Planes = Array.ConvertAll(pair.Planes, FirstWeights.Clamp) })];
         foreach (PicturePair pair in bent)
         {
             fit.Add(pair.Planes, pair.Reduce(1).Pixels, heldOut: false, threads: 1, pair.Width);
         }
 
-        using ILatentDecoder linear = fit.Solve(channels > 113 ? ColourMapKind.Linear : ColourMapKind.Linear3x3, 1e-4).ToDecoder();
+        using ILatentDecoder linear = fit.Solve(channels > 32 ? ColourMapKind.Linear : ColourMapKind.Linear3x3, 1e-4).ToDecoder();
         using ILatentDecoder first = FirstWeights.FromLinearFit(pairs, side, seed: 0).ToDecoder();
         byte[] expected = new byte[3 * 40 * 40], found = new byte[expected.Length * side * side];
         linear.Decode(bent[0].Latent, expected, 1, TestContext.Current.CancellationToken);
