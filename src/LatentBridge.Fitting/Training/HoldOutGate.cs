@@ -8,7 +8,7 @@ namespace LatentBridge.Fitting.Training;
 static class HoldOutGate
 {
     /// <summary>Divided by the number of pairs: what the mean must be ahead, in dB.</summary>
-    const double MarginOfOne = 1.5;
+    const double MarginOfOne = 3;
 
     const double SmallestMargin = 0.2;
 

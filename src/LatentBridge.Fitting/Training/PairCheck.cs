@@ -47,7 +47,7 @@ static class PairCheck
             return $"The latent explains {100 * Math.Max(0, own):0} % of the picture's colours; {100 * SmallestShareExplained:0} % were expected. It is another picture's.";
         }
 
-        (int Down, int Right)[] moves = [(-Move, 0), (Move, 0), (0, -Move), (0, Move), (-1, 0), (1, 0), (0, -1), (0, 1)];
+        (int Down, int Right)[] moves = [(-Move, 0), (Move, 0), (0, -Move), (0, Move)];
         IEnumerable<byte[]> others = moves.Select(move => small.Crop(Move + move.Down, Move + move.Right, height, width).Pixels)
             .Concat([Mirror(latent, acrossRows: true), Mirror(latent, acrossRows: false)]);
         foreach (byte[] other in others)

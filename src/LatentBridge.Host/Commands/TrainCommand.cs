@@ -168,13 +168,14 @@ sealed class TrainCommand
         _terminal.ForEach(readings, reading => Path.GetFileName(reading.Pair.Picture), reading =>
         {
             PicturePair pair = reader.Read(reading.Pair, side, reading.Scale);
-            if (pair.Problem is { } problem)
-            {
-                _terminal.Note($"{reading.Pair.Picture} is left out: {problem}");
-            }
-            else if (pair.Channels != format.PlaneChannels)
+            if (pair.Channels != format.PlaneChannels)
             {
                 throw new InputException($"\"{reading.Pair.Latent}\" has {pair.Channels} channels; format {format.Id} has {format.PlaneChannels}. Say which format it is: --format.");
+            }
+
+            if (PairCheck.Problem(pair) is { } problem)
+            {
+                _terminal.Note($"{reading.Pair.Picture} is left out: {problem}");
             }
             else
             {

@@ -42,9 +42,11 @@ public sealed class TinyTrainerTests
 
     static DecoderMeasure Measure(ILatentDecoder decoder, params PicturePair[] pairs) => DecoderMeasure.Of(decoder, pairs, 1, TestContext.Current.CancellationToken);
 
+    static TrainedWeights First(PicturePair[] pairs, int side, int seed) => FirstWeights.FromLinearFit(pairs, side, seed, TestContext.Current.CancellationToken);
+
     static TrainedWeights Train(PicturePair[] pairs, TrainingPlan plan, int threads = 1)
     {
-        using TinyTrainer trainer = new(pairs, FirstWeights.FromLinearFit(pairs, pairs[0].Side, plan.Seed), plan, threads);
+        using TinyTrainer trainer = new(pairs, First(pairs, pairs[0].Side, plan.Seed), plan, threads);
         while (!trainer.IsDone)
         {
             trainer.Step(TestContext.Current.CancellationToken);
@@ -69,28 +71,33 @@ public sealed class TinyTrainerTests
         }
 
         using ILatentDecoder linear = fit.Solve(channels > 32 ? ColourMapKind.Linear : ColourMapKind.Linear3x3, 1e-4).ToDecoder();
-        using ILatentDecoder first = FirstWeights.FromLinearFit(pairs, side, seed: 0).ToDecoder();
+        using ILatentDecoder first = First(pairs, side, 0).ToDecoder();
         byte[] expected = new byte[3 * 40 * 40], found = new byte[expected.Length * side * side];
         linear.Decode(bent[0].Latent, expected, 1, TestContext.Current.CancellationToken);
         first.Decode(pairs[0].Latent, found, 1, TestContext.Current.CancellationToken);
 
         Assert.Equal(side, first.Description.PixelsPerCell);
+        List<int> differences = [];
         for (int i = 0; i < found.Length; i++)
         {
             // Beyond the border the map repeats cells, the network sees zeros.
             (int y, int x) = (i / 3 / (40 * side) / side, i / 3 % (40 * side) / side);
             if (y is > 0 and < 39 && x is > 0 and < 39)
             {
-                Assert.InRange(found[i] - expected[(3 * ((y * 40) + x)) + (i % 3)], -2, 2);
+                differences.Add(Math.Abs(found[i] - expected[(3 * ((y * 40) + x)) + (i % 3)]));
             }
         }
+
+        // The start is fitted strip by strip, so its equations differ a little at the strips' borders.
+        Assert.InRange(differences.Average(), 0, 1.5);
+        Assert.InRange(differences.Max(), 0, 8);
     }
 
     [Fact]
     public void It_learns_what_no_linear_map_can_say_and_shows_it_on_a_picture_it_never_saw()
     {
         PicturePair[] pairs = [Pair(1), Pair(2), Pair(3)], others = [Pair(9)];
-        using ILatentDecoder first = FirstWeights.FromLinearFit(pairs, 2, 0).ToDecoder(), trained = Train(pairs, new(150, Crops: 2, CropSide: 16)).ToDecoder();
+        using ILatentDecoder first = First(pairs, 2, 0).ToDecoder(), trained = Train(pairs, new(150, Crops: 2, CropSide: 16)).ToDecoder();
         (double before, double after) = (Measure(first, others).Psnr, Measure(trained, others).Psnr);
         Assert.True(after > before + 2, $"{before} dB at first, {after} dB afterwards");
         Assert.True(Measure(trained, others).Colour < Measure(first, others).Colour);
@@ -110,7 +117,7 @@ public sealed class TinyTrainerTests
     public void A_cancelled_step_leaves_no_trace()
     {
         PicturePair[] pairs = [Pair(1)];
-        using TinyTrainer trainer = new(pairs, FirstWeights.FromLinearFit(pairs, 2, 0), new(5, Crops: 1, CropSide: 8), 1);
+        using TinyTrainer trainer = new(pairs, First(pairs, 2, 0), new(5, Crops: 1, CropSide: 8), 1);
         trainer.Step(TestContext.Current.CancellationToken);
         float[] before = trainer.Weights().Tensors["conv_out.weight"];
         Assert.Throws<OperationCanceledException>(() => trainer.Step(new CancellationToken(canceled: true)));
@@ -150,7 +157,7 @@ public sealed class TinyTrainerTests
     public void A_file_gives_back_the_decoder()
     {
         using TestWeights folder = new();
-        TrainedWeights first = FirstWeights.FromLinearFit([Pair(1)], 2, 0);
+        TrainedWeights first = First([Pair(1)], 2, 0);
         string path = Path.Combine(folder.Folder, "x.safetensors");
         first.Write(path, new Dictionary<string, string> { ["latent_format"] = "SDXL" });
         TrainedWeights again = TrainedWeights.Read(path);
@@ -164,7 +171,7 @@ public sealed class TinyTrainerTests
     public void Pairs_of_another_space_are_refused()
     {
         PicturePair[] pairs = [Pair(1)];
-        TrainedWeights first = FirstWeights.FromLinearFit(pairs, 2, 0);
+        TrainedWeights first = First(pairs, 2, 0);
         Assert.Throws<ArgumentException>(() => new TinyTrainer([Pair(1, channels: 5)], first, new(1), 1));
         Assert.Throws<ArgumentException>(() => new TinyTrainer([Pair(1, side: 4)], first, new(1), 1));
         Assert.Throws<ArgumentException>(() => new TinyTrainer([], first, new(1), 1));
