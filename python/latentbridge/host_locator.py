@@ -5,6 +5,7 @@ Nothing is started by a bare name, and nothing out of the current folder: whoeve
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import site
@@ -80,15 +81,34 @@ def places() -> Iterator[Place]:
 
 def environment() -> dict[str, str]:
     """Variables to start a host with. A clone's own build looks for .NET at the system's places and in ``DOTNET_ROOT``, not on PATH, where
-    it may be alone; so the .NET 10 that is on PATH is named. .NET's diagnostics are off: their pipes would stay in the temporary folder
+    it may be alone; so the .NET 10 that is on PATH, or that the clone's ``run.sh`` brought, is named. .NET's diagnostics are off: their pipes would stay in the temporary folder
     after a kill."""
     variables = {"DOTNET_EnableDiagnostics": "0", **os.environ}
-    dotnet = _dotnet()
-    if dotnet and "DOTNET_ROOT" not in variables:
-        root = dotnet.resolve().parent
-        if any(root.glob("shared/Microsoft.NETCore.App/10.*")):
-            variables["DOTNET_ROOT"] = str(root)
+    if "DOTNET_ROOT" not in variables:
+        dotnet = _dotnet()
+        for root in ([dotnet.resolve().parent] if dotnet else []) + [ROOT / ".dotnet"]:
+            if any(root.glob("shared/Microsoft.NETCore.App/10.*")):
+                variables["DOTNET_ROOT"] = str(root)
+                break
     return variables
+
+
+def starting_problem(program: str, error: OSError) -> str:
+    """Why a program that was found does not start, and what helps."""
+    windows = getattr(error, "winerror", None)
+    if windows in (225, 226):
+        cure = f"the antivirus blocks it; allow {program} there"
+    elif windows == 5 or windows is None and error.errno == errno.EACCES:
+        cure = f"its folder allows no programs (mounted noexec, or a policy); set LATENTBRIDGE_HOST to the path of a copy in another folder than {Path(program).parent}"
+    elif windows in (193, 216) or error.errno == errno.ENOEXEC:
+        cure = f"it is for another system or processor, or its download is incomplete; {ADVICE}"
+    elif not Path(program).is_file():
+        cure = f"it is gone; where an antivirus took it, allow it there, then {ADVICE}"
+    elif error.errno == errno.ENOENT:
+        cure = f"it is for another kind of Linux (glibc or musl); {ADVICE}"
+    else:
+        cure = ADVICE
+    return f"{program} does not start ({error.strerror or error}): {cure}"
 
 
 def find_on_path(name: str) -> Path | None:
@@ -106,7 +126,9 @@ def runtime_identifiers() -> list[str]:
         return list(dict.fromkeys(({"win-arm64": "win-arm64"}.get(sysconfig.get_platform(), "win-x64"), "win-x64")))
     machine = os.uname().machine.lower()
     machine = {"amd64": "x64", "x86_64": "x64", "aarch64": "arm64"}.get(machine, machine)
-    return [f"{'osx' if sys.platform == 'darwin' else 'linux'}-{machine}"]
+    if sys.platform == "darwin":
+        return [f"osx-{machine}"]
+    return [f"linux-musl-{machine}" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else f"linux-{machine}"]
 
 
 def _environment() -> Place:
