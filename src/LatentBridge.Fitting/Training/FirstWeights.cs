@@ -15,7 +15,7 @@ static class FirstWeights
     const int MaximumChannelsOf3x3 = 32;
 
     /// <summary>Rows that are added to the equations between two looks at a cancellation: some milliseconds.</summary>
-    const int StripRows = 8;
+    internal const int StripRows = 8;
 
     /// <summary>Weights whose picture is that of the linear map fitted to the pairs.</summary>
     /// <exception cref="LatentBridgeException">The pairs do not determine one.</exception>
