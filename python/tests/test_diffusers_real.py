@@ -291,7 +291,7 @@ class SchedulerTests(unittest.TestCase):
         scheduler.set_timesteps(4)
         truth, x = torch.randn(1, 6, 8), torch.randn(1, 6, 8)
         level = torch.tensor([[1000.0, 1000, 500, 500, 250, 250]])
-        call = denoised.Call(scheduler, x, (truth - x) / (level[..., None] / 1000), {"per_token_timesteps": level, "sample": x}, 0, None, lambda tensor: tensor)
+        call = denoised.Call(scheduler, x, (truth - x) / (level[..., None] / 1000), {"per_token_timesteps": level, "sample": x}, 0, None, lambda tensor: tensor, [])
         self.assertLess(float((denoised.of_flow(call) - truth).abs().max()), 1e-5)
 
     def test_those_with_a_way_of_their_own(self):

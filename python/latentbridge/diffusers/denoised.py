@@ -5,6 +5,7 @@ A table by class, because nothing else tells: the second value of a step is x0 f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +18,25 @@ class Call:
     """One call of ``scheduler.step``. ``x`` is the sample, ``m`` the model's output, both cut to what is shown; ``cut`` does that with any
     other tensor of their shape. ``index`` is the scheduler's own, None where it counts none."""
 
-    __slots__ = ("scheduler", "x", "m", "arguments", "index", "result", "cut")
+    __slots__ = ("scheduler", "x", "m", "arguments", "index", "result", "cut", "_scratch")
 
     def __init__(self, scheduler: Any, x: Any, m: Any, arguments: dict[str, Any], index: int | None, result: Any,
-                 cut: Callable[[Any], Any]) -> None:
+                 cut: Callable[[Any], Any], scratch: list[Any]) -> None:
         self.scheduler, self.x, self.m, self.arguments = scheduler, x, m, arguments
-        self.index, self.result, self.cut = index, result, cut
+        self.index, self.result, self.cut, self._scratch = index, result, cut, scratch
+
+    def blend(self, a: Any, b: Any) -> Any:
+        """a x + b m, as every formula is. ``scratch`` holds its memory from step to step: to ask for a megabyte anew costs more than the sum."""
+        torch, scratch, x = sys.modules["torch"], self._scratch, self.x
+        if not scratch:
+            scratch += [self.m * b, x * a]
+            return torch.add(*scratch, out=scratch[0])
+        torch.mul(self.m, b, out=scratch[0])
+        return torch.add(scratch[0], x if a is ONE else torch.mul(x, a, out=scratch[1]), out=scratch[0])
 
 
 Rule = Callable[[Call], Any]
+ONE = 1.0
 
 
 # --- the rules -------------------------------------------------------------------------------------------------------
@@ -42,7 +53,7 @@ def returned(call: Call) -> Any:
 
 def of_sigmas(call: Call) -> Any:
     """The DPM-Solver family: levels by step, then by what the model predicts."""
-    alpha, sigma = call.scheduler._sigma_to_alpha_sigma_t(call.scheduler.sigmas[call.index])
+    alpha, sigma = call.scheduler._sigma_to_alpha_sigma_t(_sigma(call))
     return by_prediction(call, alpha, sigma)
 
 
@@ -52,17 +63,23 @@ def of_alphas(call: Call) -> Any:
     return by_prediction(call, square ** 0.5, (1 - square) ** 0.5)
 
 
+def _sigma(call: Call) -> Any:
+    """This step's noise level. As a number where it lies on the CPU; on a device that would have to be waited for."""
+    sigma = call.scheduler.sigmas[call.index]
+    return float(sigma) if sigma.is_cpu else sigma
+
+
 def by_prediction(call: Call, alpha: Any, sigma: Any) -> Any:
     """x0 where x = alpha x0 + sigma noise; flow: x = (1 - sigma) x0 + sigma noise."""
     kind = call.scheduler.config.prediction_type
     if kind == "epsilon":
-        return (call.x - sigma * call.m) / alpha
+        return call.blend(1 / alpha, -sigma / alpha)
     if kind == "v_prediction":
-        return alpha * call.x - sigma * call.m
+        return call.blend(alpha, -sigma)
     if kind == "sample":
         return call.m
     if kind == "flow_prediction":
-        return call.x - sigma * call.m
+        return call.blend(ONE, -sigma)
     raise NoPreview(f"{type(call.scheduler).__name__} has prediction_type {kind!r}; expected epsilon, v_prediction, sample or flow_prediction")
 
 
@@ -70,20 +87,20 @@ def of_flow(call: Call) -> Any:
     """The model's output is a velocity towards the noise."""
     if (levels := call.arguments.get("per_token_timesteps")) is not None:  # LTX with conditions hands in the opposite velocity
         levels = levels[..., None] / call.scheduler.config.num_train_timesteps
-        return call.x + call.cut(levels.expand_as(call.arguments["sample"])) * call.m
-    return call.x - call.scheduler.sigmas[call.index] * call.m
+        return call.blend(ONE, call.cut(levels.expand_as(call.arguments["sample"])))
+    return call.blend(ONE, -_sigma(call))
 
 
 def of_distilled_flow(call: Call) -> Any:
     """Helios, distilled: levels come with the call."""
     timesteps, timestep = call.arguments["dmd_timesteps"], call.arguments["timestep"]
     sigma = call.arguments["dmd_sigmas"][(timesteps - timestep).abs().argmin()]
-    return call.x - sigma * call.m
+    return call.blend(ONE, -sigma)
 
 
 def of_velocity_to_the_picture(call: Call) -> Any:
     """MiniMax H3: time runs from noise at 0 to the picture at 1."""
-    return call.x + (1 - call.arguments["timestep"]) * call.m
+    return call.blend(ONE, 1 - call.arguments["timestep"])
 
 
 def of_preconditioning(call: Call) -> Any:
@@ -93,19 +110,19 @@ def of_preconditioning(call: Call) -> Any:
 def of_boundary(call: Call) -> Any:
     """Consistency models."""
     skip, out = call.scheduler.get_scalings_for_boundary_condition(call.scheduler.sigmas[call.index])
-    return out * call.m + skip * call.x
+    return call.blend(skip, out)
 
 
 def of_two_tables(call: Call) -> Any:
     """IPNDM keeps both levels."""
     scheduler = call.scheduler
-    return scheduler.alphas[call.index] * call.x - scheduler.betas[call.index] * call.m
+    return call.blend(scheduler.alphas[call.index], -scheduler.betas[call.index])
 
 
 def of_wuerstchen(call: Call) -> Any:
     """Its levels are continuous, and its timestep a batch of equal ones."""
     square = call.scheduler._alpha_cumprod(call.arguments["timestep"].reshape(-1)[:1], call.x.device)
-    return (call.x - (1 - square) ** 0.5 * call.m) / square ** 0.5
+    return call.blend(square ** -0.5, -((1 - square) / square) ** 0.5)
 
 
 # --- the table -------------------------------------------------------------------------------------------------------

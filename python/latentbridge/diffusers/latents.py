@@ -118,7 +118,7 @@ class Layout(NamedTuple):
         batch, frame = order.index("B"), order.find("T")
 
         def cut(tensor: Any) -> Any:
-            shown = view(tensor)
+            shown = view(tensor.detach())
             if choice.batch != "grid" and shown.shape[batch] > 1:
                 item = min(choice.item, shown.shape[batch] - 1) if choice.batch == "item" else 0
                 shown = shown.narrow(batch, item, 1)
@@ -191,7 +191,12 @@ def _grid(name: str, shape: tuple[int, ...], size: Size, pixels: int) -> tuple[i
 def _rows(grid: tuple[int, int], finish: Callable[[Any], Any]) -> Layout:
     """Tokens in the rows of a picture; what stands behind them belongs to a condition."""
     count = grid[0] * grid[1]
-    return Layout(lambda tensor: tensor[:, :count].unflatten(1, grid), "BHWC", finish)
+
+    def view(tensor: Any) -> Any:
+        tokens = tensor if tensor.shape[1] == count else tensor[:, :count]
+        return tokens.view(len(tokens), *grid, -1)
+
+    return Layout(view, "BHWC", finish)
 
 
 def _unpack(x0: Any, patch: int) -> Any:

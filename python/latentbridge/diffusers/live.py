@@ -184,7 +184,7 @@ class Live:
 
     def show(self, x0: Any, step: int, total: int) -> None:
         self._last = (step, total)
-        self._place.bridge.submit(x0.detach(), run=self._run, step=step, total=total, stream=self._place.stream)
+        self._place.bridge.submit(x0, run=self._run, step=step, total=total, stream=self._place.stream)
         if self._is_callback:
             self._unanswered += 1
             if self._unanswered > 1:  # the pipeline runs without this callback now

@@ -51,6 +51,7 @@ class Watch:
         self._cut: Callable[[Any], Any] | None = None
         self._finish: Callable[[Any], Any] | None = None
         self._factor = 1.0
+        self._scratch: list[Any] = []
         self._format: str | None = None
         self._shape: Any = None
         self._refused = False
@@ -106,7 +107,7 @@ class Watch:
         if m.shape != x.shape:
             m = m[:, :x.shape[1]] if m.shape[1:2] > x.shape[1:2] and m.ndim == x.ndim else m  # a learned variance behind the noise
         cut = self._cut
-        x0 = self._finish(self._rule(Call(scheduler, cut(x), cut(m), arguments, index, result, cut)))
+        x0 = self._finish(self._rule(Call(scheduler, cut(x), cut(m), arguments, index, result, cut, self._scratch)))
         if self._factor != 1.0:
             x0 = x0 / self._factor
         self._viewer.show(x0, number, self._total)
@@ -127,6 +128,7 @@ class Watch:
         choice: Choice = choice_of(self._viewer.options(), self._format)
         layout = latents.layout_of(self.pipe, shape, latents.size_of(4) if len(shape) == 3 else latents.Size())
         self._cut, self._finish, self._shape = layout.cut(choice), layout.finish, shape
+        self._scratch = []
 
     def _refuse(self, reason: str) -> None:
         """No preview until the next run."""
