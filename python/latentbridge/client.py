@@ -54,7 +54,9 @@ class Bridge:
     """A bridge to one host, which is started at the first use and restarted when it fails.
 
     ``on_preview`` is called on a thread of the bridge with each ``Preview`` of a run that is going on (it may end while the
-    callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``host``
+    callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``on_latent`` is
+    called on the bridge's thread with the header and the bytes of each latent that goes to the host; the bytes are the caller's only while
+    it runs. ``host``
     is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
     default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
     look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own).
@@ -70,6 +72,7 @@ class Bridge:
         self,
         *,
         on_preview: Callable[[Preview], None] | None = None,
+        on_latent: Callable[[LatentHeader, memoryview], None] | None = None,
         host: str | os.PathLike[str] | Sequence[str] | None = None,
         models: Iterable[str | os.PathLike[str]] = (),
         data: str | os.PathLike[str] | None = None,
@@ -84,7 +87,7 @@ class Bridge:
         self._settings = HostSettings(host, [os.fspath(folder) for folder in models],
                                      os.fspath(data) if data is not None else None, largest, patience, start_patience, attempts,
                                      back_off)
-        self._on_preview, self._strict = on_preview, strict
+        self._on_preview, self._on_latent, self._strict = on_preview, on_latent, strict
         self._streams: dict[int, Stream] = {}
         self._sequence = itertools.count(1)
         self._staging = tensors.Staging(largest)
@@ -382,7 +385,7 @@ class Bridge:
 
     def _new_thread(self, options: dict[str, Any]) -> BridgeThread:
         return BridgeThread(self._settings, options, self._streams, listener=self._listen, changed=self._changed,
-                            say=self._say, refuse=self._refuse)
+                            say=self._say, refuse=self._refuse, watcher=self._on_latent)
 
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
