@@ -133,7 +133,8 @@ class Bridge:
             source = state.reader.read(latent)
             if source.length > thread.latent_limit:
                 raise tensors.LatentError(tensors.too_large(source.length, thread.latent_limit))
-            flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
+            flags = ((protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
+                     | (protocol.FLAG_SHOWS_LAST_FRAME if source.has_past else 0))
             fields = (next(self._sequence), run, stream, step, total, flags, source.element_type, source.axes, source.length)
             if not self._fill_slot(source, fields, started):
                 self._keep(state, source, fields, started)
@@ -265,7 +266,8 @@ class Bridge:
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
-        header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
+        flags = protocol.FLAG_SHOWS_LAST_FRAME if source.has_past else 0
+        header = LatentHeader(sequence, 0, stream, 0, 0, flags, source.element_type, source.axes, source.length)
         params = {"format": latent_format, "space": space, **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         found, rooms = None, set()

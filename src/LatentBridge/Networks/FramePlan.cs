@@ -107,8 +107,16 @@ sealed unsafe class FramePlan
     public void Begin(in NetworkStripe stripe)
     {
         int start = stripe.Start, first = _network.PixelsOf(stripe.First), end = stripe.End == Size.Width ? OutputWidth : _network.PixelsOf(stripe.End);
-        Inputs.ForEach(input => input.Layer.Column = start);
-        Outputs.ForEach(output => output.Cut(first - _network.PixelsOf(start), first, end));
+        foreach ((_, NetworkInput input) in Inputs)
+        {
+            input.Column = start;
+        }
+
+        foreach (NetworkOutput output in Outputs)
+        {
+            output.Cut(first - _network.PixelsOf(start), first, end);
+        }
+
         Pipeline.Reset();
     }
 

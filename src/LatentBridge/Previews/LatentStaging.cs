@@ -1,3 +1,4 @@
+using LatentBridge.Decoders.Taehv;
 using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
@@ -8,7 +9,8 @@ namespace LatentBridge.Previews;
 /// <summary>Holds what of a latent is to be shown, as the planes that decoders read. Reuses its memory.</summary>
 /// <remarks>
 /// A one-dimensional latent of N cells (sound, 3D) becomes a rectangle: rows of ceil(sqrt(N)) cells, read like text from the top
-/// left; what is missing in the last row repeats the last cell.
+/// left; what is missing in the last row repeats the last cell. Of a video the frames just before the wanted one are staged too, as many as
+/// a decoder may look at.
 /// </remarks>
 sealed class LatentStaging(LatentFormat format)
 {
@@ -25,14 +27,19 @@ sealed class LatentStaging(LatentFormat format)
     /// <summary>Values that were NaN or infinite and were replaced.</summary>
     public int NonFiniteCount { get; private set; }
 
-    int ItemLength => Channels * Height * Width;
+    /// <summary>Frames staged before the one that is shown.</summary>
+    public int FramesBefore { get; private set; }
+
+    int FrameLength => Channels * Height * Width;
+
+    int ItemLength => (FramesBefore + 1) * FrameLength;
 
     /// <summary>The planes of one staged picture; valid until the next <see cref="Take"/>.</summary>
     public LatentPlanes Planes(int item)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(item);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(item, ItemCount);
-        return new(_values.AsSpan(item * ItemLength, ItemLength), Channels, Height, Width);
+        return new(_values.AsSpan(item * ItemLength, ItemLength), FramesBefore, Channels, Height, Width);
     }
 
     /// <summary>Converts the wanted items and frame; afterwards the latent's memory is free.</summary>
@@ -47,7 +54,9 @@ sealed class LatentStaging(LatentFormat format)
         Channels = shape.Channels / (unpack * unpack);
         Width = strip ? (int)Math.Ceiling(Math.Sqrt(shape.Width)) : shape.Width * unpack;
         Height = strip ? (shape.Width + Width - 1) / Width : shape.Height * unpack;
-        long length = (long)ItemCount * Channels * Height * Width;
+        int frame = options.Frame.IndexOf(shape.Frames, format);
+        FramesBefore = format.IsCausalVideo ? Math.Min(frame, TaehvDecoder.FramesBefore) : 0;
+        long length = (long)ItemCount * (FramesBefore + 1) * Channels * Height * Width;
         if (length > Array.MaxLength)
         {
             throw new LatentBridgeException($"The latent {shape} would take {length} values; at most {Array.MaxLength} are supported. Show one item instead of a grid.");
@@ -59,13 +68,13 @@ sealed class LatentStaging(LatentFormat format)
         }
 
         int first = options.Batch == BatchChoice.Item ? Math.Clamp(options.Item, 0, shape.Batch - 1) : 0;
-        int frame = options.Frame.IndexOf(shape.Frames, format);
         NonFiniteCount = 0;
-        for (int item = 0; item < ItemCount; item++)
+        for (int i = 0; i < ItemCount * (FramesBefore + 1); i++)
         {
-            Span<float> planes = _values.AsSpan(item * ItemLength, ItemLength);
+            (int item, int before) = Math.DivRem(i, FramesBefore + 1);
+            Span<float> planes = _values.AsSpan(i * FrameLength, FrameLength);
             NonFiniteCount += unpack == 1
-                ? TakePlain(latent, first + item, frame, planes, width)
+                ? TakePlain(latent, first + item, frame - FramesBefore + before, planes, width)
                 : TakePacked(latent, first + item, frame, planes, width);
         }
     }
