@@ -77,7 +77,7 @@ def choice_of(options: dict[str, Any], latent_format: str | None) -> tensors.Cho
     is_causal = formats.is_causal_video(latent_format)
     if chosen.get("frame", "auto") == "auto":
         chosen["frame"] = "first" if is_causal else "middle"
-    return tensors.Choice(latent_format=latent_format, before=FRAMES_BEFORE if is_causal else 0, **chosen)
+    return tensors.Choice(latent_format=latent_format, before=FRAMES_BEFORE if is_causal else 0, whole=is_causal and bool(options.get("clip")), **chosen)
 
 
 def options_for_host(options: dict[str, Any]) -> dict[str, Any]:

@@ -58,13 +58,18 @@ class Part(NamedTuple):
 
 class Choice(NamedTuple):
     """Which part of a latent is sent: the options ``batch``, ``item`` and ``frame`` of the protocol, the format, which tells the axes, and how many
-    frames before the chosen one go with it."""
+    frames before the chosen one go with it (``whole``: all there are)."""
 
     batch: str = "first"
     item: int = 0
     frame: str | int = "middle"
     latent_format: str | None = None
     before: int = 0
+    whole: bool = False
+
+    def has_past(self, part: Part) -> bool:
+        """Whether the last of the frames that are sent is the chosen one, and the others are what came before."""
+        return not self.whole and len(part.frames) > 1
 
     def part(self, axes: tuple[int, ...]) -> Part:
         """What is sent of a latent of these axes. Tokens, sound and channels last are left for the host to arrange."""
@@ -80,7 +85,7 @@ class Choice(NamedTuple):
         if frame is not None:
             last = split[frame] - 1
             index = {"first": 0, "middle": split[frame] // 2, "last": last}[self.frame] if isinstance(self.frame, str) else min(self.frame, last)
-            frames = range(max(0, index - self.before), index + 1)
+            frames = range(split[frame]) if self.whole else range(max(0, index - self.before), index + 1)
         rest = [len(frames) if axis == frame else length for axis, length in enumerate(split)][1 if batches else 0:]
         if len(frames) == 1 and frame is not None and order in ("CTHW", "BTCHW"):  # one frame can stand anywhere: send it where it usually stands
             rest = [rest[0 if order == "CTHW" else 1], 1, *rest[2:]]
@@ -189,7 +194,7 @@ class Layout(NamedTuple):
         rows = inner // (run * frames)
         starts = tuple(b * inner + (row * frames + part.frames.start) * run for b in part.items for row in range(rows))
         run *= len(part.frames)
-        return Layout(element_type, part.sent, run * len(starts), run, starts, len(part.frames) > 1)
+        return Layout(element_type, part.sent, run * len(starts), run, starts, choice.has_past(part))
 
 
 class Contiguous:
@@ -302,7 +307,7 @@ def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None
     if tensor.dtype.is_complex:
         raise LatentError(f"the latent's values are {tensor.dtype}; expected real numbers")
     chosen = choice.part(axes)
-    part, has_past = _part(tensor.detach(), chosen), len(chosen.frames) > 1
+    part, has_past = _part(tensor.detach(), chosen), choice.has_past(chosen)
     if tensor.is_cuda and staging is not None:
         if element_type is None:
             part, element_type = part.to(torch.float32), protocol.F32
@@ -333,7 +338,7 @@ def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
     def copy(target: memoryview) -> None:
         numpy.copyto(numpy.frombuffer(target, numpy.uint8).view(dtype).reshape(part.shape), part, casting="unsafe")
 
-    return Converted(protocol.F32 if element_type is None else element_type, part.shape, copy, len(chosen.frames) > 1)
+    return Converted(protocol.F32 if element_type is None else element_type, part.shape, copy, choice.has_past(chosen))
 
 
 def _read_raw(latent: RawLatent, choice: Choice) -> Source:

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
@@ -23,6 +24,7 @@ sealed class DecodeCommand
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly Option<int> _memory = new Option<int>("--memory") { Description = "Memory limit of a decode in megabytes; auto takes the best decoder within it. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
+    readonly ClipOptions _clip;
     readonly OutputFiles _written = new();
     readonly PictureKind _kind;
     readonly Option<bool> _json;
@@ -40,7 +42,8 @@ sealed class DecodeCommand
         });
         command.Add(_files);
         command.Add(_folder, _decoder);
-        _latent = new(command);
+        _latent = new(command, takesAllFrames: true);
+        _clip = new(command);
         _picture = new(command, PreviewOptions.Default, "size", "scaling");
         command.Add(_grid, _item, _threads, _memory);
         _kind = new(command);
@@ -120,6 +123,16 @@ sealed class DecodeCommand
         }
 
         using PreviewRenderer renderer = new(input.Format, _kind.Encoders);
+        if (_clip.IsAsked(parsed) || _latent.WantsAllFrames(parsed))
+        {
+            foreach (DecodedPicture picture in DecodeClip(parsed, file, folder, input, renderer, options))
+            {
+                yield return picture;
+            }
+
+            yield break;
+        }
+
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
         renderer.Stage(input.View, options with { Item = items[0] });
@@ -138,6 +151,48 @@ sealed class DecodeCommand
             File.WriteAllBytes(_written.Add(path, file), buffer.AsSpan(0, result.ByteLength));
             yield return new(file, path, input, description, result);
         }
+    }
+
+    /// <summary>All pictures of a video: as one animation, or as a file each.</summary>
+    IEnumerable<DecodedPicture> DecodeClip(ParseResult parsed, string file, string folder, LatentInput input, PreviewRenderer renderer, PreviewOptions options)
+    {
+        PreviewOptions rgb = options with { Batch = BatchChoice.Item, Item = parsed.GetValue(_item) ?? 0, Encoding = PreviewEncoding.Rgb24 };
+        renderer.Stage(input.View, rgb with { Frame = FrameChoice.First });
+        using ILatentDecoder decoder = Load(parsed, renderer, out DecoderDescription description);
+        var clip = new ClipReader(renderer, decoder, rgb);
+        ClipWriter writer = _clip.Writer(parsed, clip.RateOf(_clip.Rate(parsed, input.Format)));
+        string stem = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}");
+        long start = Stopwatch.GetTimestamp();
+        double decoding = 0;
+        foreach ((int index, byte[] pixels, int width, int height) in clip.Read(() => input.View, input.Shape.Frames, options.Threads, CancellationToken.None))
+        {
+            decoding += Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            start = Stopwatch.GetTimestamp();
+            if (!_clip.IsAsked(parsed))
+            {
+                byte[] png = ClipWriter.Png(pixels, width, height);
+                string path = string.Create(CultureInfo.InvariantCulture, $"{stem}.{index:0000}.{description.Id.Replace(':', '-')}.png");
+                File.WriteAllBytes(_written.Add(path, file), png);
+                yield return new(file, path, input, description, Result(png.Length, width, height));
+                decoding = 0;
+            }
+            else
+            {
+                writer.Add(pixels, width, height);
+            }
+
+            start = Stopwatch.GetTimestamp();
+        }
+
+        if (_clip.IsAsked(parsed))
+        {
+            string path = Path.Combine(folder, parsed.GetValue(_clip.File)!);
+            int bytes = writer.Write(_written.Add(path, file));
+            yield return new(file, path, input, description, Result(bytes, writer.Width, writer.Height)) { Pictures = writer.Count };
+        }
+
+        PreviewResult Result(int bytes, int width, int height) =>
+            new(bytes, width, height, PreviewEncoding.Png, decoding, Stopwatch.GetElapsedTime(start).TotalMilliseconds, renderer.NonFiniteCount, Fits: true);
     }
 
     /// <summary>The decoder asked for, or with <c>auto</c> the best that --memory allows.</summary>

@@ -27,8 +27,11 @@ sealed class LatentStaging(LatentFormat format)
     /// <summary>Values that were NaN or infinite and were replaced.</summary>
     public int NonFiniteCount { get; private set; }
 
-    /// <summary>Frames staged before the one that is shown.</summary>
+    /// <summary>Frames staged before the last one.</summary>
     public int FramesBefore { get; private set; }
+
+    /// <summary>Which of the staged frames <see cref="Planes"/> gives, the last unless somebody wants another.</summary>
+    public int Shown { get; set; }
 
     int FrameLength => Channels * Height * Width;
 
@@ -39,23 +42,28 @@ sealed class LatentStaging(LatentFormat format)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(item);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(item, ItemCount);
-        return new(_values.AsSpan(item * ItemLength, ItemLength), FramesBefore, Channels, Height, Width);
+        int before = Math.Min(Shown, TaehvDecoder.FramesBefore);
+        return new(_values.AsSpan((item * ItemLength) + ((Shown - before) * FrameLength), (before + 1) * FrameLength), before, Channels, Height, Width);
     }
 
     /// <summary>Converts the wanted items and frame; afterwards the latent's memory is free.</summary>
+    /// <param name="latent">The latent.</param>
+    /// <param name="options">What is wanted.</param>
+    /// <param name="width">Vector width to compute with.</param>
+    /// <param name="allFrames">All frames of one item are wanted.</param>
     /// <exception cref="LatentBridgeException">The latent does not fit the format.</exception>
-    public void Take(in Latent latent, PreviewOptions options, KernelWidth width)
+    public void Take(in Latent latent, PreviewOptions options, KernelWidth width, bool allFrames = false)
     {
         LatentShape shape = latent.Shape;
         CheckFit(shape);
         int unpack = shape.Channels == format.StreamChannels ? format.Unpack : 1;
         bool strip = format.Dimensions == 1 && shape is { Height: 1, Width: > 1 };
-        ItemCount = options.Batch == BatchChoice.Grid ? shape.Batch : 1;
+        ItemCount = options.Batch == BatchChoice.Grid && !allFrames ? shape.Batch : 1;
         Channels = shape.Channels / (unpack * unpack);
         Width = strip ? (int)Math.Ceiling(Math.Sqrt(shape.Width)) : shape.Width * unpack;
         Height = strip ? (shape.Width + Width - 1) / Width : shape.Height * unpack;
-        int frame = options.Frame.IndexOf(shape.Frames, format);
-        FramesBefore = format.IsCausalVideo ? Math.Min(frame, TaehvDecoder.FramesBefore) : 0;
+        int frame = allFrames ? shape.Frames - 1 : options.Frame.IndexOf(shape.Frames, format);
+        FramesBefore = Shown = allFrames ? frame : format.IsCausalVideo ? Math.Min(frame, TaehvDecoder.FramesBefore) : 0;
         long length = (long)ItemCount * (FramesBefore + 1) * Channels * Height * Width;
         if (length > Array.MaxLength)
         {

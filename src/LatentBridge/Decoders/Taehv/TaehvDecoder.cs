@@ -14,7 +14,7 @@ namespace LatentBridge.Decoders.Taehv;
 /// Memory outside the managed heap: the weights, and some rows of every layer and frame for the last size decoded, whatever its height.
 /// A further decode of that size with as many frames before allocates nothing managed.
 /// </remarks>
-sealed unsafe class TaehvDecoder : ILatentDecoder
+sealed unsafe class TaehvDecoder : IClipDecoder
 {
     /// <summary>What people type and status names.</summary>
     public const string Id = "taehv";
@@ -37,8 +37,10 @@ sealed unsafe class TaehvDecoder : ILatentDecoder
 
     readonly Network _network;
     readonly FrameEngine _engine;
+    readonly string? _variant;
     readonly (float Scale, float Offset)[]? _scale;
     readonly int[][] _wanted;
+    readonly int[] _all;
     float[] _scaled = [];
     byte[] _rgba = [];
 
@@ -56,17 +58,25 @@ sealed unsafe class TaehvDecoder : ILatentDecoder
     {
         Description = Describe(weights.Found, size);
         _network = Network(weights.Found, size);
+        _variant = weights.Found.Variant;
         _scale = ScaleOf(weights.Found, format);
         bool isLeaky = TaehvVariants.IsLeaky(weights.Found.Variant);
         _engine = new FrameEngine(_network, name => isLeaky && name.StartsWith("22.", StringComparison.Ordinal) ? Halved(weights.Take(name)) : weights.Take(name), width, stripeWidth);
+        _all = [.. Enumerable.Range(0, _network.FramesPerFrame)];
         _wanted = [.. Enumerable.Range(1, FramesBefore + 1).Select(frames => new[] { (frames * _network.FramesPerFrame) - 1 })];
     }
 
     /// <inheritdoc/>
     public DecoderDescription Description { get; }
 
-    /// <summary>Pictures that one latent frame makes.</summary>
+    /// <inheritdoc/>
     public int PicturesPerFrame => _network.FramesPerFrame;
+
+    /// <inheritdoc/>
+    public IEnumerable<int> ShownPictures(int frames) => TaehvFrames.Kept(_variant, PicturesPerFrame, frames);
+
+    /// <inheritdoc/>
+    public long ClipBytes(int latentHeight, int latentWidth) => _engine.WorkingBytes(latentHeight, latentWidth, threads: 1, FrameMemory.GoesOn, _all);
 
     bool HasAlpha => _network.OutputChannels == 4;
 
@@ -105,6 +115,17 @@ sealed unsafe class TaehvDecoder : ILatentDecoder
         }
 
         OverCheckerboard(_rgba.AsSpan(0, length), latent.Width * Description.PixelsPerCell, destination);
+    }
+
+    /// <inheritdoc/>
+    public void DecodeNext(in LatentPlanes latent, bool isFirst, Span<byte> destination, int threads, CancellationToken cancellation)
+    {
+        DecoderArguments.Check(Description, latent, destination.Length / PicturesPerFrame);
+        fixed (float* planes = _scale is null ? latent.Values : Scaled(latent.Values, latent.PlaneLength))
+        fixed (byte* pixels = destination)
+        {
+            _engine.Run(latent.Height, latent.Width, planes, isFirst ? FrameMemory.Begins : FrameMemory.GoesOn, _all, pixels, isBytes: true, threads, cancellation);
+        }
     }
 
     /// <summary>The network's own output, 0..1 but for overshoots, as planes [channel][height][width].</summary>
