@@ -34,7 +34,8 @@ if ! is_built; then
     fi
 fi
 
-# The program looks for .NET at the system's places and in DOTNET_ROOT; one that is only on PATH is named to it.
+# The program looks for .NET at the system's places and in DOTNET_ROOT; one that is only on PATH, or in the clone, is named to it.
+[ ! -d "$root/.dotnet" ] || PATH="$PATH:$root/.dotnet"
 if [ -z "${DOTNET_ROOT:-}" ] && dotnet=$(command -v dotnet) && dotnet=$(dirname "$(readlink -f "$dotnet")") \
     && compgen -G "$dotnet/shared/Microsoft.NETCore.App/10.*" >/dev/null; then
     export DOTNET_ROOT="$dotnet"

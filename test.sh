@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 . build/setup.sh
-require_dotnet install
+require_dotnet apt
 require_python install
 
 results=$PWD/artifacts/test-results

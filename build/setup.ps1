@@ -59,9 +59,23 @@ function Invoke-Locked([string]$file, [scriptblock]$block) {
 $env:DOTNET_NOLOGO = '1'
 $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
 
-# The .NET 10 SDK is there, or the script ends.
+function Test-Dotnet { [bool]((Get-Command dotnet -ErrorAction SilentlyContinue) -and ((dotnet --list-sdks) -match '^10\.')) }
+
+# The .NET 10 SDK is there, or the script ends. Where it is missing, Microsoft's installer puts it into .dotnet of the clone; nothing else of the machine changes.
 function Assert-Dotnet {
-    if ((Get-Command dotnet -ErrorAction SilentlyContinue) -and ((dotnet --list-sdks) -match '^10\.')) { return }
+    if (Test-Dotnet) { return }
+    $clone = Split-Path $PSScriptRoot
+    $folder = Join-Path $clone '.dotnet'
+    $env:PATH = "$folder;$env:PATH"
+    if (Test-Dotnet) { return }
+    $source = 'https://dot.net/v1/dotnet-install.ps1'
+    Write-Host "The .NET 10 SDK is missing. Getting it with $source into $folder (about 800 MB; delete the folder to undo) ..."
+    try {
+        [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
+        $installer = [scriptblock]::Create((Invoke-WebRequest $source -UseBasicParsing -TimeoutSec 60).Content)
+        & $installer -JSonFile (Join-Path $clone 'global.json') -InstallDir $folder -NoPath | Out-Host
+    } catch { Write-Host "That did not work: $_" }
+    if (Test-Dotnet) { return }
     Write-Host 'LatentBridge is built with the .NET 10 SDK, which was not found on PATH.'
     Write-Host '  winget install Microsoft.DotNet.SDK.10'
     Write-Host '  or https://dotnet.microsoft.com/download/dotnet/10.0'

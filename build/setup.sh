@@ -15,16 +15,51 @@ apt_install() {
 
 has_dotnet() { command -v dotnet >/dev/null && dotnet --list-sdks 2>/dev/null | grep -q '^10\.'; }
 
-# require_dotnet [install]: the .NET 10 SDK is there (installed by apt when asked for and possible), or the script ends.
+# What to type on this very system for the .NET 10 SDK.
+dotnet_advice() {
+    local system='' like=''
+    [ "$(uname -s)" != Darwin ] || system=macos
+    [ -n "$system" ] || [ ! -r /etc/os-release ] || read -r system like < <(. /etc/os-release && echo "${ID:-} ${ID_LIKE:-}")
+    case " $system $like " in
+        *" macos "*) echo "brew install --cask dotnet-sdk" ;;
+        *" ubuntu "*) echo "sudo apt install dotnet-sdk-10.0" ;;
+        *" fedora "* | *" rhel "*) echo "sudo dnf install dotnet-sdk-10.0" ;;
+        *" arch "*) echo "sudo pacman -S dotnet-sdk" ;;
+        *" alpine "*) echo "apk add dotnet10-sdk" ;;
+        *) echo "see https://learn.microsoft.com/dotnet/core/install/linux" ;;
+    esac
+}
+
+# Microsoft's installer, into .dotnet of the clone: nothing else of the machine changes. False when there is no network, or it fails.
+install_dotnet() {
+    local source=https://dot.net/v1/dotnet-install.sh script
+    say "The .NET 10 SDK is missing. Getting it with $source into $dotnet_folder (about 800 MB; delete the folder to undo) ..."
+    script=$(mktemp)
+    if { curl -fsSL --max-time 60 -o "$script" "$source" || wget -q -T 60 -O "$script" "$source"; } 2>/dev/null \
+        && timeout 1200 bash "$script" --jsonfile "${dotnet_folder%/.dotnet}/global.json" --install-dir "$dotnet_folder" --no-path >&2 </dev/null; then
+        rm -f "$script"
+        has_dotnet
+    else
+        rm -f "$script"
+        say "That did not work; the lines above say why, if there are any. Without them: no network, or neither curl nor wget."
+        return 1
+    fi
+}
+
+# require_dotnet [apt]: the .NET 10 SDK is there, or the script ends. It is installed where it can be: by apt when asked for, else into the clone.
+dotnet_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.dotnet
 require_dotnet() {
     has_dotnet && return
-    if [ "${1:-}" = install ]; then
+    export PATH="$dotnet_folder:$PATH"
+    has_dotnet && return
+    if [ "${1:-}" = apt ]; then
         say "The .NET 10 SDK is missing; trying apt (package dotnet-sdk-10.0) ..."
         apt_install dotnet-sdk-10.0 && has_dotnet && return
     fi
+    install_dotnet && return
     say "LatentBridge is built with the .NET 10 SDK, which was not found on PATH (found: $(command -v dotnet || echo 'no dotnet'))."
-    say "  Ubuntu:           sudo apt install dotnet-sdk-10.0"
-    say "  other systems:    https://dotnet.microsoft.com/download/dotnet/10.0  (SDK, any 10.0.x)"
+    say "  on this system:   $(dotnet_advice)"
+    say "  any system:       https://dotnet.microsoft.com/download/dotnet/10.0  (SDK, any 10.0.x)"
     exit 1
 }
 

@@ -3,7 +3,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const PATH = "/latentbridge/settings";
-let { controls, trouble } = await load();
+let { controls, trouble, state } = await load();
 let loading = null;
 
 async function load() {
@@ -12,7 +12,7 @@ async function load() {
 
 // The decoders are those of this moment: asked for whenever the settings are opened, so weights added meanwhile are there the next time.
 function refresh() {
-  loading ??= load().then((found) => { ({ controls, trouble } = found); }).finally(() => { setTimeout(() => { loading = null; }, 2000); });
+  loading ??= load().then((found) => { ({ controls, trouble, state } = found); }).finally(() => { setTimeout(() => { loading = null; }, 2000); });
   return loading;
 }
 
@@ -42,7 +42,7 @@ function stateOfThings() {
   const link = Object.assign(document.createElement("a"), { textContent: "Details", target: "_blank", href: api.apiURL("/latentbridge/status") });
   link.style.textDecoration = "underline";
   element.append(words, link);
-  const say = () => { words.data = trouble ? `ComfyUI's own previews go on: ${trouble}. ` : "Working. "; };
+  const say = () => { words.data = `${state} `; };
   say();
   refresh().then(say);
   return element;
@@ -115,7 +115,8 @@ function show({ detail }) {
     clear(node);
     return;
   }
-  const caption = [`${told.decoder} ${told.milliseconds} ms`, told.total ? `${told.step}/${told.total}` : `${told.step}`, told.note ?? ""];
+  const time = told.milliseconds === undefined ? "" : ` ${told.milliseconds} ms`;
+  const caption = [`${told.decoder}${time}`, told.total ? `${told.step}/${told.total}` : `${told.step ?? ""}`, told.note ?? ""];
   captions.set(node, caption);
   if (element) {
     let line = element.querySelector(".latentbridge-caption");
@@ -207,12 +208,15 @@ app.registerExtension({
         }
       },
     })),
-    { id: "LatentBridge.State", name: "State", category: ["LatentBridge", "Previews", "State"], type: stateOfThings, defaultValue: "", sortOrder: 0 },
+    { id: "LatentBridge.State", name: "State", category: ["LatentBridge", "Previews", "State"], type: stateOfThings, defaultValue: "", sortOrder: 101 },
   ],
   afterConfigureGraph() {
     captions.clear(); // of the nodes of another workflow
   },
   setup() {
+    if (trouble) {
+      app.extensionManager.toast?.add({ severity: "warn", summary: "LatentBridge has no host", detail: "ComfyUI shows its own previews. Settings, LatentBridge says what to do.", life: 15000 });
+    }
     api.addEventListener("latentbridge.preview", show);
     api.addEventListener("latentbridge.clip", move);
     api.addEventListener("executing", started);

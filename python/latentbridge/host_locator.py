@@ -80,14 +80,15 @@ def places() -> Iterator[Place]:
 
 def environment() -> dict[str, str]:
     """Variables to start a host with. A clone's own build looks for .NET at the system's places and in ``DOTNET_ROOT``, not on PATH, where
-    it may be alone; so the .NET 10 that is on PATH is named. .NET's diagnostics are off: their pipes would stay in the temporary folder
+    it may be alone; so the .NET 10 that is on PATH, or that the clone's ``run.sh`` brought, is named. .NET's diagnostics are off: their pipes would stay in the temporary folder
     after a kill."""
     variables = {"DOTNET_EnableDiagnostics": "0", **os.environ}
-    dotnet = _dotnet()
-    if dotnet and "DOTNET_ROOT" not in variables:
-        root = dotnet.resolve().parent
-        if any(root.glob("shared/Microsoft.NETCore.App/10.*")):
-            variables["DOTNET_ROOT"] = str(root)
+    if "DOTNET_ROOT" not in variables:
+        dotnet = _dotnet()
+        for root in ([dotnet.resolve().parent] if dotnet else []) + [ROOT / ".dotnet"]:
+            if any(root.glob("shared/Microsoft.NETCore.App/10.*")):
+                variables["DOTNET_ROOT"] = str(root)
+                break
     return variables
 
 
@@ -106,7 +107,9 @@ def runtime_identifiers() -> list[str]:
         return list(dict.fromkeys(({"win-arm64": "win-arm64"}.get(sysconfig.get_platform(), "win-x64"), "win-x64")))
     machine = os.uname().machine.lower()
     machine = {"amd64": "x64", "x86_64": "x64", "aarch64": "arm64"}.get(machine, machine)
-    return [f"{'osx' if sys.platform == 'darwin' else 'linux'}-{machine}"]
+    if sys.platform == "darwin":
+        return [f"osx-{machine}"]
+    return [f"linux-musl-{machine}" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else f"linux-{machine}"]
 
 
 def _environment() -> Place:

@@ -447,6 +447,25 @@ class FaultTests(ComfyUITestCase):
         self.settle()
         self.assertEqual([data for _, _, data in self.pictures()], [b"core"] * 3)
 
+    def test_without_a_host_the_page_sees_latent2rgb_where_nobody_said_none(self):
+        self.args.preview_method = self.method.NoPreviews
+        self.pack("die-at-start", last_step=0.01)
+        self.sample(steps=200, each=lambda step: time.sleep(0.01))
+        until(lambda: self.made.bridge.off_reason)
+        self.page.messages.clear()
+        self.sample(prompt="p2")
+        self.settle()
+        self.assertEqual([data for _, _, data in self.pictures()], [b"core"] * 3)
+        self.assertEqual([caption["caption"] for caption in self.captions()],
+                         [{"decoder": "latent2rgb", "note": "by ComfyUI: LatentBridge has no host, see its settings"}])
+        self.assertIn("times in a row", self.made.state())
+        self.page.messages.clear()
+        self.sample(prompt="p3", preview_method="none")
+        self.made.change({"enabled": False})
+        self.sample(prompt="p4")
+        self.settle()
+        self.assertEqual(self.pictures(), [])
+
     def test_a_host_that_hangs_or_dies_fails_no_run(self):
         for quirk in ("hang-on-submit=1", "die-on-submit=2", "mute", "garbage", "drop=failed", "lie-released"):
             with self.subTest(quirk):

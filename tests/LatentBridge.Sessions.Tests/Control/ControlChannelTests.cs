@@ -75,7 +75,7 @@ public sealed class ControlChannelTests : IDisposable
         Receive("{");
         AssertLast("error-no-id");
         Send("configure");
-        AssertLast("configure");
+        AssertOptionsInForce("configure");
         Assert.Equal(ChannelState.ShutDown, Send("shutdown"));
         AssertLast("shutdown");
     }
@@ -306,6 +306,16 @@ public sealed class ControlChannelTests : IDisposable
     ChannelState Send(string vector) => Receive(Vectors.Message(vector, '>'));
 
     ChannelState Receive(string line) => _channel.Receive(Encoding.UTF8.GetBytes(line));
+
+    /// <summary>The last answer holds every option of the table, in its order, and the values of the vector.</summary>
+    void AssertOptionsInForce(string vector)
+    {
+        using JsonDocument expected = JsonDocument.Parse(Vectors.Message(vector, '<'));
+        using JsonDocument answer = JsonDocument.Parse(_lines[^1]);
+        JsonElement options = answer.RootElement.GetProperty("result");
+        Assert.Equal(PreviewOptions.All.Where(option => !option.IsPartOfLatent).Select(option => option.Name), options.EnumerateObject().Select(member => member.Name));
+        Assert.All(expected.RootElement.GetProperty("result").EnumerateObject(), member => Assert.Equal(member.Value.GetRawText(), options.GetProperty(member.Name).GetRawText()));
+    }
 
     void AssertLast(string vector) => Assert.Equal(Vectors.Message(vector, '<') + "\n", _lines[^1]);
 }

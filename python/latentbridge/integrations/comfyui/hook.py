@@ -55,15 +55,17 @@ class Previewer(latent_preview.LatentPreviewer):
         step = self._step
         if step is None:
             return self._stand_in.decode_latent_to_preview_image(preview_format, x0)
+        lacks_a_host = False
         try:
             if self._sampling.takes():
                 if self._sampling.waits_for(step, self._total):
                     return self._sampling.send_and_wait(x0, step, self._total)
                 self._noted = x0
                 return None
+            lacks_a_host = self._sampling.lacks_a_host()
         except Exception as error:
             self._sampling.refuse(error)
-        core = self._core
+        core = self._stand_in if lacks_a_host else self._core
         return core.decode_latent_to_preview_image(preview_format, x0) if core is not None else None
 
     def plays(self, rate: float) -> bool:

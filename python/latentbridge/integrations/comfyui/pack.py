@@ -59,7 +59,7 @@ class Pack:
         """
         item = _running_prompt()
         settings = _settings_of_workflow(item[2])
-        if not self.settings.changed(settings).enabled or self.bridge.off_reason is not None:
+        if not self.settings.changed(settings).enabled:
             return None
         method = getattr(args.preview_method, "value", "auto")
         if shows_nothing:
@@ -93,6 +93,20 @@ class Pack:
         if self.bridge.off_reason is not None:
             return self.bridge.off_reason
         return host_trouble(self.settings.host_mode)
+
+    def state(self) -> str:
+        """One line for the settings page: the host, what made the last picture, or why there is none. May take a second."""
+        if not self.settings.enabled:
+            return "Off: ComfyUI shows its own previews."
+        if (trouble := self.trouble()) is not None:
+            return f"ComfyUI shows its own previews, because {trouble}."
+        status = self.bridge.status(1.0)
+        host = status.get("host") if self.bridge.host_pid else None
+        if host is None:
+            return "Ready. The host starts with the next prompt."
+        latest = self.latest
+        shown = f" The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.milliseconds:.0f} ms." if latest else ""
+        return f"Working, host {host}.{shown}"
 
     def close(self) -> None:
         self.teacher.uninstall()

@@ -24,7 +24,8 @@ def add(pack: Pack, hook: Hook) -> None:
     async def controls(request: Any) -> Any:
         pack.decoders.look()
         decoders = await asyncio.get_running_loop().run_in_executor(None, pack.decoders.choices)
-        return web.json_response({"controls": settings.describe(decoders), "trouble": pack.trouble()})
+        state = await asyncio.get_running_loop().run_in_executor(None, pack.state)
+        return web.json_response({"controls": settings.describe(decoders), "trouble": pack.trouble(), "state": state})
 
     @routes.post("/latentbridge/settings")
     async def change(request: Any) -> Any:

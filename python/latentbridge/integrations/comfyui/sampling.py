@@ -41,6 +41,7 @@ class Sampling:
         self._shown_at = 0.0
         self._began_at = 0.0  # when the first latent came
         self._is_shown = False  # since the last step, by us
+        self._is_told = False  # that there is no host
         self._turn = 0
         self._awaited = -1  # the step that the sampler's thread waits for
         self._latest: Frame | None = None
@@ -64,6 +65,16 @@ class Sampling:
             self._destination.server.send_sync(*self._destination.caption(None))  # what is shown from here on is core's
         self._is_shown = takes
         return takes
+
+    def lacks_a_host(self) -> bool:
+        """Whether LatentBridge would show this sampling if it could; says so beside the picture that stands in."""
+        lacks = self._settings.enabled and self._bridge.off_reason is not None
+        if lacks and not self._is_told:
+            self._is_told = True
+            destination = self._destination or Destination.here()
+            if destination.with_metadata and self._settings.caption:
+                destination.server.send_sync(*destination.caption({"decoder": "latent2rgb", "note": "by ComfyUI: LatentBridge has no host, see its settings"}))
+        return lacks
 
     def waits_for(self, step: int, total: int) -> bool:
         """Whether this is the last step, whose picture the sampler waits for. Steps beyond the total are not."""
