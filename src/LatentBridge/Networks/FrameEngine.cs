@@ -99,7 +99,8 @@ sealed unsafe class FrameEngine : IDisposable
 
     bool IsLaidFor(in FramePlanSize size, IReadOnlyList<int> wanted)
     {
-        if (_plan?.Size != size || _plan.Wanted.Count != wanted.Count)
+        if (_plan is not { Size: var laid } || laid.Height != size.Height || laid.Width != size.Width || laid.ForThreads != size.ForThreads
+            || laid.Memory != size.Memory || _plan.Wanted.Count != wanted.Count)
         {
             return false;
         }

@@ -7,6 +7,9 @@ namespace LatentBridge.Weights;
 /// <param name="NameParts">Parts of a file's name, in lower case without marks between letters and digits, that tell it.</param>
 sealed record NetworkVariant(string Id, int Channels, IReadOnlyList<string> Formats, IReadOnlyList<string> NameParts)
 {
+    /// <summary>Whether a file is taken for it where nothing but its shape or its latent format tells.</summary>
+    public bool IsUsual { get; init; } = true;
+
     /// <summary>The part of a file's name that tells it; null when there is none.</summary>
     public string? PartIn(string stem)
     {

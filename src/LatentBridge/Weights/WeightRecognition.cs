@@ -133,7 +133,7 @@ static class WeightRecognition
 
         if (file.Metadata.TryGetValue("latent_format", out string? format) && format.Length > 0)
         {
-            NetworkVariant? variant = variants.FirstOrDefault(v => v.Formats.Contains(format) && v.PartIn(found.Stem) is not null) ?? variants.FirstOrDefault(v => v.Formats.Contains(format));
+            NetworkVariant? variant = variants.FirstOrDefault(v => v.Formats.Contains(format) && v.PartIn(found.Stem) is not null) ?? variants.FirstOrDefault(v => v.IsUsual && v.Formats.Contains(format));
             return found with { Formats = variant?.Formats ?? WeightManifest.WithKin(format), ToldBy = "its metadata", Variant = variant?.Id };
         }
 
@@ -185,7 +185,8 @@ static class WeightRecognition
 
         if (variants.Length > 0 && variants.All(variant => variant.Formats.SequenceEqual(variants[0].Formats)))
         {
-            return found with { Variant = variants[0].Id, Formats = variants[0].Formats, ToldBy = $"its shape, taken for {variants[0].Id}" };
+            NetworkVariant usual = variants.First(variant => variant.IsUsual);
+            return found with { Variant = usual.Id, Formats = usual.Formats, ToldBy = $"its shape, taken for {usual.Id}" };
         }
 
         return found with

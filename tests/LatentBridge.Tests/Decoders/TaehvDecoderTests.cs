@@ -121,9 +121,7 @@ public sealed class TaehvDecoderTests : IDisposable
         float[] latent = Numbers(3 * 16 * 4);
         byte[] picture = new byte[3 * 64 * 4];
         Decode();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Decode();
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(0, Allocated.By(Decode));
         Assert.Equal(decoder.WorkingBytes(300, 60), decoder.WorkingBytes(600, 60));
         Assert.InRange(decoder.WorkingBytes(60, 104), 1, 200L << 20);
 
@@ -138,6 +136,20 @@ public sealed class TaehvDecoderTests : IDisposable
         Assert.InRange(NeededFrames.MultiplyAddsPerPixel(network, [3]), 25e6, 27.6e6);
         Assert.InRange(NeededFrames.MultiplyAddsPerPixel(network, [7]), 45e6, 49.1e6);
         Assert.InRange(NeededFrames.MultiplyAddsPerPixel(TaehvNetworks.Decoder(new(16, 1, (1, 2, 2)), TaehvSize.Half, false), [0]), 10e6, 19.6e6);
+    }
+
+    [Fact]
+    public void Pictures_before_the_clip_are_dropped_as_each_model_has_it()
+    {
+        for (int frames = 1; frames <= 9; frames++)
+        {
+            Assert.Equal(Enumerable.Range(3, (4 * frames) - 3), TaehvFrames.Kept("taew2_1", 4, frames));
+            Assert.Equal(Enumerable.Range(7, (8 * frames) - 7), TaehvFrames.Kept("taeltx_2", 8, frames));
+            Assert.Equal(frames % 2 == 0 ? 4 * frames : (4 * frames) - 3, TaehvFrames.Kept("taecvx", 4, frames).Count());
+            Assert.Equal(frames switch { 1 => 1, <= 5 => 5, 6 => 18, _ => 22 }, TaehvFrames.Kept("taeh3", 4, frames).Count());
+        }
+
+        Assert.Equal([.. Enumerable.Range(3, 17), .. Enumerable.Range(23, 5)], TaehvFrames.Kept("taeh3", 4, 7));
     }
 
     static (string, long[])[] Shape(long channels, long patch, long firstStride) =>

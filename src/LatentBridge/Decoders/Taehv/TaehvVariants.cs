@@ -9,17 +9,17 @@ static class TaehvVariants
     public const string LightWan22 = "lighttaew2_2";
     public const string LightHunyuan15 = "lighttaehy1_5";
 
-    /// <summary>Those with the most telling names first; the first of a number of channels is the one to assume.</summary>
+    /// <summary>In the order in which their names are tried: a name of LightX2V's holds another one's.</summary>
     public static IReadOnlyList<NetworkVariant> All { get; } =
     [
+        new(LightWan21, 16, ["Wan21"], ["light"]) { IsUsual = false },
+        new(LightWan22, 48, ["Wan22"], ["light"]) { IsUsual = false },
+        new(LightHunyuan15, 32, ["HunyuanVideo15"], ["light", "taehy"]) { IsUsual = false },
         new("taew2_2", 48, ["Wan22"], ["taew22"]),
-        new(LightWan22, 48, ["Wan22"], ["light"]),
         new("taehv1_5", 32, ["HunyuanVideo15"], ["taehv15"]),
-        new(LightHunyuan15, 32, ["HunyuanVideo15"], ["light", "taehy"]),
         new("taeh3", 24, ["MiniMaxH3Video", "MiniMaxH3AV"], []),
         new("taeltx2_3", 128, ["LTXAV"], ["ltx23", "ltx25"]),
         new("taeltx_2", 128, ["LTXAV"], ["ltx2"]),
-        new(LightWan21, 16, ["Wan21"], ["light"]),
         new("taew2_1", 16, ["Wan21"], ["taew", "wan", "qwen", "anima", "krea", "cosmos"]),
         new("taecvx", 16, ["CogVideoX", "CogVideoX1_5"], ["cvx", "cogvideo"]),
         new("taeos1_3", 16, [], ["taeos", "opensora"]),
