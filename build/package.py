@@ -3,11 +3,14 @@
 PROGRAM is the published executable of a RUNTIME (linux-x64, win-x64). Each archive, .zip for Windows and .tar.gz elsewhere, holds one
 folder `latentbridge`, which is at once a ComfyUI node pack, an A1111 extension and a program: unpack it where it is wanted. Archives of the
 same content are the same, byte for byte. Beside them: the node pack for ComfyUI's registry, and SHA256SUMS.
+
+LATENTBRIDGE_REPOSITORY (owner/name on GitHub) names who publishes the node pack; without it the pack can be installed, but not published.
 """
 
 import gzip
 import hashlib
 import io
+import os
 import pathlib
 import subprocess
 import sys
@@ -18,8 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACK_COMMENT = "the wheel with the host; pinned, because pip leaves any version that is there"
 IN_PROCESS = ROOT / "artifacts" / "package" / "inprocess"  # the same for every runtime: it is not compiled ahead
 CONTENT = [
-    "README.md", "CHANGELOG.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "example_workflows", "locales", "examples/latents",
-    "benchmarks/peers", "__init__.py", "pyproject.toml", "metadata.ini", "install.py", "scripts", "web",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "THIRD-PARTY-NOTICES.md", "docs", "models", "python", "example_workflows", "locales", "examples/latents",
+    "benchmarks/README.md", "benchmarks/peers", "__init__.py", "pyproject.toml", "metadata.ini", "install.py", "scripts", "web",
 ]
 LEFT_OUT = ("__pycache__", "tests")
 ZIP_TIME = (2020, 1, 1, 0, 0, 0)
@@ -66,6 +69,18 @@ def write_tar(target, content):
             archive.addfile(entry, io.BytesIO(data))
 
 
+def description(repository):
+    """The pack's pyproject.toml, with what is the publisher's alone."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    if repository:
+        owner = repository.partition("/")[0]
+        text = text.replace("[tool.comfy]\n", "[project.urls]\n"
+                            f'Repository = "https://github.com/{repository}"\n\n'
+                            f'[tool.comfy]\nPublisherId = "{owner.lower()}"\n'
+                            f'Icon = "https://raw.githubusercontent.com/{repository}/main/docs/images/icon.png"\n')
+    return text.encode()
+
+
 def pack(version):
     """The registry's node pack: the tracked files that .comfyignore leaves, and the requirement that brings the host."""
     def git(*arguments):
@@ -73,6 +88,7 @@ def pack(version):
 
     left_out = set(git("--cached", "--ignored", "--exclude-from=.comfyignore"))
     found = {name: (ROOT / name).read_bytes() for name in git() if name not in left_out}
+    found["pyproject.toml"] = description(os.environ.get("LATENTBRIDGE_REPOSITORY"))
     found["requirements.txt"] = f"# {PACK_COMMENT}\nlatentbridge=={version}\n".encode()
     return [(name, found[name], False) for name in sorted(found)]
 

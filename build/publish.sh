@@ -1,31 +1,47 @@
 #!/usr/bin/env bash
 # build/publish.sh RUNTIME FOLDER: the one program, which needs no .NET, as FOLDER/latentbridge[.exe]. A warning of the trimmer or the compiler is an error.
-# For the Linux of this machine it is compiled ahead of time (NativeAOT), on x64 twice (src/LatentBridge.Host/FasterBuild.cs). For other systems, which
-# cannot be compiled ahead from here, the runtime is in the file.
-# SYSROOT names a folder with an older system's libraries and headers to link with, so that the program runs there too.
+# For Linux on x64 and arm64 it is compiled ahead of time (NativeAOT), on x64 twice (src/LatentBridge.Host/FasterBuild.cs); for the other processor than this
+# machine's that takes clang, lld and llvm-objcopy. For other systems, which cannot be compiled ahead from here, the runtime is in the file.
+# SYSROOT names a folder with an older system's libraries and headers to link with, so that the program runs there too. Without it, build/sysroot.sh makes one
+# where it can.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runtime=$1 folder=$2
 
 # publish FOLDER PROPERTY ...
 publish() {
-    dotnet publish src/LatentBridge.Host -c Release -r "$runtime" -o "$@" -nologo --verbosity quiet </dev/null
+    dotnet publish src/LatentBridge.Host -c Release -r "$runtime" -o "$@" -p:IncludeSourceRevisionInInformationalVersion=true -nologo --verbosity quiet </dev/null
 }
 
 ahead() {
-    publish "$1" -p:LatentBridgeAhead=true ${2:+-p:IlcInstructionSet="$2"} ${SYSROOT:+-p:SysRoot="$SYSROOT"} -p:CppCompilerAndLinker="$compiler"
+    publish "$1" -p:LatentBridgeAhead=true ${2:+-p:IlcInstructionSet="$2"} ${SYSROOT:+-p:SysRoot="$SYSROOT"} -p:CppCompilerAndLinker="$compiler" "${@:3}"
     mv -f "$1/LatentBridge.Host" "$1/latentbridge"
 }
 
 compiler=$(command -v clang >/dev/null && echo clang || echo gcc)
+sysroot_of() {
+    if [ -z "${SYSROOT:-}" ] && command -v debootstrap >/dev/null && [ "$(id -u)" = 0 ]; then
+        SYSROOT=$PWD/artifacts/sysroot/$1
+        [ -d "$SYSROOT" ] || build/sysroot.sh "$1" "$SYSROOT"
+    fi
+}
+
 case $runtime-$(uname -s)-$(uname -m) in
     linux-x64-Linux-x86_64)
+        sysroot_of amd64
         ahead "$folder/v3" x86-64-v3
         ahead "$folder" x86-64-v2
         mv -f "$folder/v3/latentbridge" "$folder/latentbridge-v3"
         rm -rf "$folder/v3"
         ;;
-    linux-arm64-Linux-aarch64) ahead "$folder" "" ;;
+    linux-arm64-Linux-*)
+        sysroot_of arm64
+        if [ "$(uname -m)" = x86_64 ]; then
+            ahead "$folder" "" -p:LinkerFlavor=lld -p:ObjCopyName=llvm-objcopy
+        else
+            ahead "$folder" ""
+        fi
+        ;;
     win-*)
         publish "$folder" --self-contained -p:LatentBridgeSingleFile=true
         mv -f "$folder/LatentBridge.Host.exe" "$folder/latentbridge.exe"

@@ -1,7 +1,7 @@
 """Makes wheels: python wheel.py PURE_WHEEL DIST [RUNTIME=FOLDER ...]
 
 PURE_WHEEL is what pip builds of python/. The latent formats go into it, and it can be installed anywhere: ``py3-none-any``. For each RUNTIME (linux-x64,
-win-x64) another wheel also holds the program of FOLDER, the bundled weights and five example latents.
+win-x64, ...) another wheel also holds the program of FOLDER, the bundled weights and five example latents.
 Wheels of the same content are the same, byte for byte.
 """
 
@@ -15,7 +15,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FORMATS = ["models/formats/*.json"]
 DATA = [*FORMATS, "models/manifest.json", "models/README.md", "models/tiny/*.safetensors", "models/maps/*.safetensors", "examples/latents/*_kodim23.safetensors"]
-TAGS = {"linux-x64": "manylinux_2_{glibc}_x86_64", "linux-arm64": "manylinux_2_{glibc}_aarch64", "win-x64": "win_amd64",
+TAGS = {"linux-x64": "manylinux_2_{glibc}_x86_64", "linux-arm64": "manylinux_2_{glibc}_aarch64", "linux-musl-x64": "musllinux_1_2_x86_64", "win-x64": "win_amd64",
         "osx-arm64": "macosx_12_0_arm64", "osx-x64": "macosx_12_0_x86_64"}
 PROGRAMS = ("", ".exe")  # suffixes of what may be run
 LIBRARIES = (".so", ".dll", ".dylib")

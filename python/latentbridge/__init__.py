@@ -7,8 +7,9 @@
 """
 
 from ._version import VERSION as __version__
+from .batches import check, thumbnail
 from .client import Bridge, BridgeError
 from .preview import Preview
 from .tensors import LatentError, RawLatent
 
-__all__ = ["Bridge", "BridgeError", "LatentError", "Preview", "RawLatent", "__version__"]
+__all__ = ["Bridge", "BridgeError", "LatentError", "Preview", "RawLatent", "__version__", "check", "thumbnail"]

@@ -529,4 +529,5 @@ def _how_it_ended(code: int | None) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    return f", killed by {name}{', often for want of memory' if name == 'SIGKILL' else ''}"
+    often = ", or by macOS for its quarantine (xattr -d com.apple.quarantine PROGRAM)" if sys.platform == "darwin" else ""
+    return f", killed by {name}{f', often for want of memory{often}' if name == 'SIGKILL' else ''}"

@@ -44,10 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
 def examine() -> dict[str, Any]:
     """The report: ``host`` is the command that will be used (null for none), ``places`` the chain in its order."""
     places = [_place(place) for place in host_locator.places()]
+    host = host_locator.find()
     return {
         "latentbridge": VERSION,
         "protocol": protocol.VERSION,
-        "host": host_locator.find(),
+        "host": host,
+        "hostVersion": next((place["version"] for place in places if place["version"]), None) if host else None,
         "places": places,
         "python": platform.python_version(),
         "pythonSupported": sys.version_info >= (3, 10),
@@ -74,7 +76,7 @@ def _host_version(command: tuple[str, ...]) -> tuple[str | None, str | None]:
     except subprocess.TimeoutExpired:
         return None, "--version did not answer within 20 s"
     except OSError as error:
-        return None, f"does not start: {error}"
+        return None, host_locator.starting_problem(command[0], error)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()
         return None, f"--version ended with exit code {done.returncode}{': ' + words[-1] if words else ''}"
@@ -130,3 +132,7 @@ def _print(report: dict[str, Any]) -> None:
     for place in report["places"]:
         print(f"  {place['finder']:18} {place['path'] or ''}: {place['version'] or place['problem']}".replace(" : ", " "))
     print(f"Host used: {' '.join(report['host'])}" if report["host"] else f"No host was found: {host_locator.ADVICE}.")
+    found = (report["hostVersion"] or VERSION).partition("+")[0]  # behind it: the commit that it was built of
+    if found != VERSION:
+        print(f"It is of version {found}, this shim ({host_locator.PACKAGE}) of {VERSION}. They work together as long as both speak one protocol. "
+              f"For one version of both: {host_locator.INSTALLING}.")

@@ -5,6 +5,7 @@ Nothing is started by a bare name, and nothing out of the current folder: whoeve
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import site
@@ -90,6 +91,24 @@ def environment() -> dict[str, str]:
                 variables["DOTNET_ROOT"] = str(root)
                 break
     return variables
+
+
+def starting_problem(program: str, error: OSError) -> str:
+    """Why a program that was found does not start, and what helps."""
+    windows = getattr(error, "winerror", None)
+    if windows in (225, 226):
+        cure = f"the antivirus blocks it; allow {program} there"
+    elif windows == 5 or windows is None and error.errno == errno.EACCES:
+        cure = f"its folder allows no programs (mounted noexec, or a policy); set LATENTBRIDGE_HOST to the path of a copy in another folder than {Path(program).parent}"
+    elif windows in (193, 216) or error.errno == errno.ENOEXEC:
+        cure = f"it is for another system or processor, or its download is incomplete; {ADVICE}"
+    elif not Path(program).is_file():
+        cure = f"it is gone; where an antivirus took it, allow it there, then {ADVICE}"
+    elif error.errno == errno.ENOENT:
+        cure = f"it is for another kind of Linux (glibc or musl); {ADVICE}"
+    else:
+        cure = ADVICE
+    return f"{program} does not start ({error.strerror or error}): {cure}"
 
 
 def find_on_path(name: str) -> Path | None:

@@ -39,10 +39,13 @@ class HostProcess:
             if sys.platform == "win32"
             else {"start_new_session": True, "pass_fds": tuple(descriptors)}
         )
-        self._process = subprocess.Popen(  # type: ignore[call-overload]
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            env=environment, close_fds=True, **platform,
-        )
+        try:
+            self._process = subprocess.Popen(  # type: ignore[call-overload]
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                env=environment, close_fds=True, **platform,
+            )
+        except OSError as error:
+            raise OSError(host_locator.starting_problem(command[0], error)) from error
         self._on_line, self._on_end = on_line, on_end
         self._readers = [threading.Thread(target=target, name=f"latentbridge-{name}", daemon=True)
                          for name, target in (("reader", self._read), ("stderr", self._drain))]

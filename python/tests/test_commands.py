@@ -1,6 +1,7 @@
 """``python -m latentbridge``: doctor, demo and bench, and where they look for the host."""
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -157,6 +158,34 @@ class Doctor(unittest.TestCase):
             found, missing = doctor.examine()["optional"]
         self.assertEqual((found["version"], found["path"]), ("installed", json.__file__))
         self.assertEqual(missing, {"name": "no_such_package", "version": None, "path": None, "serves": "a test"})
+
+    def test_a_host_of_another_version_is_named(self):
+        with unittest.mock.patch.object(host_locator, "places", lambda: iter([host_locator.Place("pip", Path("/a"), ("/a",), None)])), \
+                unittest.mock.patch.object(doctor, "_host_version", lambda command: ("0.1.0+abc", None)):
+            self.assertIn("It is of version 0.1.0, this shim", call("doctor")[1])
+
+    def test_a_program_that_does_not_start_is_named_with_what_helps(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        program = Path(folder.name, "latentbridge")
+        program.write_bytes(b"half an archive")
+        program.chmod(0o755)
+        with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": str(program)}):
+            found = doctor.examine()["places"][0]
+        self.assertIn(f"{program} does not start", found["problem"])
+        self.assertIn("download is incomplete" if sys.platform != "win32" else "another system", found["problem"])
+
+    def test_each_way_not_to_start_has_its_own_cure(self):
+        there, gone = sys.executable, "/nonexistent/latentbridge"
+        for error, program, cure in (
+            (PermissionError(errno.EACCES, "Permission denied"), there, "noexec"),
+            (OSError(errno.ENOEXEC, "Exec format error"), there, "another system or processor"),
+            (FileNotFoundError(errno.ENOENT, "No such file"), there, "glibc or musl"),
+            (FileNotFoundError(errno.ENOENT, "No such file"), gone, "antivirus"),
+            (OSError(errno.EMFILE, "Too many open files"), there, "LATENTBRIDGE_HOST"),
+        ):
+            with self.subTest(error=error):
+                self.assertIn(cure, host_locator.starting_problem(program, error))
 
     def test_a_missing_host_ends_with_one_and_advice(self):
         with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": "/nonexistent"}):

@@ -56,6 +56,7 @@ static class CommandLine
         DecodeCommand.Create(terminal),
         EncodeCommand.Create(terminal),
         InspectCommand.Create(terminal),
+        ScanCommand.Create(terminal),
         ModelsCommand.Create(terminal),
         DemoCommand.Create(terminal),
         DoctorCommand.Create(terminal),

@@ -10,4 +10,9 @@ OnnxModels.Register();
 StandardStreams.UseUtf8WhereRedirected();
 
 // Every UI starts a host, which must be up in milliseconds: it loads neither System.CommandLine nor Spectre.Console.
-return args is ["serve", ..] ? ServeCommand.Run(args.AsSpan(1)) : CommandLine.Run(args);
+return args switch
+{
+    ["serve", ..] => ServeCommand.Run(args.AsSpan(1)),
+    ["batch"] => BatchCommand.Run(),
+    _ => CommandLine.Run(args),
+};

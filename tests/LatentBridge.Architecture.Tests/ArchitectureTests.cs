@@ -18,13 +18,14 @@ public sealed partial class ArchitectureTests
         ["LatentBridge"] = [],
         ["LatentBridge.Ipc"] = [],
         ["LatentBridge.Fitting"] = ["LatentBridge"],
+        ["LatentBridge.Scanning"] = ["LatentBridge"],
         ["LatentBridge.Onnx"] = ["LatentBridge"],
         ["LatentBridge.ImageSharp"] = ["LatentBridge"],
         ["LatentBridge.EmbeddedPython"] = ["LatentBridge"],
         ["LatentBridge.Sessions"] = ["LatentBridge", "LatentBridge.Fitting", "LatentBridge.Ipc"],
         ["LatentBridge.InProcess"] = ["LatentBridge", "LatentBridge.Fitting", "LatentBridge.Ipc", "LatentBridge.Sessions", "LatentBridge.Onnx", "LatentBridge.ImageSharp"],
         ["LatentBridge.Host"] =
-            ["LatentBridge", "LatentBridge.Fitting", "LatentBridge.Ipc", "LatentBridge.Sessions", "LatentBridge.Onnx", "LatentBridge.ImageSharp", "LatentBridge.EmbeddedPython"],
+            ["LatentBridge", "LatentBridge.Fitting", "LatentBridge.Ipc", "LatentBridge.Scanning", "LatentBridge.Sessions", "LatentBridge.Onnx", "LatentBridge.ImageSharp", "LatentBridge.EmbeddedPython"],
     };
 
     /// <summary>Projects that use nothing but the base library.</summary>

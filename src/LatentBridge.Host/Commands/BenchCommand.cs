@@ -12,6 +12,8 @@ static class BenchCommand
         CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon pictures arrive.", BridgeBench.Run),
         CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),
         CreateBench(terminal, "maps", "The decoders with one pixel per cell: polynomials and perceptrons.", MapsBench.Run),
+        CreatePlanted(terminal),
+        CreateBench(terminal, "scan", "Reading and checking cached latents, in latents a second.", ScanBench.Run),
         CreateTurns(),
         CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
     };
@@ -21,6 +23,15 @@ static class BenchCommand
         Command command = new(name, description);
         Option<bool> json = command.Json();
         command.SetAction(parsed => BenchReport.Write(terminal, terminal.While($"Measuring {name} ...", () => measure(terminal.Note)), parsed.GetValue(json)));
+        return command;
+    }
+
+    static Command CreatePlanted(Terminal terminal)
+    {
+        Command command = new("planted", "What `scan` finds of faults planted in a made-up data set: recall and precision.");
+        Option<int> count = new Option<int>("--count") { Description = "Number of latents.", HelpName = "N", DefaultValueFactory = _ => 10_000 }.Within(200, 1_000_000);
+        command.Add(count);
+        command.SetAction(parsed => terminal.Write(terminal.While("Scanning planted faults ...", () => PlantedBench.Run(parsed.GetValue(count)))));
         return command;
     }
 

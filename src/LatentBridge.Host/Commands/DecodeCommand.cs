@@ -1,16 +1,16 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
 using LatentBridge.Previews;
+using LatentBridge.Scanning.Sources;
 using LatentBridge.Weights;
 using Newtonsoft.Json;
 
 namespace LatentBridge.Host.Commands;
 
 /// <summary><c>latentbridge decode FILE...</c>: latents to pictures.</summary>
-sealed class DecodeCommand
+sealed partial class DecodeCommand
 {
     readonly Terminal _terminal;
     readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
@@ -25,6 +25,7 @@ sealed class DecodeCommand
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly Option<int> _memory = new Option<int>("--memory") { Description = "Memory limit of a decode in megabytes; auto takes the best decoder within it. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
     readonly ClipOptions _clip;
+    readonly Option<bool> _follow = new("--follow") { Description = "Go on with files that appear in the folders given, until Ctrl-C: a cache while a training writes it." };
     readonly OutputFiles _written = new();
     readonly PictureKind _kind;
     readonly Option<bool> _json;
@@ -45,7 +46,7 @@ sealed class DecodeCommand
         _latent = new(command, takesAllFrames: true);
         _clip = new(command);
         _picture = new(command, PreviewOptions.Default, "size", "scaling");
-        command.Add(_grid, _item, _threads, _memory);
+        command.Add(_grid, _item, _threads, _memory, _follow);
         _kind = new(command);
         _json = command.Json();
         command.SetAction(Run);
@@ -66,25 +67,18 @@ sealed class DecodeCommand
         List<DecodedPicture> pictures = [];
         int exitCode = ExitCode.Done;
 
-        _terminal.ForEach(parsed.GetValue(_files)!, file => Path.GetFileName(file), file =>
+        string[] files = parsed.GetValue(_files)!;
+        using DecodeWork work = new(_kind.Encoders);
+        if (parsed.GetValue(_follow))
         {
-            try
-            {
-                foreach (DecodedPicture picture in Decode(parsed, file, folder))
-                {
-                    pictures.Add(picture);
-                    if (!json && !_terminal.HasTables)
-                    {
-                        _terminal.Say(picture.ToString());
-                    }
-                }
-            }
-            catch (LatentBridgeException failure)
-            {
-                _terminal.Note(failure.Message);
-                exitCode = Math.Max(exitCode, failure is InputException ? ExitCode.Usage : ExitCode.Failed);
-            }
-        });
+            Follow(files, file => Decode(file, () => _latent.Open(parsed, file)));
+        }
+        else
+        {
+            DecodeAll(parsed, files, Decode);
+        }
+
+        work.Finish();
 
         if (json)
         {
@@ -96,11 +90,84 @@ sealed class DecodeCommand
         }
 
         return exitCode;
+
+        void Decode(string file, Func<LatentInput> open)
+        {
+            try
+            {
+                foreach (DecodedPicture picture in this.Decode(parsed, work, file, open(), folder))
+                {
+                    if (json || _terminal.HasTables)
+                    {
+                        pictures.Add(picture);
+                    }
+                    else
+                    {
+                        _terminal.Say(picture.ToString());
+                    }
+                }
+            }
+            catch (LatentBridgeException failure)
+            {
+                _terminal.Note(failure.Message);
+                exitCode = Math.Max(exitCode, failure is InputException ? ExitCode.Usage : ExitCode.Failed);
+            }
+        }
     }
 
-    IEnumerable<DecodedPicture> Decode(ParseResult parsed, string file, string folder)
+    /// <summary>Decodes file after file; the next one is read meanwhile.</summary>
+    void DecodeAll(ParseResult parsed, string[] files, Action<string, Func<LatentInput>> decode)
     {
-        LatentInput input = _latent.Open(parsed, file);
+        int next = 0;
+        Task<LatentInput> ahead = Read();
+        _terminal.ForEach(files, file => Path.GetFileName(file), file =>
+        {
+            Task<LatentInput> now = ahead;
+            decode(file, () =>
+            {
+                try
+                {
+                    return now.GetAwaiter().GetResult();
+                }
+                finally
+                {
+                    ahead = Read();
+                }
+            });
+        });
+
+        Task<LatentInput> Read()
+        {
+            string? file = next < files.Length ? files[next++] : null;
+            return file is null ? Task.FromResult<LatentInput>(null!) : Task.Run(() => _latent.Open(parsed, file));
+        }
+    }
+
+    /// <summary>Decodes what is in the folders and what appears there, until Ctrl-C.</summary>
+    static void Follow(string[] paths, Action<string> decode)
+    {
+        using ManualResetEventSlim ended = new();
+        ConsoleCancelEventHandler end = (_, press) =>
+        {
+            press.Cancel = true;
+            ended.Set();
+        };
+        Console.CancelKeyPress += end;
+        try
+        {
+            foreach (string file in FolderWatch.Follow(paths, () => !ended.Wait(FolderWatch.Interval)).TakeWhile(_ => !ended.IsSet))
+            {
+                decode(file);
+            }
+        }
+        finally
+        {
+            Console.CancelKeyPress -= end;
+        }
+    }
+
+    IEnumerable<DecodedPicture> Decode(ParseResult parsed, DecodeWork work, string file, LatentInput input, string folder)
+    {
         PreviewOptions options = _kind.Apply(parsed, _picture.Apply(parsed, _latent.Apply(parsed, PreviewOptions.Default))) with
         {
             Threads = parsed.ThreadCount(_threads),
@@ -122,10 +189,10 @@ sealed class DecodeCommand
             _terminal.Note($"{file}: {note}");
         }
 
-        using PreviewRenderer renderer = new(input.Format, _kind.Encoders);
+        PreviewRenderer renderer = work.Begin(input.Format);
         if (_clip.IsAsked(parsed) || _latent.WantsAllFrames(parsed))
         {
-            foreach (DecodedPicture picture in DecodeClip(parsed, file, folder, input, renderer, options))
+            foreach (DecodedPicture picture in DecodeClip(parsed, work, renderer, file, folder, input, options))
             {
                 yield return picture;
             }
@@ -136,8 +203,11 @@ sealed class DecodeCommand
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
         renderer.Stage(input.View, options with { Item = items[0] });
-        using ILatentDecoder decoder = Load(parsed, renderer, out DecoderDescription description);
-        byte[] buffer = [];
+        if (work.Decoder is null)
+        {
+            Load(parsed, renderer, work);
+        }
+
         foreach (int index in items)
         {
             if (index != items[0])
@@ -145,61 +215,16 @@ sealed class DecodeCommand
                 renderer.Stage(input.View, options with { Item = index });
             }
 
-            PreviewResult result = Render(renderer, decoder, options with { Item = index }, ref buffer);
+            PreviewResult result = work.Render(options with { Item = index });
             string part = oneOfMany ? string.Create(CultureInfo.InvariantCulture, $".{index}") : "";
-            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
-            File.WriteAllBytes(_written.Add(path, file), buffer.AsSpan(0, result.ByteLength));
-            yield return new(file, path, input, description, result);
+            string path = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}{part}.{work.Description.Id.Replace(':', '-')}.{_kind.Name(parsed)}");
+            work.Write(_written.Add(path, file), result.ByteLength);
+            yield return new(file, path, input, work.Description, result);
         }
     }
 
-    /// <summary>All pictures of a video: as one animation, or as a file each.</summary>
-    IEnumerable<DecodedPicture> DecodeClip(ParseResult parsed, string file, string folder, LatentInput input, PreviewRenderer renderer, PreviewOptions options)
-    {
-        PreviewOptions rgb = options with { Batch = BatchChoice.Item, Item = parsed.GetValue(_item) ?? 0, Encoding = PreviewEncoding.Rgb24 };
-        renderer.Stage(input.View, rgb with { Frame = FrameChoice.First });
-        using ILatentDecoder decoder = Load(parsed, renderer, out DecoderDescription description);
-        var clip = new ClipReader(renderer, decoder, rgb);
-        ClipWriter writer = _clip.Writer(parsed, clip.RateOf(_clip.Rate(parsed, input.Format)));
-        string stem = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(file)}");
-        long start = Stopwatch.GetTimestamp();
-        double decoding = 0;
-        foreach ((int index, byte[] pixels, int width, int height) in clip.Read(() => input.View, input.Shape.Frames, options.Threads, CancellationToken.None))
-        {
-            decoding += Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            start = Stopwatch.GetTimestamp();
-            if (!_clip.IsAsked(parsed))
-            {
-                byte[] png = ClipWriter.Png(pixels, width, height);
-                string path = string.Create(CultureInfo.InvariantCulture, $"{stem}.{index:0000}.{description.Id.Replace(':', '-')}.png");
-                File.WriteAllBytes(_written.Add(path, file), png);
-                yield return new(file, path, input, description, Result(png.Length, width, height));
-                decoding = 0;
-            }
-            else
-            {
-                writer.Add(pixels, width, height);
-            }
-
-            start = Stopwatch.GetTimestamp();
-        }
-
-        if (_clip.IsAsked(parsed))
-        {
-            string path = Path.Combine(folder, parsed.GetValue(_clip.File)!);
-            int bytes = writer.Write(_written.Add(path, file));
-            yield return new(file, path, input, description, Result(bytes, writer.Width, writer.Height)) { Pictures = writer.Count };
-        }
-
-        PreviewResult Result(int bytes, int width, int height) =>
-            new(bytes, width, height, PreviewEncoding.Png, decoding, Stopwatch.GetElapsedTime(start).TotalMilliseconds, renderer.NonFiniteCount, Fits: true);
-    }
-
-    /// <summary>The decoder asked for, or with <c>auto</c> the best that --memory allows.</summary>
-    /// <param name="parsed">The command line.</param>
-    /// <param name="renderer">Has staged what is to be decoded.</param>
-    /// <param name="description">The decoder's own, under the name that people gave.</param>
-    ILatentDecoder Load(ParseResult parsed, PreviewRenderer renderer, out DecoderDescription description)
+    /// <summary>Loads the decoder asked for, or with <c>auto</c> the best that --memory allows for what is staged.</summary>
+    void Load(ParseResult parsed, PreviewRenderer renderer, DecodeWork work)
     {
         IReadOnlyList<DecoderEntry> entries = LatentDecoders.For(renderer.Format, _weights);
         string id = parsed.GetValue(_decoder)!;
@@ -208,12 +233,13 @@ sealed class DecodeCommand
         foreach (DecoderEntry entry in id == "auto" && megabytes > 0 ? entries : [entries.Choose(id, renderer.Format)])
         {
             ILatentDecoder decoder = entry.Load();
-            description = decoder.Description with { Id = entry.Description.Id };
             (int width, int height) = decoder.Description.OutputSize(renderer.PlaneHeight, renderer.PlaneWidth);
             long needed = (decoder.WorkingBytes(renderer.PlaneHeight, renderer.PlaneWidth) + (3L * width * height)) / (1024 * 1024) + 1; // its own, and the picture that it writes into
             if (megabytes == 0 || needed <= megabytes)
             {
-                return decoder;
+                // Another size may need another decoder where memory is limited.
+                work.Take(decoder, decoder.Description with { Id = entry.Description.Id }, isKept: !entry.Stateful && megabytes == 0);
+                return;
             }
 
             decoder.Dispose();
@@ -221,18 +247,6 @@ sealed class DecodeCommand
         }
 
         throw new LatentBridgeException(problem);
-    }
-
-    static PreviewResult Render(PreviewRenderer renderer, ILatentDecoder decoder, PreviewOptions options, ref byte[] buffer)
-    {
-        PreviewResult result = renderer.Render(decoder, options, buffer, CancellationToken.None);
-        while (!result.Fits)
-        {
-            buffer = new byte[result.ByteLength];
-            result = renderer.Render(decoder, options, buffer, CancellationToken.None);
-        }
-
-        return result;
     }
 
     static TextTable ToTable(List<DecodedPicture> pictures)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LatentBridge.Files;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 
@@ -33,8 +34,11 @@ sealed class LatentOptions
 
     /// <summary>Reads a file as the options say.</summary>
     /// <exception cref="InputException">It is not readable as a latent.</exception>
-    internal LatentInput Open(ParseResult parsed, string path) => LatentInput.Open(
-        path, new() { Key = parsed.GetValue(_key), Space = Space(parsed), FormatId = parsed.GetValue(_format), Axes = parsed.GetValue(_axes) });
+    internal LatentInput Open(ParseResult parsed, string path) => LatentInput.Open(path, Request(parsed));
+
+    /// <summary>What the options say of the latents.</summary>
+    internal LatentRequest Request(ParseResult parsed) =>
+        new() { Key = parsed.GetValue(_key), Space = Space(parsed), FormatId = parsed.GetValue(_format), Axes = parsed.GetValue(_axes) };
 
     /// <summary>The options with the frame that is wanted.</summary>
     internal PreviewOptions Apply(ParseResult parsed, PreviewOptions options) => _frame.Apply(parsed, options);

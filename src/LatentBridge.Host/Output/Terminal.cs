@@ -36,6 +36,9 @@ sealed class Terminal
     /// <summary>A result, on stdout.</summary>
     internal void Say(string line) => _output.WriteLine(ShownText.Clean(line));
 
+    /// <summary>A line that a program reads, on stdout.</summary>
+    internal void WriteLine(string line) => _output.WriteLine(line);
+
     /// <summary>Something to know beside the result, on stderr; while a bar is shown there, after it.</summary>
     internal void Note(string line)
     {
@@ -106,7 +109,7 @@ sealed class Terminal
             return;
         }
 
-        HoldingNotes(() => _progress.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()).Start(context =>
+        HoldingNotes(() => Bar().Start(context =>
         {
             ProgressTask task = context.AddTask(Markup.Escape(ShownText.Clean(name(items[0]))), maxValue: items.Count);
             foreach (T item in items)
@@ -117,6 +120,39 @@ sealed class Terminal
             }
 
             return items.Count;
+        }));
+    }
+
+    /// <summary>Does work in steps that it tells of; on a terminal a bar shows how far it is, elsewhere a line on stderr every ten seconds.</summary>
+    /// <param name="total">How many steps there are.</param>
+    /// <param name="work">Calls what it is given after each step, with the step's name.</param>
+    internal void Track(int total, Action<Action<string>> work)
+    {
+        if (_progress is null)
+        {
+            int done = 0;
+            long told = Stopwatch.GetTimestamp();
+            work(name =>
+            {
+                done++;
+                if (Stopwatch.GetElapsedTime(told) > BetweenLines)
+                {
+                    Note($"{done} of {total}, last {name}");
+                    told = Stopwatch.GetTimestamp();
+                }
+            });
+            return;
+        }
+
+        HoldingNotes(() => Bar().Start(context =>
+        {
+            ProgressTask task = context.AddTask("...", maxValue: Math.Max(1, total));
+            work(name =>
+            {
+                task.Description = Markup.Escape(ShownText.Clean(name));
+                task.Increment(1);
+            });
+            return total;
         }));
     }
 
@@ -137,6 +173,8 @@ sealed class Terminal
             held.ForEach(Note);
         }
     }
+
+    Progress Bar() => _progress!.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn());
 
     static IAnsiConsole Open(TextWriter writer) => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
 }

@@ -42,7 +42,17 @@ public static class LatentFile
     internal static LoadedLatent Load(TensorFile file, string path, LatentRequest request)
     {
         TensorEntry[] latents = Candidates(file);
-        TensorEntry entry = request.Key is null ? Choose(file, path, latents) : Find(file, path, request.Key);
+        return Load(file, request.Key is null ? Choose(file, path, latents) : Find(file, path, request.Key), latents, path, request);
+    }
+
+    /// <summary>Reads one tensor of a file as a latent.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="entry">The tensor, or a row of one.</param>
+    /// <param name="latents">All of the file's <see cref="Candidates"/>.</param>
+    /// <param name="path">What messages call the file.</param>
+    /// <param name="request">What is known; its key does not matter.</param>
+    internal static LoadedLatent Load(TensorFile file, TensorEntry entry, IReadOnlyList<TensorEntry> latents, string path, LatentRequest request)
+    {
         string named = $"{path}: \"{TensorEntry.Shorten(entry.Name)}\"";
         LatentOrigin origin = LatentOrigin.Of(file, entry, path);
         bool legacy = origin.IsLegacyComfy && request.Space is null;
@@ -60,7 +70,7 @@ public static class LatentFile
         entry.CheckRepeats();
         long[] axes = [.. entry.Dimensions];
         (LatentFormat format, string reason, bool isGuess) = DecideFormat(request, origin, axes, path);
-        AxisReading reading = ReadAxes(axes, request, origin, format, named, latents.Length > 1 ? file : null);
+        AxisReading reading = ReadAxes(axes, request, origin, format, named, latents.Count > 1 ? file : null);
         byte[] bytes = ReadValues(entry, type, legacy, format, reading);
         LatentSpace space = request.Space ?? origin.Space?.Space ?? LatentSpace.Sampler;
         return new()
@@ -79,6 +89,15 @@ public static class LatentFile
             Keys = [.. latents.Append(entry).Select(static e => e.Name).Distinct()],
             Notes = Notes(file, request, origin, format, reading, axes, space),
         };
+    }
+
+    /// <summary>How a tensor would be read: its format, and its axes in order.</summary>
+    internal static (LatentFormat Format, AxisReading Reading) Plan(TensorFile file, TensorEntry entry, string path, LatentRequest request)
+    {
+        LatentOrigin origin = LatentOrigin.Of(file, entry, path);
+        long[] axes = [.. entry.Dimensions];
+        LatentFormat format = DecideFormat(request, origin, axes, path).Format;
+        return (format, ReadAxes(axes, request, origin, format, $"{path}: \"{TensorEntry.Shorten(entry.Name)}\"", null));
     }
 
     /// <summary>Makes a latent of values that were read elsewhere.</summary>
@@ -218,7 +237,7 @@ public static class LatentFile
     }
 
     /// <summary>Tensors under a usual key, else those shaped like a latent.</summary>
-    static TensorEntry[] Candidates(TensorFile file)
+    internal static TensorEntry[] Candidates(TensorFile file)
     {
         TensorEntry[] usual = [.. file.Tensors.Where(static e => Rank(e.Name) < int.MaxValue && e.Dimensions.Count is >= 2 and <= LatentAxes.MaximumRank && e.Length > 0)];
         return usual.Length > 0 ? usual : [.. file.Tensors.Where(static e => LooksLikeLatent(e))];

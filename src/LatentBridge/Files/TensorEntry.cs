@@ -61,6 +61,23 @@ sealed class TensorEntry
             : throw bytes.Bad($"tensor \"{Shorten(name)}\" ({elementType}) {fault}. The file is cut off or damaged; copy or download it again");
     }
 
+    /// <summary>One index of the first axis, as a tensor of the axes behind it.</summary>
+    internal TensorEntry Row(long index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((ulong)index, (ulong)Dimensions[0]);
+        _ = TensorLayout.Check(_layout.Dimensions[1..], _layout.Strides[1..], _layout.Extent, out TensorLayout row);
+        return new(Name, ElementType, row, _bytes, _offset + (index * _layout.Strides[0] * ElementType.ByteLength()), _bigEndian);
+    }
+
+    /// <summary>The first half of an axis.</summary>
+    internal TensorEntry FirstHalf(int axis)
+    {
+        long[] dimensions = [.. _layout.Dimensions];
+        dimensions[axis] /= 2;
+        _ = TensorLayout.Check(dimensions, _layout.Strides, _layout.Extent, out TensorLayout half);
+        return new(Name, ElementType, half, _bytes, _offset, _bigEndian);
+    }
+
     /// <summary>Writes all values in row-major order, converted to F32.</summary>
     /// <param name="destination">Exactly <see cref="Length"/> values.</param>
     /// <exception cref="ArgumentException">The destination has another length.</exception>

@@ -30,6 +30,34 @@ public sealed class DecodeCommandTests : IDisposable
     }
 
     [Fact]
+    public void Many_files_of_several_formats_give_each_the_picture_that_it_gives_alone()
+    {
+        string[] names = ["SDXL_kodim04", "SD15_kodim23", "SDXL_batch4", "SDXL_kodim23", "Flux2_kodim23"];
+        string together = Path.Combine(_run.Folder, "together"), alone = Path.Combine(_run.Folder, "alone");
+        foreach (string decoder in (string[])["tiny", "estimated"])
+        {
+            Assert.Equal(0, _run.Run(["decode", .. names.Select(CommandRun.Example), "-o", together, "--decoder", decoder]));
+            foreach (string name in names)
+            {
+                Assert.Equal(0, _run.Run("decode", CommandRun.Example(name), "-o", alone, "--decoder", decoder));
+            }
+        }
+
+        string[] pictures = Directory.GetFiles(alone);
+        Assert.Equal(2 * 8, pictures.Length);
+        Assert.All(pictures, picture => Assert.Equal(File.ReadAllBytes(picture), File.ReadAllBytes(Path.Combine(together, Path.GetFileName(picture)))));
+    }
+
+    [Fact]
+    public void An_unreadable_file_among_many_does_not_stop_the_others()
+    {
+        string broken = Path.Combine(_run.Folder, "broken.npy");
+        File.WriteAllText(broken, "nothing");
+        Assert.Equal(2, _run.Run("decode", CommandRun.Example("SDXL_kodim04"), broken, CommandRun.Example("SDXL_kodim23"), "-o", _run.Folder, "--decoder", "latent2rgb"));
+        Assert.Equal(2, Directory.GetFiles(_run.Folder, "*.png").Length);
+    }
+
+    [Fact]
     public void Size_is_the_longest_side()
     {
         Assert.Equal(0, _run.Run("decode", CommandRun.Example("SDXL_kodim04"), "-o", _run.Folder, "--decoder", "latent2rgb", "--size", "176"));

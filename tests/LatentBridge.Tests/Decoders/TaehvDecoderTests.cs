@@ -4,6 +4,7 @@ using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Networks;
 using LatentBridge.Simd;
+using LatentBridge.Testing;
 using LatentBridge.Tests.Weights;
 using LatentBridge.Weights;
 
