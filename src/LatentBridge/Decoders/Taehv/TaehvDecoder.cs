@@ -70,7 +70,7 @@ sealed unsafe class TaehvDecoder : IClipDecoder
     public DecoderDescription Description { get; }
 
     /// <inheritdoc/>
-    public int PicturesPerFrame => _network.FramesPerFrame;
+    public int PicturesPerFrame => _all.Length;
 
     /// <inheritdoc/>
     public IEnumerable<int> ShownPictures(int frames) => TaehvFrames.Kept(_variant, PicturesPerFrame, frames);
@@ -175,7 +175,7 @@ sealed unsafe class TaehvDecoder : IClipDecoder
 
     void Run(in LatentPlanes latent, void* output, bool isBytes, int threads, CancellationToken cancellation)
     {
-        int before = Description.Id == Id && _network.FramesPerFrame > 1 ? Math.Min(latent.FramesBefore, FramesBefore) : 0;
+        int before = Description.Id == Id && PicturesPerFrame > 1 ? Math.Min(latent.FramesBefore, FramesBefore) : 0;
         ReadOnlySpan<float> values = latent.WithFramesBefore(before);
         fixed (float* planes = _scale is null ? values : Scaled(values, latent.PlaneLength))
         {
