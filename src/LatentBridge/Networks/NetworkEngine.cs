@@ -105,24 +105,13 @@ sealed unsafe class NetworkEngine : IDisposable
         return _plan;
     }
 
-    // The last convolution also does the pixel shuffle's reordering, [colour][dy][dx] to [dy][dx][colour], and the offset.
     NetworkKernels.Placement PrepareConvolution(ConvolutionLayer layer, int inputChannels, float[][] tensors, bool isLast)
     {
         float[] weights = tensors[0];
         float[]? bias = tensors.Length > 1 ? tensors[1] : null;
         if (isLast)
         {
-            bias ??= new float[layer.Outputs];
-            int square = _network.Shuffle * _network.Shuffle, colours = _network.OutputChannels, kernel = layer.Inputs * 9;
-            float[] shuffledWeights = new float[weights.Length], shuffledBias = new float[bias.Length];
-            for (int to = 0; to < layer.Outputs; to++)
-            {
-                int from = (to % colours * square) + (to / colours);
-                weights.AsSpan(from * kernel, kernel).CopyTo(shuffledWeights.AsSpan(to * kernel));
-                shuffledBias[to] = bias[from] + _network.OutputOffset;
-            }
-
-            (weights, bias) = (shuffledWeights, shuffledBias);
+            (weights, bias) = _network.ArrangeOutput(layer, weights, bias);
         }
 
         return _kernels.Prepare(layer, inputChannels, weights, bias);

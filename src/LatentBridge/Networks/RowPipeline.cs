@@ -22,6 +22,7 @@ sealed class RowPipeline : ISharedWork
     readonly object _gate = new();
     int _waiting;
     int _unfinished;
+    int _current;
     ExceptionDispatchInfo? _failure;
 
     public RowPipeline(IReadOnlyList<RowLayer> layers, bool forThreads)
@@ -112,9 +113,15 @@ sealed class RowPipeline : ISharedWork
         }
     }
 
-    // The deepest layer with a part to hand out; starts its next step if need be.
+    // The deepest layer with a part to hand out; starts its next step if need be. A step once begun is handed out first: with a hundred
+    // layers, looking through them all for every part costs more than a deeper layer's few rows are worth.
     int TakeLayer()
     {
+        if (_nextPart[_current] < _parts[_current])
+        {
+            return _current;
+        }
+
         for (int i = _layers.Length - 1; i >= 0; i--)
         {
             RowLayer layer = _layers[i];
@@ -130,6 +137,7 @@ sealed class RowPipeline : ISharedWork
                 _parts[i] = layer.Parts(layer.Done, layer.StepEnd);
                 _openParts[i] = _parts[i];
                 _nextPart[i] = 0;
+                _current = i;
                 if (_waiting > 0 && _parts[i] > 1)
                 {
                     Monitor.PulseAll(_gate);
