@@ -48,8 +48,6 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
         }
     }
 
-    public override long KernelsLength => _weights.TransformedLength;
-
     public override long ScratchLength => (Winograd.Positions * (InputStride + OutputStride)) + (Winograd.Tile * Winograd.Tile * _output.Channels);
 
     nint InputStride => (BatchTiles * _input.Channels) + Padding;
@@ -60,20 +58,14 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
 
     public override void Run(int first, int end, int part, Workspace workspace)
     {
-        float* u = workspace.Kernels(_weights, out bool isThere);
-        if (!isThere)
-        {
-            _weights.Transform(u);
-        }
-
         int tile = part * BatchTiles;
-        RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), u, workspace.Scratch);
+        RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), workspace.Scratch);
     }
 
     int Tiles(int first, int end) => (end - first + Winograd.Tile - 1) / Winograd.Tile * _tilesAcross;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void RunBatch(int first, int firstTile, int tiles, float* u, float* v)
+    void RunBatch(int first, int firstTile, int tiles, float* v)
     {
         float* m = v + (Winograd.Positions * InputStride);
         float* edge = m + (Winograd.Positions * OutputStride);
@@ -92,7 +84,7 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             {
                 fetch.Share(position);
                 MatrixKernel<TLanes, TVector>.Multiply(
-                    v + (position * InputStride), _input.Channels, tiles, u + (position * _weights.PositionStride), _weights.Inputs, _weights.PaddedOutputs,
+                    v + (position * InputStride), _input.Channels, tiles, _weights.Matrix(position), _weights.Inputs, _weights.PaddedOutputs,
                     _weights.Initial(position), 0, m + (position * OutputStride), _weights.PaddedOutputs);
             }
         }
@@ -203,8 +195,8 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
 }
 
 /// <summary>
-/// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: untransformed, a quarter of the
-/// transformed bytes.
+/// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: transformed, for every position
+/// the matrix inputs x outputs, packed for <see cref="MatrixKernel{TLanes, TVector}"/>. All threads read the same.
 /// </summary>
 sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
     where TLanes : ILanes<TVector>
@@ -215,24 +207,13 @@ sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
 
     readonly NativeBuffer _buffer;
 
-    // kernels: [output][input][3][3], kept as [panel][input][3][3][output in panel]; bias: one for each output, or nothing.
+    // kernels: [output][input][3][3]; bias: one for each output, or nothing.
     public WinogradWeights(ReadOnlySpan<float> kernels, ReadOnlySpan<float> bias, int outputs, int inputs)
     {
         Inputs = inputs;
         PaddedOutputs = MatrixKernel<TLanes, TVector>.PaddedColumns(outputs);
-        _buffer = new NativeBuffer((9L * inputs * PaddedOutputs) + (2 * PaddedOutputs));
-        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
-        for (int output = 0; output < outputs; output++)
-        {
-            for (int input = 0; input < inputs; input++)
-            {
-                for (int tap = 0; tap < 9; tap++)
-                {
-                    _buffer.Pointer[(((((output / panel * inputs) + input) * 9) + tap) * panel) + (output % panel)] = kernels[(((output * inputs) + input) * 9) + tap];
-                }
-            }
-        }
-
+        _buffer = new NativeBuffer((Winograd.Positions * PositionStride) + (2 * PaddedOutputs));
+        Transform(kernels, outputs);
         bias.CopyTo(new Span<float>(Initial(Winograd.BiasPosition), PaddedOutputs));
     }
 
@@ -244,27 +225,41 @@ sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
     public long ByteLength => _buffer.ByteLength;
 
     /// <summary>Floats from one position's matrix to the next.</summary>
-    public nint PositionStride => (Inputs * (nint)PaddedOutputs) + Padding;
+    nint PositionStride => (Inputs * (nint)PaddedOutputs) + Padding;
 
-    /// <summary>Floats of all positions' matrices.</summary>
-    public long TransformedLength => Winograd.Positions * PositionStride;
+    /// <summary>A position's matrix.</summary>
+    public float* Matrix(int position) => _buffer.Pointer + (position * PositionStride);
 
     /// <summary>What the sums of a position start from: the bias at one of them, zeros elsewhere.</summary>
-    public float* Initial(int position) =>
-        _buffer.Pointer + (9L * Inputs * PaddedOutputs) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
-
-    /// <summary>Writes G g Gt: for every position the matrix inputs x outputs, packed for <see cref="MatrixKernel{TLanes, TVector}"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Transform(float* transformed)
-    {
-        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
-        float* g = _buffer.Pointer;
-        for (int i = 0; i < Inputs * PaddedOutputs; i += panel, g += 9 * panel)
-        {
-            WinogradKernel<TLanes, TVector>.TransformKernel(g, panel, transformed + i, PositionStride);
-            WinogradKernel<TLanes, TVector>.TransformKernel(g + TLanes.Count, panel, transformed + i + TLanes.Count, PositionStride);
-        }
-    }
+    public float* Initial(int position) => Matrix(Winograd.Positions) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
 
     public void Dispose() => _buffer.Dispose();
+
+    // G g Gt of a panel's outputs at a time, [3][3][output] beside each other for it.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Transform(ReadOnlySpan<float> kernels, int outputs)
+    {
+        int columns = MatrixKernel<TLanes, TVector>.PanelColumns;
+        float* g = stackalloc float[9 * columns];
+        for (int panel = 0; panel < PaddedOutputs; panel += columns)
+        {
+            for (int input = 0; input < Inputs; input++)
+            {
+                for (int column = 0; column < Math.Min(columns, outputs - panel); column++)
+                {
+                    ReadOnlySpan<float> kernel = kernels.Slice((((panel + column) * Inputs) + input) * 9, 9);
+                    for (int tap = 0; tap < 9; tap++)
+                    {
+                        g[(tap * columns) + column] = kernel[tap];
+                    }
+                }
+
+                float* u = _buffer.Pointer + ((nint)panel * Inputs) + (input * columns);
+                for (int column = 0; column < columns; column += TLanes.Count)
+                {
+                    WinogradKernel<TLanes, TVector>.TransformKernel(g + column, columns, u + column, PositionStride);
+                }
+            }
+        }
+    }
 }
