@@ -77,15 +77,19 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             i += run;
         }
 
-        Fetch fetch = new(this, first + (firstDown * Winograd.Tile), firstAcross, tiles);
+        Fetch fetch = new(this, first + (firstDown * Winograd.Tile), firstAcross, tiles, (_doubled ? 25 : 36) * _weights.PaddedOutputs / MatrixKernel<TLanes, TVector>.PanelColumns);
+        int columns = MatrixKernel<TLanes, TVector>.PanelColumns;
         for (int position = 0; position < Winograd.Positions; position++)
         {
             if (!_doubled || Winograd.IsUsedAfterDoubling(position))
             {
-                fetch.Share(position);
-                MatrixKernel<TLanes, TVector>.Multiply(
-                    v + (position * InputStride), _input.Channels, tiles, _weights.Matrix(position), _weights.Inputs, _weights.PaddedOutputs,
-                    _weights.Initial(position), 0, m + (position * OutputStride), _weights.PaddedOutputs);
+                for (int column = 0; column < _weights.PaddedOutputs; column += columns)
+                {
+                    fetch.Share();
+                    MatrixKernel<TLanes, TVector>.MultiplyPanel(
+                        v + (position * InputStride), _input.Channels, tiles, _weights.Matrix(position) + ((nint)column * _weights.Inputs), _weights.Inputs,
+                        _weights.Initial(position) + column, 0, m + (position * OutputStride) + column, _weights.PaddedOutputs);
+                }
             }
         }
 
@@ -148,15 +152,21 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     /// next tiles of the row, and this batch's residuals and places of output; a 36th part before each product.
     /// </summary>
     /// <remarks>Only a hint, and for neighbouring tiles of one row only: addresses beyond it do no harm.</remarks>
-    readonly struct Fetch
+    struct Fetch
     {
+        const int Line = 16;
+
         readonly Six _inputs;
         readonly Six _residuals;
         readonly Six _outputs;
         readonly nint _inputLength;
         readonly nint _outputLength;
+        readonly nint _inputShare;
+        readonly nint _outputShare;
+        nint _input;
+        nint _output;
 
-        public Fetch(WinogradConvolution<TLanes, TVector> layer, int y, int across, int tiles)
+        public Fetch(WinogradConvolution<TLanes, TVector> layer, int y, int across, int tiles, int shares)
         {
             nint inputStep = (layer._doubled ? 2 : 4) * layer._input.Channels, outputStep = Winograd.Tile * layer._output.Channels;
             _inputs = layer.InputRows(y, across + tiles);
@@ -164,31 +174,42 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             _residuals = layer._residual is null ? default : new Six(layer._residual, y, Winograd.Tile, across * outputStep);
             _inputLength = tiles * inputStep;
             _outputLength = tiles * outputStep;
+            _inputShare = (_inputLength + (Line * shares) - 1) / (Line * shares) * Line;
+            _outputShare = (_outputLength + (Line * shares) - 1) / (Line * shares) * Line;
         }
 
-        public void Share(int position)
+        public void Share()
         {
             if (Sse.IsSupported)
             {
-                for (int row = 0; row < 6; row++)
+                nint end = Math.Min(_input + _inputShare, _inputLength);
+                for (; _input < end; _input += Line)
                 {
-                    Lines(_inputs[row], _inputLength, position);
-                    Lines(_residuals[row], _outputLength, position);
-                    Lines(_outputs[row], _outputLength, position);
+                    Prefetch(_inputs, _input);
+                }
+
+                end = Math.Min(_output + _outputShare, _outputLength);
+                for (; _output < end; _output += Line)
+                {
+                    Prefetch(_outputs, _output);
+                    if (_residuals.Row0 != null)
+                    {
+                        Prefetch(_residuals, _output);
+                    }
                 }
             }
         }
 
-        static void Lines(float* row, nint length, int position)
+        static void Prefetch(in Six rows, nint at)
         {
-            const int Line = 16;
-            if (row != null)
+            Sse.Prefetch1(rows.Row0 + at);
+            Sse.Prefetch1(rows.Row1 + at);
+            Sse.Prefetch1(rows.Row2 + at);
+            Sse.Prefetch1(rows.Row3 + at);
+            if (rows.Row4 != null)
             {
-                nint end = (position + 1) * length / Winograd.Positions;
-                for (nint at = position * length / Winograd.Positions / Line * Line; at < end; at += Line)
-                {
-                    Sse.Prefetch1(row + at);
-                }
+                Sse.Prefetch1(rows.Row4 + at);
+                Sse.Prefetch1(rows.Row5 + at);
             }
         }
     }
