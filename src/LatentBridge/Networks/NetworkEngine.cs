@@ -46,7 +46,7 @@ sealed unsafe class NetworkEngine : IDisposable
     public long WorkingBytes(int height, int width, int threads)
     {
         NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _kernels, _prepared, height, width, _stripeWidth, threads > 1);
-        return _weightBytes + ((plan.RingLength + (threads * (plan.KernelsLength + plan.ScratchLength))) * sizeof(float));
+        return _weightBytes + ((plan.RingLength + (threads * plan.ScratchLength)) * sizeof(float));
     }
 
     /// <summary>From planes [channel][row][column], or RGB24 bytes read as 0..1, to the same.</summary>
@@ -64,7 +64,7 @@ sealed unsafe class NetworkEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
         NetworkPlan plan = PlanFor(height, width, threads);
-        _threads.Prepare(threads, plan.KernelsLength, plan.ScratchLength);
+        _threads.Prepare(threads, plan.ScratchLength);
         plan.Input.Begin(inputPlanes, inputPixels, width);
         plan.Output.Begin(outputPlanes, outputPixels, plan.OutputWidth);
         foreach (NetworkStripe stripe in plan.Stripes)

@@ -34,9 +34,6 @@ sealed class RowPipeline : ISharedWork
         PlanCapacities(forThreads);
     }
 
-    /// <summary>Floats of transformed weights that each thread keeps.</summary>
-    public long KernelsLength => _layers.Max(layer => layer.KernelsLength);
-
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength => _layers.Max(layer => layer.ScratchLength);
 
