@@ -168,8 +168,9 @@ class LayoutTests(unittest.TestCase):
         final = run(pipe, arguments, output_type="latent")  # unpacked by the pipeline, before its statistics
         x0 = viewer.x0[-1]
         self.assertEqual((tuple(x0.shape), viewer.format), ((1, 12, 16, 128), "Flux2"))
-        self.assertLess(float((x0.movedim(-1, 1).reshape(-1) - final.reshape(1, 12 * 16, 128).movedim(-1, 1).reshape(-1)).abs().max())
-                        if final.ndim == 3 else float((x0.movedim(-1, 1) - final).abs().max()), 1e-4)
+        self.assertEqual(final.numel(), x0.numel())
+        tokens = final if final.ndim == 3 else final.flatten(2).transpose(1, 2)
+        self.assertLess(float((x0.flatten(1, 2) - tokens).abs().max()), 1e-4)
 
     def test_a_height_of_as_many_tokens_as_channels_is_unpacked_here(self):
         pipe, arguments = made("Flux")
@@ -278,9 +279,8 @@ class SchedulerTests(unittest.TestCase):
         for name, more in FLOW:
             with self.subTest(f"{name} {more}"):
                 scheduler = getattr(schedulers, name)(**more)
-                index = iter(range(1 << 30))
 
-                def model(x, truth, t, scheduler=scheduler, index=index):
+                def model(x, truth, t, scheduler=scheduler):
                     at = scheduler.step_index if scheduler.step_index is not None else 0
                     return (x - truth) / scheduler.sigmas[at]
 
@@ -416,7 +416,7 @@ class LiveTests(unittest.TestCase):
 
     def test_a_pipeline_that_failed_under_the_callback_is_let_go_at_its_next_run(self):
         pipe, arguments = made("StableDiffusion")
-        live, calls = preview(display=False), []
+        live = preview(display=False)
 
         def fail(pipe, step, timestep, kwargs):
             if step == 2:
@@ -427,7 +427,6 @@ class LiveTests(unittest.TestCase):
             run(pipe, arguments, callback_on_step_end=fail)
         run(pipe, arguments)
         self.assertNotIn("step", vars(pipe.scheduler))
-        self.assertEqual(calls, [])
 
     def test_a_stream_yields_frames_and_then_the_result(self):
         pipe, arguments = made("StableDiffusionXL")

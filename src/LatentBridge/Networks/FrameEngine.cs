@@ -39,7 +39,7 @@ sealed unsafe class FrameEngine : IDisposable
     {
         FramePlanSize size = new(height, width, threads > 1, memory);
         FramePlan plan = IsLaidFor(size, wanted) ? _plan! : Lay(size, wanted);
-        return WeightBytes + ((plan.RingLength + (2 * plan.MemoryLength) + (threads * (plan.Pipeline.KernelsLength + plan.Pipeline.ScratchLength))) * sizeof(float));
+        return WeightBytes + ((plan.RingLength + (2 * plan.MemoryLength) + (threads * plan.Pipeline.ScratchLength)) * sizeof(float));
     }
 
     /// <summary>From input frames, planes [frame][channel][row][column], to the wanted frames of the output.</summary>
@@ -58,7 +58,7 @@ sealed unsafe class FrameEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
         FramePlan plan = PlanFor(new(height, width, threads > 1, memory), wanted);
-        _threads.Prepare(threads, plan.Pipeline.KernelsLength, plan.Pipeline.ScratchLength);
+        _threads.Prepare(threads, plan.Pipeline.ScratchLength);
         foreach ((int frame, NetworkInput input) in plan.Inputs)
         {
             input.Begin(planes + ((long)frame * _network.InputChannels * height * width), null, width);
