@@ -52,8 +52,9 @@ sealed class ClipMaker(
             return false;
         }
 
-        foreach (PreviewStream stream in streams.All)
+        for (int i = 0; i < streams.All.Count; i++)
         {
+            PreviewStream stream = streams.All[i];
             if (stream.Clip.IsOpen && stream.Closed is null && stream.Clip.Header.Run == stream.Run && IsAllowed(stream.Clip))
             {
                 _stream = stream;

@@ -32,10 +32,11 @@ sealed class RowPipeline : ISharedWork
         _openParts = new int[_layers.Length];
         _parts = new int[_layers.Length];
         PlanCapacities(forThreads);
+        ScratchLength = _layers.Max(layer => layer.ScratchLength);
     }
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
-    public long ScratchLength => _layers.Max(layer => layer.ScratchLength);
+    public long ScratchLength { get; }
 
     /// <summary>Makes ready for another run.</summary>
     public void Reset()
@@ -169,14 +170,29 @@ sealed class RowPipeline : ISharedWork
         }
     }
 
-    // The schedule of one thread without the work; rings begin as high as the picture.
+    // The layer that is ready and furthest behind, the deepest of several: in a chain that is the deepest, and the frames of a video advance together.
+    int LeastAdvanced()
+    {
+        int least = -1;
+        for (int i = _layers.Length - 1; i >= 0; i--)
+        {
+            if (_layers[i].IsReady && (least < 0 || (long)_layers[i].Done * _layers[least].Height < (long)_layers[least].Done * _layers[i].Height))
+            {
+                least = i;
+            }
+        }
+
+        return least;
+    }
+
+    // A schedule of one thread without the work; rings begin as high as the picture. What suffices for one order of the steps suffices for all.
     void PlanCapacities(bool forThreads)
     {
         Reset();
         Dictionary<RowRing, int> alive = [];
         while (_unfinished > 0)
         {
-            int index = TakeLayer();
+            int index = LeastAdvanced();
             RowLayer layer = _layers[index];
             if (layer.Output is { } ring)
             {

@@ -45,10 +45,10 @@ public sealed class ClipMakerTests : IDisposable
         _colours.Hold();
         bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
         _colours.WaitUntilInside();
-        bench.Sink.WaitForReady(Submit(bench, 1, run: 1, step: 1));
-        Assert.Empty(bench.Sink.Events.OfType<RecordingSink.ClipPicture>());
-
-        _colours.Go();
+        ulong newer = Submit(bench, 1, run: 1, step: 1, isLast: true);
+        _colours.Go(); // the still may be its own
+        bench.Sink.WaitForReady(newer);
+        Assert.Empty(bench.Sink.Events.TakeWhile(e => e is not ReadyPreview { Sequence: var sequence } || sequence != newer).OfType<RecordingSink.ClipPicture>());
         Assert.All(ReleaseUntil(bench, picture => picture.Place.Sharp == Frames), p => Assert.Equal(1, p.Preview.Step));
     }
 
@@ -83,11 +83,12 @@ public sealed class ClipMakerTests : IDisposable
 
     static void Begin(SessionBench bench, ulong run, PreviewOptions options) => bench.Session.Begin(0, run, LatentFormats.Get("Wan21"), LatentSpace.Sampler, options);
 
-    /// <summary>Frame f is 10 (f + 1) all over.</summary>
-    static ulong Submit(SessionBench bench, int slot, ulong run, int step)
+    /// <summary>Frame f is 10 (f + 1) all over. Behind the last step there is time for every picture, however fast the steps were.</summary>
+    static ulong Submit(SessionBench bench, int slot, ulong run, int step, bool isLast = false)
     {
         LatentSlotHeader header = bench.Header(run, step: step);
         (header.AxisCount, header.PayloadLength) = (5, Channels * Frames * Side * Side * sizeof(float));
+        header.Flags |= isLast ? FrameMarks.LastStep : 0;
         long[] axes = [1, Channels, Frames, Side, Side];
         float[] values = [.. Enumerable.Range(0, Channels * Frames * Side * Side).Select(i => 10f * ((i / (Side * Side) % Frames) + 1))];
         axes.CopyTo(header.Axes);
