@@ -53,7 +53,8 @@ class HostSettings:
 
 class BridgeThread:
     """One bridge's thread and its host. ``say`` logs a sentence once, ``refuse`` is the bridge's seam for exceptions,
-    ``listener`` hears of pictures on the reader thread, ``changed`` is called when ``mapping``, ``off`` or ``down`` was set."""
+    ``listener`` hears of pictures on the reader thread, ``changed`` is called when ``mapping``, ``off`` or ``down`` was set, ``watcher``
+    sees each latent of a run before the host does."""
 
     def __init__(
         self,
@@ -65,9 +66,10 @@ class BridgeThread:
         changed: Callable[[], None],
         say: Callable[[str], None],
         refuse: Callable[[Exception], None],
+        watcher: Callable[[LatentHeader, memoryview], None] | None = None,
     ) -> None:
         self.settings, self.options, self.streams = settings, options, streams
-        self._listener, self._changed, self._say, self._refuse = listener, changed, say, refuse
+        self._listener, self._changed, self._say, self._refuse, self._watcher = listener, changed, say, refuse, watcher
         self.off: str | None = None
         self.down: str | None = None
         self.mapping: Mapping | None = None
@@ -191,7 +193,15 @@ class BridgeThread:
             state.sent = header.sequence
             state.newest = (mapping, slot, header, started)
             self.in_flight[header.sequence] = (started, header)
+            if self._watcher is not None:
+                self._watch(self._watcher, header, mapping.payloads[slot][0][:header.length])
             connection.submit(slot, header.sequence)
+
+    def _watch(self, watcher: Callable[[LatentHeader, memoryview], None], header: LatentHeader, payload: memoryview) -> None:
+        try:
+            watcher(header, payload)
+        except Exception as error:
+            self._say(f"on_latent raised {error!r}")
 
     def configure(self) -> None:
         if (connection := self.connection) is not None and self._greeted:
@@ -230,6 +240,7 @@ class BridgeThread:
                 except Exception:
                     log.exception("LatentBridge: the bridge thread met an error")
         self._disconnect(0)
+        self._let_go_of_all_but(None)
 
     def _next_action(self, pause: float | None) -> tuple[Any, ...]:
         """The next action, waited for at most ``pause`` seconds (None: without end); ``Empty`` when there is none."""
@@ -285,8 +296,16 @@ class BridgeThread:
             for state in tuple(self.streams.values()):
                 self.send_begin(state)
         self.mapping = connection.mapping
+        if self.mapping is not None:
+            self._let_go_of_all_but(self.mapping)
         self.down = None
         self._changed()
+
+    def _let_go_of_all_but(self, mapping: Mapping | None) -> None:
+        """What lies in another mapping is of no use any more; whoever names it keeps its memory."""
+        for state in tuple(self.streams.values()):
+            if (newest := state.newest) is not None and newest[0] is not mapping:
+                state.newest = None
 
     def _compare_versions(self, connection: Connection) -> None:
         """Says once that host and shim are of different releases. They work together as long as their protocols meet."""

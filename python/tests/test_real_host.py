@@ -2,10 +2,14 @@
 
 import io
 import math
+import tempfile
+import time
 import unittest
+from pathlib import Path
 
 from latentbridge import BridgeError, RawLatent, safetensors
 from latentbridge.host_locator import ROOT
+from tests import onnx_files
 from tests.bridges import BridgeTestCase, latent, real_host, until
 
 try:
@@ -160,3 +164,36 @@ class RealHost(BridgeTestCase):
                 picture = PIL.Image.open(io.BytesIO(preview.data)).convert("RGB").resize((64, 64))
                 red, green, _ = picture.crop((46, 26, 62, 50)).resize((1, 1), PIL.Image.BOX).getpixel((0, 0))
                 self.assertGreater(red, green + 25, "the right parrot is red")
+
+    def test_a_model_that_ends_the_host_is_left_out_after_two_deaths_and_named(self):
+        if self.host == "pythonnet":
+            self.skipTest("in this process, it would end this process")
+        if not any(Path(self.host[-2]).parent.rglob("*onnxruntime*")):
+            self.skipTest("this host has no ONNX Runtime")
+        for divisor in ("always", "first", "bright"):
+            with self.subTest(divisor), tempfile.TemporaryDirectory() as folder:
+                file = onnx_files.write(folder, "small-sd1", divisor)
+                bridge = self.bridge(host=self.host, models=[folder], start_patience=60, patience=20, attempts=5)
+                with self.assertLogs("latentbridge", "WARNING") as logs:
+                    preview = self.show_after_two_deaths(bridge)
+                status = bridge.status(20)
+                self.assertEqual((status["hosts"], status["avoided"]), (3, [{"decoder": "onnx:small-sd1", "file": str(file)}]))
+                self.assertRegex("".join(logs.output), r"the decoder onnx:small-sd1 \(.*small-sd1\.onnx\) ended the host twice and is left out")
+                self.assertIn("onnx:small-sd1 left out", "".join(preview.warnings))
+                self.assertIn("left out", next(d["failure"] for d in status["host"]["decoders"] if d["id"] == "onnx:small-sd1"))
+                self.show(bridge, run=1000, latent_format="SD15")  # and all goes on
+                self.assertEqual(bridge.status(20)["hosts"], 3)
+                bridge.close()
+
+    def show_after_two_deaths(self, bridge):
+        """Samples runs of bright latents until a picture says that a decoder is left out: by a host that was told to, once its search found the file."""
+        self.assertTrue(bridge.start(60), bridge.off_reason)
+        end = time.monotonic() + 60
+        for run in range(1, 1000):
+            for step in range(4):
+                bridge.submit(latent(1, 4, 32, 32, start=200.0), run=run, step=step, total=4, latent_format="SD15")
+                preview = bridge.wait(run=run, step=step, timeout=0.5)
+            bridge.end(run=run)
+            if preview is not None and "left out" in "".join(preview.warnings):
+                return preview
+            self.assertLess(time.monotonic(), end, bridge.status(20))

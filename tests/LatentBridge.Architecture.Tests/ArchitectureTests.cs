@@ -76,6 +76,23 @@ public sealed partial class ArchitectureTests
         AssertNone(astray);
     }
 
+    /// <summary>A pipe or a device under a file's name must hang nothing: what a user named is opened by <c>RegularFile</c>.</summary>
+    [Fact]
+    public void Files_that_a_user_named_are_opened_in_one_place()
+    {
+        // These ask RegularFile first, or open what the program itself or the system wrote.
+        string[] others =
+        [
+            "RegularFile.cs", "TensorBytes.cs", "OnnxFile.cs", "LatentInput.cs", "FormatResources.cs", "ScanReport.cs",
+            "PicturePeers.cs", "ReferencePython.cs", "NetworkTurns.cs", "DemoSheets.cs", "ParentWatch.cs", "MachineCheck.cs", "IdleCores.cs",
+        ];
+        var elsewhere = from file in Directory.EnumerateFiles(Source, "*.cs", SearchOption.AllDirectories)
+                        where !others.Contains(Path.GetFileName(file)) && !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
+                        from Match opening in Opening().Matches(File.ReadAllText(file))
+                        select $"{Path.GetRelativePath(Source, file)} has {opening.Value}: use RegularFile";
+        AssertNone(elsewhere);
+    }
+
     static void AssertNone(IEnumerable<string> faults)
     {
         string all = string.Join(Environment.NewLine, faults.Distinct().Order());
@@ -96,4 +113,7 @@ public sealed partial class ArchitectureTests
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex Namespace();
+
+    [GeneratedRegex(@"\bFile\.(OpenRead|OpenHandle|OpenText|Open|ReadAllBytes|ReadAllText|ReadAllLines|ReadLines)\(|new (FileStream|StreamReader)\(""?[a-z]|FileStream \w+ = new\(")]
+    private static partial Regex Opening();
 }

@@ -1,4 +1,5 @@
 using LatentBridge.Decoders;
+using LatentBridge.Files;
 using LatentBridge.Host.Commands;
 using LatentBridge.Host.Sheets;
 using LatentBridge.Imaging.Png;
@@ -17,7 +18,7 @@ static class Photographs
         if (testData is not null && Path.Combine(testData, "images") is { } images && Directory.Exists(images))
         {
             string[] photographs = [.. Directory.GetFiles(images, "*.png").Order(StringComparer.Ordinal)];
-            return ([.. photographs.Select(photograph => Crop(PngReader.Read(File.ReadAllBytes(photograph)), side))], $"photographs of {Path.GetFullPath(images)}, cropped");
+            return ([.. photographs.Select(photograph => Crop(PngReader.Read(RegularFile.ReadAllBytes(photograph)), side))], $"photographs of {Path.GetFullPath(images)}, cropped");
         }
 
         string folder = Distribution.Find("examples", "latents")

@@ -43,7 +43,7 @@ sealed class LatentInput
     static bool IsPicture(string path)
     {
         Span<byte> start = stackalloc byte[8];
-        using FileStream? file = File.Exists(path) ? File.OpenRead(path) : null;
+        using FileStream? file = File.Exists(path) && RegularFile.Problem(path) is null ? File.OpenRead(path) : null;
         return file is not null && LatentPicture.IsPng(start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]);
     }
 
@@ -51,7 +51,7 @@ sealed class LatentInput
     {
         try
         {
-            (string formatId, long[] axes, float[] values) = LatentPicture.Read(File.ReadAllBytes(path));
+            (string formatId, long[] axes, float[] values) = LatentPicture.Read(RegularFile.ReadAllBytes(path));
             return LatentFile.FromValues(path, formatId, axes, MemoryMarshal.AsBytes(values.AsSpan()).ToArray(), request);
         }
         catch (LatentBridgeException failure)

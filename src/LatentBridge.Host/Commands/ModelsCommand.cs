@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Linear;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Host.Output;
 using LatentBridge.Onnx.Export;
@@ -208,7 +209,7 @@ static class ModelsCommand
         List<(string File, string Id, string Result, bool IsBad)> results = [];
         terminal.ForEach(known, found => found.FileName, found =>
         {
-            using FileStream file = File.OpenRead(found.Path);
+            using FileStream file = RegularFile.OpenRead(found.Path);
             bool same = Convert.ToHexStringLower(SHA256.HashData(file)) == found.Known!.Sha256;
             string result = same ? "byte for byte the published file"
                 : found.Known.Bundled ? "differs from the file that LatentBridge ships; unpack it again"

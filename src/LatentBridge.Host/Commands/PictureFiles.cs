@@ -1,3 +1,4 @@
+using LatentBridge.Files;
 using LatentBridge.Host.Sheets;
 using LatentBridge.ImageSharp;
 using LatentBridge.Imaging;
@@ -29,7 +30,7 @@ static class PictureFiles
     {
         try
         {
-            byte[] bytes = File.ReadAllBytes(file);
+            byte[] bytes = RegularFile.ReadAllBytes(file);
             if (LatentPicture.IsPng(bytes))
             {
                 return PngOrientation.Turn(PngReader.Read(bytes), PngOrientation.Of(bytes));

@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using LatentBridge.Files;
 
 namespace LatentBridge.Onnx.Model;
 
@@ -51,10 +52,15 @@ sealed class OnnxFile
     /// <exception cref="IOException">It cannot be read.</exception>
     public static unsafe OnnxFile Read(string path)
     {
-        using FileStream stream = File.OpenRead(path);
-        if (stream.Length is 0 or > int.MaxValue)
+        if (RegularFile.Problem(path) is { } problem)
         {
-            throw new InvalidDataException(stream.Length == 0 ? "the file is empty" : "more than 2 GB: keep the weights in a file next to the model (external data)");
+            throw new InvalidDataException($"the file {problem}");
+        }
+
+        using FileStream stream = File.OpenRead(path);
+        if (stream.Length > int.MaxValue)
+        {
+            throw new InvalidDataException("more than 2 GB: keep the weights in a file next to the model (external data)");
         }
 
         using var mapped = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);

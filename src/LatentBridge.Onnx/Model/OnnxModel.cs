@@ -46,7 +46,13 @@ sealed record OnnxModel
     public static OnnxModel Read(string path)
     {
         OnnxFile file = OnnxFile.Read(path);
-        OnnxNotes notes = OnnxNotes.Read(path, file);
+        return Of(file, OnnxNotes.Read(path, file), path);
+    }
+
+    /// <summary>What a file is that was read, with the notes on it.</summary>
+    /// <exception cref="InvalidDataException">It makes no picture of a latent; the message says what was found.</exception>
+    public static OnnxModel Of(OnnxFile file, OnnxNotes notes, string path)
+    {
         OnnxValue input = FindInput(file, notes);
         bool isChannelsLast = IsChannelsLast(input, notes);
         long channels = input.Axes![isChannelsLast ? 3 : 1];

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
 
@@ -63,7 +64,7 @@ sealed record OnnxNotes
 
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json), new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
+            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(json), new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
             foreach (JsonProperty member in document.RootElement.EnumerateObject())
             {
                 notes = notes.With(member);

@@ -28,6 +28,15 @@ static class DiffusionPipeShard
     public static IEnumerable<ShardItem> Read(string path, LatentRequest request)
     {
         using var bytes = TensorBytes.OpenFile(path);
+        foreach (ShardItem item in Read(bytes, path, request))
+        {
+            yield return item;
+        }
+    }
+
+    /// <summary>Reads an open shard.</summary>
+    public static IEnumerable<ShardItem> Read(TensorBytes bytes, string path, LatentRequest request)
+    {
         long start = 0;
         int item = 0;
         while (start < bytes.Length)

@@ -88,7 +88,7 @@ static class MdsShard
         string index = Path.Combine(Path.GetDirectoryName(path) ?? "", "index.json");
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(index));
+            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(index));
             foreach (JsonElement shard in document.RootElement.GetProperty("shards").EnumerateArray())
             {
                 if (shard.GetProperty("raw_data").GetProperty("basename").GetString() == Path.GetFileName(path))

@@ -22,8 +22,17 @@ static class ParquetShard
     /// <exception cref="NoLatentException">No column looks like a latent.</exception>
     public static IEnumerable<ShardItem> Read(string path, LatentRequest request)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        ParquetReader reader = Try(path, () => Wait(ParquetReader.CreateAsync(file)));
+        using FileStream file = RegularFile.OpenRead(path);
+        foreach (ShardItem item in Read(file, path, request))
+        {
+            yield return item;
+        }
+    }
+
+    /// <summary>Reads an open shard.</summary>
+    public static IEnumerable<ShardItem> Read(Stream stream, string path, LatentRequest request)
+    {
+        ParquetReader reader = Try(path, () => Wait(ParquetReader.CreateAsync(stream)));
         try
         {
             DataField column = Find(reader.Schema, path, request);

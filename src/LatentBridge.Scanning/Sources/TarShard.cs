@@ -16,8 +16,17 @@ static class TarShard
     /// <exception cref="LatentBridgeException">It is no tar, or is cut off.</exception>
     public static IEnumerable<ShardItem> Read(string path, LatentRequest request)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16);
-        using TarReader tar = new(file);
+        using FileStream file = RegularFile.OpenRead(path);
+        foreach (ShardItem item in Read(file, path, request))
+        {
+            yield return item;
+        }
+    }
+
+    /// <summary>Reads an open shard.</summary>
+    public static IEnumerable<ShardItem> Read(Stream stream, string path, LatentRequest request)
+    {
+        using TarReader tar = new(stream, leaveOpen: true);
         int item = 0;
         while (Next(tar, path) is { } entry)
         {

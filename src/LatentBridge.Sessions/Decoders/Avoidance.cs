@@ -2,7 +2,7 @@ using LatentBridge.Decoders;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>Leaves decoders out that the shim named. The cheapest decoder of a format always stays: a preview needs one.</summary>
+/// <summary>Leaves decoders out that the shim named. One always stays, because a preview needs one: the cheapest without a file, which nobody else made.</summary>
 sealed class Avoidance(IReadOnlyList<AvoidedDecoder> avoided)
 {
     public const string Reason = "left out: the host ended more than once while this decoder was loaded or first used";
@@ -16,5 +16,5 @@ sealed class Avoidance(IReadOnlyList<AvoidedDecoder> avoided)
         avoided.Count == 0 ? [] : [.. entries.Where(entry => IsLeftOut(entry, entries))];
 
     bool IsLeftOut(DecoderEntry entry, IReadOnlyList<DecoderEntry> entries) =>
-        avoided.Contains(new AvoidedDecoder(entry.Description.Id, entry.File)) && entry != entries.MinBy(e => e.Description.MultiplyAddsPerCell);
+        avoided.Contains(new AvoidedDecoder(entry.Description.Id, entry.File)) && entry != entries.MinBy(e => (e.File is not null, e.Description.MultiplyAddsPerCell));
 }

@@ -2,7 +2,7 @@ using LatentBridge.Decoders;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>Names a decoder before something is done with it that it never did: should the host end meanwhile, the shim knows which it was.</summary>
+/// <summary>Names a decoder before something is done with it that it never did, or that nobody here answers for: should the host end meanwhile, the shim knows which it was.</summary>
 /// <remarks>The notice is written out before the work begins.</remarks>
 /// <param name="gate">The session's lock.</param>
 /// <param name="sink">Where notices go.</param>
@@ -12,7 +12,7 @@ sealed class LoadingNotice(object gate, IPreviewSink sink, Func<bool> isStopping
     /// <summary>Multiply-adds a cell below which a decoder without a file is a table of colours: it cannot end the host.</summary>
     const int TableCost = 1000;
 
-    /// <summary>The decoder is about to be loaded, or to make a larger picture than ever.</summary>
+    /// <summary>The decoder is about to be loaded, or to make a larger picture than ever; one of a foreign library, any picture.</summary>
     public void Begin(DecoderEntry entry)
     {
         lock (gate)

@@ -8,4 +8,7 @@ public sealed record DecoderEntry(DecoderDescription Description, bool Stateful,
 {
     /// <summary>Full path of the file with its numbers; null when it needs none.</summary>
     public string? File { get; init; }
+
+    /// <summary>True when a library of somebody else computes what a file says: either can end the process with any picture.</summary>
+    internal bool IsForeign { get; init; }
 }

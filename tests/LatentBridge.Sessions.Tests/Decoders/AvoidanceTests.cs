@@ -23,4 +23,11 @@ public class AvoidanceTests
         Assert.Equal([Plain], avoidance.Kept([Large, Plain]));
         Assert.Equal([Large], avoidance.Kept([Large]));
     }
+
+    [Fact]
+    public void A_file_does_not_stay_for_being_cheap()
+    {
+        DecoderEntry cheap = FakeDecoder.Named("onnx:small", 65, cost: 1).Entry with { File = "/models/small.onnx" };
+        Assert.Equal([Plain], new Avoidance([new("onnx:small", "/models/small.onnx")]).Kept([cheap, Plain]));
+    }
 }
