@@ -61,6 +61,6 @@ public sealed record CalibratedMap(FittedMap Map, double Psnr, double ShareExpla
         string others = string.Concat(Measured.OrderByDescending(other => other.Value).Select(other => FormattableString.Invariant($", {other.Key} {other.Value:0.0}")));
         string source = FormattableString.Invariant($"{PictureCount} of this model's pictures, {Psnr:0.0} dB{others}");
         DecoderDescription description = new("calibrated", source, channels, 1, Map.NumberCount, quality);
-        return new(description, false, () => new CalibratedDecoder(Map.ToDecoder(), description));
+        return new(description, false, () => new DescribedDecoder(Map.ToDecoder(), description));
     }
 }

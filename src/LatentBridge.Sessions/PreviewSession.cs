@@ -35,9 +35,11 @@ public sealed class PreviewSession : IDisposable
     readonly SinglePictures _singles;
     readonly Calibrator _calibrator;
     readonly Lessons _lessons;
+    readonly Learner _learner;
     readonly DecoderPool _decoders;
     readonly IdleCores? _idle;
     readonly Worker _worker;
+    volatile bool _isLearning;
 
     /// <summary>Begins; the worker starts at once.</summary>
     /// <param name="sink">Where results go.</param>
@@ -47,6 +49,7 @@ public sealed class PreviewSession : IDisposable
     /// <param name="encoders">For the encodings that are not built in; used by the worker only. Null: none.</param>
     /// <param name="avoid">Decoders to leave out. Null: none.</param>
     /// <param name="time">The clock. Null: the machine's.</param>
+    /// <param name="learned">The folder where pairs to train on, and the decoders that came of them, are kept; null: none is trained.</param>
     public PreviewSession(
         IPreviewSink sink,
         Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue,
@@ -54,7 +57,22 @@ public sealed class PreviewSession : IDisposable
         string? calibrations = null,
         IReadOnlyList<IPictureEncoder>? encoders = null,
         IReadOnlyList<AvoidedDecoder>? avoid = null,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        string? learned = null)
+        : this(sink, catalogue, threads, calibrations, encoders, avoid, time, learned, LearningSchedule.Default)
+    {
+    }
+
+    internal PreviewSession(
+        IPreviewSink sink,
+        Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue,
+        Func<int>? threads,
+        string? calibrations,
+        IReadOnlyList<IPictureEncoder>? encoders,
+        IReadOnlyList<AvoidedDecoder>? avoid,
+        TimeProvider? time,
+        string? learned,
+        LearningSchedule schedule)
     {
         _sink = sink;
         _time = time ?? TimeProvider.System;
@@ -68,9 +86,10 @@ public sealed class PreviewSession : IDisposable
         var avoidance = new Avoidance(avoid ?? []);
         var notice = new LoadingNotice(_gate, sink, () => _bench.IsStopping);
         Func<LatentFormat, IReadOnlyList<DecoderEntry>> kept = format => avoidance.Kept(catalogue(format));
-        _calibrator = new Calibrator(new CalibrationStore(calibrations), kept, notice, RefreshCatalogue, Log);
+        _learner = new Learner(learned, kept, () => !_isLearning || IsRunOn(), RefreshCatalogue, Log, schedule);
+        _calibrator = new Calibrator(new CalibrationStore(calibrations), kept, notice, RefreshCatalogue, Log, Keep);
         _lessons = new Lessons(_gate, _calibrator, kept, sink, () => _bench.IsStopping);
-        _decoders = new DecoderPool(_gate, (format, model) => _calibrator.With(catalogue(format), format, model), avoidance, IsInUse, _time);
+        _decoders = new DecoderPool(_gate, (format, model) => _calibrator.With(_isLearning ? _learner.With(catalogue(format), format) : catalogue(format), format, model), avoidance, IsInUse, _time);
         _idle = threads is null ? new IdleCores(_time) : null;
         var pictures = new PictureMaker(_gate, _slots, _streams, _singles, _bench, _decoders, notice, sink, encoders, threads ?? _idle!.HalfOfIdle, _time);
         var preparation = new DecoderPreparation(_gate, _streams, _decoders, notice, Log, _time);
@@ -94,7 +113,7 @@ public sealed class PreviewSession : IDisposable
         IPreviewSink sink, WeightLibrary weights, string? data = null, IReadOnlyList<IPictureEncoder>? encoders = null, IReadOnlyList<AvoidedDecoder>? avoid = null)
     {
         var search = new WeightSearch(weights);
-        var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders, avoid: avoid);
+        var session = new PreviewSession(sink, search.Catalogue, calibrations: CalibrationStore.FolderIn(data), encoders: encoders, avoid: avoid, learned: LearnedSpace.FolderIn(data));
         session.SetSearching(true);
         search.Start(session.RefreshCatalogue, problems =>
         {
@@ -180,8 +199,15 @@ public sealed class PreviewSession : IDisposable
     /// <param name="model">What the model is called, for its own colours where they were learned; null: nobody said.</param>
     public void Begin(uint streamId, ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model = null)
     {
+        _learner.Disturb();
         lock (_gate)
         {
+            if (_isLearning != options.Learn)
+            {
+                _isLearning = options.Learn;
+                _decoders.Refresh();
+            }
+
             _streams.Begin(streamId, run, format, space, options, model);
             _clips.Interrupt();
             Monitor.PulseAll(_gate);
@@ -191,6 +217,7 @@ public sealed class PreviewSession : IDisposable
     /// <summary>The latent slot is the session's. Answered by exactly one <c>Ready</c> or <c>Dropped</c>.</summary>
     public void Submit(int slot, ulong sequence)
     {
+        _learner.Disturb();
         lock (_gate)
         {
             if (_slots.Take(slot, sequence, out SubmittedLatent latent) is { } problem)
@@ -247,6 +274,7 @@ public sealed class PreviewSession : IDisposable
     /// <summary>Decodes one latent that somebody waits for, before anything that waits in a stream. Answered by one <c>Decoded</c> or <c>DecodeFailed</c>.</summary>
     public void Decode(DecodeRequest request)
     {
+        _learner.Disturb();
         lock (_gate)
         {
             if (_slots.Take(request.Slot, request.Sequence, out SubmittedLatent latent) is { } problem)
@@ -309,6 +337,7 @@ public sealed class PreviewSession : IDisposable
             _bench.StopForGood();
             _clips.Interrupt();
             _calibrator.Dispose();
+            _learner.Dispose();
             Monitor.PulseAll(_gate);
         }
 
@@ -322,6 +351,22 @@ public sealed class PreviewSession : IDisposable
 
             _bench.Dispose();
             _clips.Dispose();
+        }
+    }
+
+    bool IsRunOn()
+    {
+        lock (_gate)
+        {
+            return _bench.Current is not null || _streams.All.Any(stream => stream.HasRun && stream.Closed is null);
+        }
+    }
+
+    void Keep(Fitting.CalibrationPair pair, LatentFormat format)
+    {
+        if (_isLearning)
+        {
+            _learner.Keep(pair.WithPicture, format);
         }
     }
 

@@ -21,11 +21,11 @@ sealed class SessionBench : IDisposable
     {
     }
 
-    public SessionBench(int latentSlots, int imageSlots, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, IPreviewSink? sink = null, int latentCapacity = 3968, string? calibrations = null)
+    public SessionBench(int latentSlots, int imageSlots, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, IPreviewSink? sink = null, int latentCapacity = 3968, string? calibrations = null, string? learned = null)
     {
         Page = HeaderPage.Create(latentSlots, latentCapacity, imageSlots, 3968, Environment.ProcessId, 1);
         Memory = new ShimMemory(Page);
-        Session = new PreviewSession(sink ?? Sink, catalogue, threads: () => 1, calibrations) { Defaults = Raw };
+        Session = new PreviewSession(sink ?? Sink, catalogue, () => 1, calibrations, null, null, null, learned, new(TimeSpan.Zero, _ => 20)) { Defaults = Raw };
         Session.Attach(Memory.Source, (long)Page.TotalLength, 1);
     }
 

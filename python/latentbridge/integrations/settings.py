@@ -64,6 +64,7 @@ COMMON = {
     "record": Setting(False, "Record", "Keeps the latents of the newest 20 runs (256 MB a run at most) in the folder latentbridge of the outputs; "
                       "latentbridge replay shows them again"),
     "calibrate": of_host("calibrate", "Learn each model's colours"),
+    "learn": of_host("learn", "Learn a sharp decoder"),
     "host_mode": Setting("auto", "Host mode", "process: C# runs in a program of its own; pythonnet: in the UI's own process (docs/inprocess.md); "
                          "auto: the former where it is there. Holds from the UI's next start on", ("auto", "process", "pythonnet")),
 }

@@ -10,8 +10,9 @@ namespace LatentBridge.Sessions;
 /// <param name="notice">Names a decoder before it is loaded.</param>
 /// <param name="changed">Called when a model has a new map.</param>
 /// <param name="log">Takes a line for people.</param>
+/// <param name="learned">Gets each pair after it was learned from, on the calibrator's thread; never throws. Null: nobody.</param>
 sealed class Calibrator(
-    CalibrationStore store, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, LoadingNotice notice, Action changed, Action<string> log) : IDisposable
+    CalibrationStore store, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, LoadingNotice notice, Action changed, Action<string> log, Action<CalibrationPair, LatentFormat>? learned = null) : IDisposable
 {
     const int MaximumWaiting = 4;
 
@@ -163,6 +164,7 @@ sealed class Calibrator(
             log(e.Message);
         }
 
+        learned?.Invoke(pair, format);
         return map;
     }
 

@@ -56,10 +56,13 @@ sealed class PairStore(string folder)
         int number = Admitted + 1;
         bool isTest = same?.IsTest ?? number % TestEvery == 0;
         string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"pair-{number:00000000}-{Random.Shared.Next():x8}-{(isTest ? Test : Learn)}{Ending}"));
-        PrivateFolder.Write(path, [
-            StoredTensor.FromValues("latent", pair.Planes, [pair.Channels, pair.Height, pair.Width], TensorElementType.F16),
-            new StoredTensor("picture", TensorElementType.U8, [pair.Height * pair.Side, pair.Width * pair.Side, 3], pair.Pixels),
-        ], new Dictionary<string, string> { ["latentbridge_pair"] = Version, ["latent_format"] = format, ["thumbnail"] = Convert.ToBase64String(thumbnail) });
+        PrivateFolder.Write(path, file => SafetensorsWriter.Write(
+            file,
+            [
+                StoredTensor.FromValues("latent", pair.Planes, [pair.Channels, pair.Height, pair.Width], TensorElementType.F16),
+                new StoredTensor("picture", TensorElementType.U8, [pair.Height * pair.Side, pair.Width * pair.Side, 3], pair.Pixels),
+            ],
+            new Dictionary<string, string> { ["latentbridge_pair"] = Version, ["latent_format"] = format, ["thumbnail"] = Convert.ToBase64String(thumbnail) }));
         if (same is { } old)
         {
             File.Delete(old.Path);

@@ -1,5 +1,3 @@
-using LatentBridge.Files;
-
 namespace LatentBridge.Sessions;
 
 /// <summary>Files that only this user can read. On Windows they inherit the profile's rights.</summary>
@@ -29,11 +27,13 @@ static class PrivateFolder
         }
     }
 
-    /// <summary>Writes tensors; a file that is there is replaced only when the new one is complete.</summary>
+    /// <summary>Has a file written; one that is there is replaced only when the new one is complete.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="write">Writes it, whole or not at all.</param>
     /// <exception cref="LatentBridgeException">It cannot be written.</exception>
-    public static void Write(string path, IEnumerable<StoredTensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    public static void Write(string path, Action<string> write)
     {
-        SafetensorsWriter.Write(path, tensors, metadata);
+        write(path);
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(path, OfFile);

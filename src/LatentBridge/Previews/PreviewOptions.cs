@@ -41,6 +41,9 @@ public sealed record PreviewOptions
     /// <summary>Whether colours that were learned from the model's own pictures may be used.</summary>
     public bool Calibrate { get; init; } = true;
 
+    /// <summary>Whether finished pictures are kept to train a decoder on while nothing runs, and that decoder is used where it is better.</summary>
+    public bool Learn { get; init; }
+
     /// <summary>For the last step the best decoder predicted to be ready within this time is taken, or within a hundredth of the sampling's time where that is longer; 0 to 1000.</summary>
     public int LastStepMilliseconds { get; init; } = 50;
 
@@ -72,6 +75,8 @@ public sealed record PreviewOptions
             "lastStepMilliseconds", "How long the picture of the last step may take", 0, 1000, o => o.LastStepMilliseconds, (o, value) => o with { LastStepMilliseconds = value }),
         PreviewOption.Truth(
             "calibrate", "From its finished pictures, which are not kept; used where they come nearer than the built-in ones", o => o.Calibrate, (o, value) => o with { Calibrate = value }),
+        PreviewOption.Truth(
+            "learn", "From finished pictures, up to 64 of which are kept on this machine, on one idle core; used where it is better", o => o.Learn, (o, value) => o with { Learn = value }),
         PreviewOption.Truth("clip", "Show a video as a moving picture, made between the steps", o => o.Clip, (o, value) => o with { Clip = value }),
         PreviewOption.Number("clipPictures", "Pictures of a moving picture at most", 2, 256, o => o.ClipPictures, (o, value) => o with { ClipPictures = value }),
         PreviewOption.Number("clipRate", "Pictures a second of the finished video; 0: those of the model", 0, 120, o => o.ClipRate, (o, value) => o with { ClipRate = value }),

@@ -238,7 +238,7 @@ class Extension:
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
         self.bridge.begin(
-            run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"],
+            run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"], learn=wanted["learn"],
             decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
             encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
         return Sampling(self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)

@@ -36,6 +36,7 @@ TABLE = {
     "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
     "record": COMMON["record"],
     "calibrate": COMMON["calibrate"],
+    "learn": COMMON["learn"],
     "host_mode": replace(COMMON["host_mode"], tooltip=COMMON["host_mode"].tooltip.partition(" Holds from")[0].removesuffix(".")),
 }
 
@@ -57,6 +58,7 @@ class Settings:
     caption: bool = TABLE["caption"].default
     record: bool = TABLE["record"].default
     calibrate: bool = TABLE["calibrate"].default
+    learn: bool = TABLE["learn"].default
     host_mode: str = TABLE["host_mode"].default
 
     @classmethod
@@ -95,6 +97,7 @@ class Settings:
             "encoding": encoding,
             "threads": self.threads,
             "calibrate": self.calibrate,
+            "learn": self.learn,
         }
 
 

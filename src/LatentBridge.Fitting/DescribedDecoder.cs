@@ -3,8 +3,8 @@ using LatentBridge.Latents;
 
 namespace LatentBridge.Fitting;
 
-/// <summary>A map that was learned from one model's own pictures, under its own name. See <see cref="Calibration"/>.</summary>
-sealed class CalibratedDecoder(ILatentDecoder map, DecoderDescription description) : ILatentDecoder
+/// <summary>A decoder under another name: one that was learned from pictures.</summary>
+sealed class DescribedDecoder(ILatentDecoder map, DecoderDescription description) : ILatentDecoder
 {
     public DecoderDescription Description => description;
 

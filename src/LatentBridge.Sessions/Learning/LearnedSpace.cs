@@ -1,0 +1,108 @@
+using System.Globalization;
+using LatentBridge.Decoders;
+using LatentBridge.Files;
+using LatentBridge.Fitting;
+using LatentBridge.Fitting.Training;
+using LatentBridge.Formats;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>What is kept of one latent space: its pairs, a training that was interrupted, and the decoder that came of it.</summary>
+sealed class LearnedSpace(string folder, LatentFormat format)
+{
+    /// <summary>Above <c>tiny</c>, because it was measured to be better than all that are as quick; below TAESD.</summary>
+    const int Quality = 61;
+
+    const string Checkpoint = "checkpoint.safetensors";
+    const string Decoder = "decoder.safetensors";
+
+    string CheckpointPath => Path.Combine(folder, Checkpoint);
+
+    string DecoderPath => Path.Combine(folder, Decoder);
+
+    public LatentFormat Format => format;
+
+    public PairStore Pairs { get; } = new(folder);
+
+    public bool HasCheckpoint => File.Exists(CheckpointPath);
+
+    /// <summary>The folder within that for what is kept, which is by default this user's; null where there is none.</summary>
+    public static string? FolderIn(string? data) => CalibrationStore.FolderIn(data) is { } calibrations ? Path.Combine(Path.GetDirectoryName(calibrations)!, "learned") : null;
+
+    /// <summary>A format's space below the folder of all.</summary>
+    public static LearnedSpace In(string all, LatentFormat format) =>
+        new(Path.Combine(all, string.Create(CultureInfo.InvariantCulture, $"{format.Id}-{format.PlaneChannels}")), format);
+
+    /// <summary>The catalogue's entry of the learned decoder; null where there is none.</summary>
+    /// <exception cref="LatentBridgeException">Its file is damaged.</exception>
+    public DecoderEntry? Entry()
+    {
+        if (!File.Exists(DecoderPath))
+        {
+            return null;
+        }
+
+        string pictures, psnr;
+        using (TensorFile file = TensorFile.Open(DecoderPath))
+        {
+            (pictures, psnr) = (file.Metadata.GetValueOrDefault("pairs", "?"), file.Metadata.GetValueOrDefault("psnr", "?"));
+        }
+
+        using ILatentDecoder decoder = TrainedWeights.Read(DecoderPath).ToDecoder();
+        if (decoder.Description.Channels != format.PlaneChannels)
+        {
+            throw new LatentBridgeException($"{DecoderPath}: reads {decoder.Description.Channels} channels; {format.PlaneChannels} were expected. Delete it; a new one is made.");
+        }
+
+        DecoderDescription description = decoder.Description with { Id = "learned", Source = $"{pictures} pictures, {psnr} dB", Quality = Quality };
+        return new(description, false, () => new DescribedDecoder(TrainedWeights.Read(DecoderPath).ToDecoder(), description)) { File = DecoderPath };
+    }
+
+    /// <summary>Keeps a decoder in place of the one before.</summary>
+    /// <exception cref="LatentBridgeException">It cannot be written; the one before stays.</exception>
+    public void Write(TrainedWeights weights, int pairs, DecoderMeasure reached) => PrivateFolder.Write(
+        DecoderPath,
+        path => weights.Write(path, new Dictionary<string, string>
+        {
+            ["latent_format"] = format.Id,
+            ["pairs"] = pairs.ToString(CultureInfo.InvariantCulture),
+            ["psnr"] = reached.Psnr.ToString("0.0", CultureInfo.InvariantCulture),
+            ["source"] = "learned by LatentBridge from this user's own pictures",
+        }));
+
+    /// <summary>Goes on with an interrupted training of the same pairs.</summary>
+    public void Restore(TinyTrainer trainer, string pairs)
+    {
+        if (!HasCheckpoint)
+        {
+            return;
+        }
+
+        try
+        {
+            using TensorFile file = TensorFile.Open(CheckpointPath);
+            if (file.Metadata.GetValueOrDefault("pairs") == pairs)
+            {
+                trainer.Restore(file);
+            }
+        }
+        catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
+        {
+            // It starts over.
+        }
+    }
+
+    /// <summary>Keeps all that is needed to go on after an interruption.</summary>
+    /// <exception cref="LatentBridgeException">It cannot be written.</exception>
+    public void Save(TinyTrainer trainer, string pairs) =>
+        PrivateFolder.Write(CheckpointPath, path => SafetensorsWriter.Write(path, trainer.Save(), new Dictionary<string, string> { ["pairs"] = pairs }));
+
+    /// <summary>The training is over.</summary>
+    public void DropCheckpoint()
+    {
+        if (HasCheckpoint)
+        {
+            File.Delete(CheckpointPath);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+using LatentBridge.Decoders;
+using LatentBridge.Fitting.Training;
+using LatentBridge.Formats;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>Keeps pairs of latent and picture, trains a decoder of each latent space on them while nothing else happens, and knows those that came of it.</summary>
+/// <remarks>One thread, one core, at the lowest priority the system has, and only while no run is on: a run stops it within a layer of its network, some milliseconds. Whatever fails leaves the decoders that are used as they were.</remarks>
+/// <param name="folder">Where all is kept; null: nothing is learned.</param>
+/// <param name="catalogue">The decoders to be better than.</param>
+/// <param name="isHeld">True while it must not train, as a run is on or learning is off; called without a lock.</param>
+/// <param name="changed">Called when a space has a new decoder.</param>
+/// <param name="log">Takes a line for people.</param>
+/// <param name="schedule">When and how long it trains.</param>
+sealed class Learner(
+    string? folder, Func<LatentFormat, IReadOnlyList<DecoderEntry>> catalogue, Func<bool> isHeld, Action changed, Action<string> log, LearningSchedule schedule) : IDisposable
+{
+    const int StepsBetweenCheckpoints = 500;
+
+    /// <summary>Decoders of more work a cell are not compared with: they are better, and slow.</summary>
+    const long MostMultiplyAddsCompared = 1_000_000;
+
+    readonly object _gate = new();
+    readonly List<LatentFormat> _due = [];
+    readonly HashSet<string> _said = [];
+    CancellationTokenSource _pause = new();
+    long _lastDisturbed;
+    Thread? _thread;
+    bool _isDisposed;
+
+    /// <summary>The shipped decoders and, where one was learned, that.</summary>
+    public IReadOnlyList<DecoderEntry> With(IReadOnlyList<DecoderEntry> shipped, LatentFormat format)
+    {
+        if (folder is null)
+        {
+            return shipped;
+        }
+
+        try
+        {
+            return LearnedSpace.In(folder, format).Entry() is { } own ? [.. shipped.Append(own).OrderByDescending(entry => entry.Description.Quality)] : shipped;
+        }
+        catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
+        {
+            SayOnce($"A learned decoder is left out: {e.Message}");
+            return shipped;
+        }
+    }
+
+    /// <summary>Keeps a pair, and trains when enough are new and nothing else happens.</summary>
+    public void Keep(PicturePair pair, LatentFormat format)
+    {
+        if (folder is null)
+        {
+            return;
+        }
+
+        try
+        {
+            if (PairCheck.Problem(pair) is { } problem)
+            {
+                log($"A picture is not kept to learn from: {problem}");
+                return;
+            }
+
+            LearnedSpace space = LearnedSpace.In(folder, format);
+            space.Pairs.Add(pair, format.Id);
+            if (space.HasCheckpoint || LearningSchedule.IsDue(space.Pairs.Admitted))
+            {
+                Begin(format);
+            }
+        }
+        catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
+        {
+            SayOnce($"A picture is not kept to learn from: {e.Message}");
+        }
+    }
+
+    /// <summary>Something else wants the cores: training stops, and waits until it was quiet for a while. Does not wait itself.</summary>
+    public void Disturb()
+    {
+        lock (_gate)
+        {
+            _lastDisturbed = Environment.TickCount64;
+            _pause.Cancel();
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            _pause.Cancel();
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    void Begin(LatentFormat format)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed || _due.Contains(format))
+            {
+                return;
+            }
+
+            _due.Add(format);
+            if (_thread is null)
+            {
+                _thread = new Thread(Work) { IsBackground = true, Name = "LatentBridge learn" };
+                _thread.Start();
+            }
+        }
+    }
+
+    void Work()
+    {
+        IdlePriority.Apply();
+        while (WaitForQuiet(out CancellationToken cancellation) is { } format)
+        {
+            try
+            {
+                Train(LearnedSpace.In(folder!, format), cancellation);
+                Done(format);
+            }
+            catch (OperationCanceledException)
+            {
+                // It goes on when it is quiet again.
+            }
+#pragma warning disable CA1031 // The one seam: what cannot be learned leaves everything as it was.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Done(format);
+                SayOnce($"No decoder of {format.Id} was learned: {Problem.Describe(e)}");
+            }
+        }
+    }
+
+    /// <returns>What to train now; null at the end.</returns>
+    LatentFormat? WaitForQuiet(out CancellationToken cancellation)
+    {
+        while (true)
+        {
+            bool isHeldNow = isHeld();
+            lock (_gate)
+            {
+                if (_isDisposed || _due.Count == 0)
+                {
+                    _thread = null;
+                    cancellation = default;
+                    return null;
+                }
+
+                if (!isHeldNow && Environment.TickCount64 - _lastDisturbed >= schedule.Quiet.TotalMilliseconds)
+                {
+                    if (_pause.IsCancellationRequested)
+                    {
+                        _pause.Dispose();
+                        _pause = new();
+                    }
+
+                    cancellation = _pause.Token;
+                    return _due[0];
+                }
+
+                Monitor.Wait(_gate, TimeSpan.FromMilliseconds(Math.Clamp(schedule.Quiet.TotalMilliseconds, 10, 1000)));
+            }
+        }
+    }
+
+    void Done(LatentFormat format)
+    {
+        lock (_gate)
+        {
+            _due.Remove(format);
+        }
+    }
+
+    void Train(LearnedSpace space, CancellationToken cancellation)
+    {
+        PairStore.PairFile[] files = [.. space.Pairs.Files()];
+        (PairStore.PairFile File, PicturePair Pair)[] read =
+            [.. files.Select(file => (file, Pair: PairStore.Read(file, space.Format.PlaneChannels))).Where(read => read.Pair is not null).Select(read => (read.file, read.Pair!))];
+        int side = read.Length > 0 ? read[^1].Pair.Side : 0;
+        read = [.. read.Where(one => one.Pair.Side == side)];
+        PicturePair[] pairs = [.. read.Where(one => !one.File.IsTest).Select(one => one.Pair)], heldOut = [.. read.Where(one => one.File.IsTest).Select(one => one.Pair)];
+        if (pairs.Length == 0 || heldOut.Length == 0)
+        {
+            return;
+        }
+
+        string names = string.Join(' ', read.Select(one => Path.GetFileNameWithoutExtension(one.File.Path)));
+        TrainedWeights weights = Train(space, pairs, names, cancellation);
+        Judge(space, weights, pairs.Length, heldOut, cancellation);
+        space.DropCheckpoint();
+    }
+
+    TrainedWeights Train(LearnedSpace space, PicturePair[] pairs, string names, CancellationToken cancellation)
+    {
+        TrainedWeights first = FirstWeights.FromLinearFit(pairs, pairs[0].Side, seed: 0, cancellation);
+        using TinyTrainer trainer = new(pairs, first, new(schedule.Steps(pairs.Length)), threads: 1);
+        space.Restore(trainer, names);
+        try
+        {
+            while (!trainer.IsDone)
+            {
+                trainer.Step(cancellation);
+                if (trainer.StepsDone % StepsBetweenCheckpoints == 0)
+                {
+                    space.Save(trainer, names);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            space.Save(trainer, names);
+            throw;
+        }
+
+        return trainer.Weights();
+    }
+
+    /// <summary>Uses what was learned only where it is closer, on the held-out pairs, than each of the quick decoders that are there.</summary>
+    void Judge(LearnedSpace space, TrainedWeights weights, int pictures, PicturePair[] heldOut, CancellationToken cancellation)
+    {
+        using ILatentDecoder candidate = weights.ToDecoder();
+        DecoderMeasure[] reached = Measure(candidate);
+        foreach (DecoderEntry entry in With(catalogue(space.Format), space.Format).Where(entry => !entry.Stateful && entry.Description.MultiplyAddsPerCell <= MostMultiplyAddsCompared))
+        {
+            using ILatentDecoder current = entry.Load();
+            if (!HoldOutGate.IsBetter(reached, Measure(current)))
+            {
+                log($"A decoder of {space.Format.Id} was learned from {pictures} pictures and is not used: {entry.Description.Id} ({entry.Description.Source}) is as good.");
+                return;
+            }
+        }
+
+        DecoderMeasure mean = DecoderMeasure.Of(candidate, heldOut, 1, cancellation);
+        space.Write(weights, pictures, mean);
+        log(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"A decoder of {space.Format.Id} was learned from {pictures} pictures and is used from now on: {mean.Psnr:0.0} dB."));
+        changed();
+
+        DecoderMeasure[] Measure(ILatentDecoder decoder) => [.. heldOut.Select(pair => DecoderMeasure.Of(decoder, [pair], 1, cancellation))];
+    }
+
+    void SayOnce(string message)
+    {
+        lock (_gate)
+        {
+            if (!_said.Add(message))
+            {
+                return;
+            }
+        }
+
+        log(message);
+    }
+}
