@@ -68,7 +68,7 @@ static class Checks
     public static void MdsEnd(byte[] file)
     {
         long at = file.Length < 4 ? long.MaxValue : 4 + (4L * BinaryPrimitives.ReadUInt32LittleEndian(file));
-        if (at + 4 <= file.Length)
+        if (at <= file.Length - 4)
         {
             BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan((int)at), file.Length);
         }

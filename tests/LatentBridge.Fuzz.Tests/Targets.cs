@@ -43,7 +43,6 @@ static partial class Targets
         new("mds shard", ReadMds, [Mds()], [], Checks.MdsEnd),
         new("mds index", ReadMdsIndex, [MdsIndex()], [.. Json, "shards", "column_names", "column_encodings", "column_sizes", "ndarray:float16:", "bytes"]),
         new("diffusion-pipe shard", ReadPipe, [Pipe()], ["PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"]),
-        new("parquet shard", ReadParquet, [.. Parquets()], ["PAR1"]),
     ];
 
     static bool ReadTensors(byte[] bytes) => Refuses(() =>

@@ -122,7 +122,7 @@ static class MdsShard
             }
 
         }
-        catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or IndexOutOfRangeException or FormatException)
         {
             throw BadIndex(path, failure);
         }
@@ -147,7 +147,9 @@ static class MdsShard
                 return RawLatent.Load(bytes.Name, values, request);
             }
 
-            long[] axes = [.. text.Split(',').Select(axis => long.Parse(axis, CultureInfo.InvariantCulture))];
+            long[] axes = [.. text.Split(',').Select(axis => long.TryParse(axis, NumberStyles.None, CultureInfo.InvariantCulture, out long length)
+                ? length
+                : throw new LatentBridgeException($"{bytes.Name}: the axes \"{TensorEntry.Shorten(text)}\" of column {TensorEntry.Shorten(Name)} are no numbers. {Damaged}"))];
             return RawLatent.Load(bytes.Name, type == "float32" ? TensorElementType.F32 : TensorElementType.F16, axes, values, request);
         }
     }
