@@ -32,7 +32,7 @@ say "Publishing the assembly for pythonnet ..."
 rm -rf artifacts/package/inprocess
 dotnet publish src/LatentBridge.InProcess -c Release -o artifacts/package/inprocess -nologo --verbosity quiet </dev/null
 
-if builder=$(wheel_builder); then
+if builder=$(wheel_builder) || { apt_install python3-pip python3-setuptools python3-wheel && builder=$(wheel_builder); }; then
     say "Building the wheels ..."
     # Of a copy: pip leaves its own files beside what it builds.
     rm -rf artifacts/package/python

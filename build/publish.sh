@@ -51,4 +51,5 @@ case $runtime-$(uname -s)-$(uname -m) in
         mv -f "$folder/LatentBridge.Host" "$folder/latentbridge"
         ;;
 esac
-rm -f "$folder"/*.pdb "$folder"/*.dbg
+case $runtime in linux-musl-*) rm -f "$folder"/libonnxruntime*.so ;; esac # NuGet has it for glibc only
+rm -f "$folder"/*.pdb "$folder"/*.dbg "$folder"/*.lib

@@ -97,7 +97,7 @@ require_python() {
 wheel_builder() {
     local candidate
     for candidate in "$python" "$(command -v python3)" /usr/bin/python3; do
-        if "$candidate" -W ignore -c 'import pip, setuptools, wheel' 2>/dev/null; then echo "$candidate"; return; fi
+        if "$candidate" -W ignore -c 'import setuptools, pip, wheel' 2>/dev/null; then echo "$candidate"; return; fi
     done
     return 1
 }

@@ -139,6 +139,46 @@ function show({ detail }) {
   node.setDirtyCanvas?.(true, false);
 }
 
+const clips = new Map(); // node as the server names it: its moving picture
+const SLOWEST = 2; // pictures a second
+
+// One picture of a clip came. The page draws previews on its canvas, where a file that moves would stand still: so the pictures are given to it in turn.
+function move({ detail }) {
+  const key = String(detail.node);
+  if (workflows.get(detail.prompt) !== openWorkflow() || !workflows.has(detail.prompt) || !nodeOf(key.split(":"))) {
+    return;
+  }
+  let clip = clips.get(key);
+  if (clip?.prompt !== detail.prompt || clip.pictures.length !== detail.pictures) {
+    stop(key);
+    clip = { prompt: detail.prompt, pictures: new Array(detail.pictures).fill(null), at: 0 };
+    clip.timer = setInterval(() => turn(key, clip), 1000 / Math.max(SLOWEST, detail.rate || SLOWEST));
+    clips.set(key, clip);
+  }
+  const bytes = Uint8Array.from(atob(detail.data), (letter) => letter.charCodeAt(0));
+  clip.pictures[detail.picture] = new Blob([bytes], { type: detail.type });
+}
+
+function turn(key, clip) {
+  const count = clip.pictures.length;
+  if (document.hidden || workflows.get(clip.prompt) !== openWorkflow()) {
+    return;
+  }
+  for (let i = 1; i <= count; i++) {
+    const at = (clip.at + i) % count;
+    if (clip.pictures[at]) {
+      clip.at = at;
+      api.dispatchCustomEvent("b_preview_with_metadata", { blob: clip.pictures[at], nodeId: key, displayNodeId: key, parentNodeId: key, realNodeId: key, jobId: clip.prompt });
+      return;
+    }
+  }
+}
+
+function stop(key) {
+  clearInterval(clips.get(key)?.timer);
+  clips.delete(key);
+}
+
 // A node inside a subgraph is shown by the outermost node: "3:30" on 3.
 function nodeOf([id]) {
   return app.rootGraph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
@@ -146,6 +186,7 @@ function nodeOf([id]) {
 
 // The page puts a node's picture away when the node runs again; what is said of it goes too.
 function started({ detail }) {
+  [...clips.keys()].filter((key) => key !== String(detail)).forEach(stop); // what runs now is another node, or nothing
   const node = detail && nodeOf(String(detail).split(":"));
   if (node) {
     clear(node);
@@ -177,6 +218,7 @@ app.registerExtension({
       app.extensionManager.toast?.add({ severity: "warn", summary: "LatentBridge has no host", detail: "ComfyUI shows its own previews. Settings, LatentBridge says what to do.", life: 15000 });
     }
     api.addEventListener("latentbridge.preview", show);
+    api.addEventListener("latentbridge.clip", move);
     api.addEventListener("executing", started);
   },
 });

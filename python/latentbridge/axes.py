@@ -55,7 +55,8 @@ def _usual(rank: int) -> str:
 def _fits(axes: tuple[int, ...], letters: str, name: str, channels: int) -> bool:
     found = axes[letters.index("C")]
     if "N" not in letters:
-        return found == channels or found == _UNPACKED.get(name, channels)
+        return found == channels or found == _UNPACKED.get(name, channels) or (
+            found == _PACKED_BY_TOKENS * channels and letters == "BHWC" and name not in _UNPACKED and channels != 3)
     square = math.isqrt(count := axes[letters.index("N")]) ** 2 == count
     return square and (found == channels if name in _UNPACKED else found == _PACKED_BY_TOKENS * channels and channels != 3)
 

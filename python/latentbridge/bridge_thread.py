@@ -53,7 +53,8 @@ class HostSettings:
 
 class BridgeThread:
     """One bridge's thread and its host. ``say`` logs a sentence once, ``refuse`` is the bridge's seam for exceptions,
-    ``listener`` hears of pictures on the reader thread, ``changed`` is called when ``mapping``, ``off`` or ``down`` was set."""
+    ``listener`` hears of pictures on the reader thread, ``changed`` is called when ``mapping``, ``off`` or ``down`` was set, ``watcher``
+    sees each latent of a run before the host does."""
 
     def __init__(
         self,
@@ -65,9 +66,10 @@ class BridgeThread:
         changed: Callable[[], None],
         say: Callable[[str], None],
         refuse: Callable[[Exception], None],
+        watcher: Callable[[LatentHeader, memoryview], None] | None = None,
     ) -> None:
         self.settings, self.options, self.streams = settings, options, streams
-        self._listener, self._changed, self._say, self._refuse = listener, changed, say, refuse
+        self._listener, self._changed, self._say, self._refuse, self._watcher = listener, changed, say, refuse, watcher
         self.off: str | None = None
         self.down: str | None = None
         self.mapping: Mapping | None = None
@@ -191,7 +193,15 @@ class BridgeThread:
             state.sent = header.sequence
             state.newest = (mapping, slot, header, started)
             self.in_flight[header.sequence] = (started, header)
+            if self._watcher is not None:
+                self._watch(self._watcher, header, mapping.payloads[slot][0][:header.length])
             connection.submit(slot, header.sequence)
+
+    def _watch(self, watcher: Callable[[LatentHeader, memoryview], None], header: LatentHeader, payload: memoryview) -> None:
+        try:
+            watcher(header, payload)
+        except Exception as error:
+            self._say(f"on_latent raised {error!r}")
 
     def configure(self) -> None:
         if (connection := self.connection) is not None and self._greeted:

@@ -37,7 +37,7 @@ from . import protocol, tensors
 from .bridge_thread import BridgeThread, HostSettings
 from .connection import HOST_ENDED
 from .options import check as check_options
-from .preview import Preview
+from .preview import ClipPlace, Preview
 from .protocol import LatentHeader
 from .say_once import SayOnce
 from .shared_memory import SharedMemoryError
@@ -54,7 +54,9 @@ class Bridge:
     """A bridge to one host, which is started at the first use and restarted when it fails.
 
     ``on_preview`` is called on a thread of the bridge with each ``Preview`` of a run that is going on (it may end while the
-    callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``host``
+    callback runs, so compare ``preview.run`` where that matters); a slow one delays later previews and nothing else. ``on_clip`` gets
+    the pictures of moving pictures (option ``clip``), each with its ``preview.clip``. ``on_latent`` is called on the bridge's thread with
+    the header and the bytes of each latent that goes to the host; the bytes are the caller's only while it runs. ``host``
     is ``"process"`` (a child, found by ``host_locator``), ``"pythonnet"`` (this process, see ``inprocess``), ``"auto"`` (the
     default: a child where one is found, else this process), or a host's path or whole command. ``models`` are more folders to
     look for weights in, ``data`` the folder where the host keeps what it learns (None: the user's own).
@@ -70,6 +72,8 @@ class Bridge:
         self,
         *,
         on_preview: Callable[[Preview], None] | None = None,
+        on_clip: Callable[[Preview], None] | None = None,
+        on_latent: Callable[[LatentHeader, memoryview], None] | None = None,
         host: str | os.PathLike[str] | Sequence[str] | None = None,
         models: Iterable[str | os.PathLike[str]] = (),
         data: str | os.PathLike[str] | None = None,
@@ -84,7 +88,7 @@ class Bridge:
         self._settings = HostSettings(host, [os.fspath(folder) for folder in models],
                                      os.fspath(data) if data is not None else None, largest, patience, start_patience, attempts,
                                      back_off)
-        self._on_preview, self._strict = on_preview, strict
+        self._on_preview, self._on_clip, self._on_latent, self._strict = on_preview, on_clip, on_latent, strict
         self._streams: dict[int, Stream] = {}
         self._sequence = itertools.count(1)
         self._staging = tensors.Staging(largest)
@@ -133,7 +137,8 @@ class Bridge:
             source = state.reader.read(latent)
             if source.length > thread.latent_limit:
                 raise tensors.LatentError(tensors.too_large(source.length, thread.latent_limit))
-            flags = (protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
+            flags = ((protocol.FLAG_LAST_STEP if 0 < total <= step + 1 else 0) | (protocol.FLAG_FIRST_FRAME if state.fresh else 0)
+                     | (protocol.FLAG_SHOWS_LAST_FRAME if source.has_past else 0))
             fields = (next(self._sequence), run, stream, step, total, flags, source.element_type, source.axes, source.length)
             if not self._fill_slot(source, fields, started):
                 self._keep(state, source, fields, started)
@@ -265,7 +270,8 @@ class Bridge:
         buffer = bytearray(source.length)
         source.copy_into(memoryview(buffer))
         sequence = next(self._sequence)
-        header = LatentHeader(sequence, 0, stream, 0, 0, 0, source.element_type, source.axes, source.length)
+        flags = protocol.FLAG_SHOWS_LAST_FRAME if source.has_past else 0
+        header = LatentHeader(sequence, 0, stream, 0, 0, flags, source.element_type, source.axes, source.length)
         params = {"format": latent_format, "space": space, **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         found, rooms = None, set()
@@ -382,7 +388,7 @@ class Bridge:
 
     def _new_thread(self, options: dict[str, Any]) -> BridgeThread:
         return BridgeThread(self._settings, options, self._streams, listener=self._listen, changed=self._changed,
-                            say=self._say, refuse=self._refuse)
+                            say=self._say, refuse=self._refuse, watcher=self._on_latent)
 
     # --- what the host says (on its reader thread; `_decoded` on the bridge thread) ----------------------------------
 
@@ -417,6 +423,8 @@ class Bridge:
         try:
             if method == "ready" and image is not None:
                 self._ready(self._preview(params, *image))
+            elif method == "clip" and image is not None:
+                self._clip(self._preview(params, *image))
             elif method == "dropped":
                 self._dropped(params)
             else:
@@ -426,14 +434,21 @@ class Bridge:
             self._say(f"a message of the host could not be used: {error!r}")
 
     def _preview(self, params: dict[str, Any], header: protocol.ImageHeader, data: bytes) -> Preview:
-        started, _ = self._thread.in_flight.pop(header.sequence, (None, None))
+        is_clip = "pictures" in params  # made beside the picture that answers the latent
+        started, _ = (None, None) if is_clip else self._thread.in_flight.pop(header.sequence, (None, None))
         milliseconds = (time.perf_counter_ns() - started) / 1e6 if started else 0.0
         return Preview(
             data, protocol.ENCODINGS[header.encoding], header.width, header.height, header.run, header.stream, header.step,
             header.total, header.sequence, str(params.get("decoder")), milliseconds,
             *(_number(params.get(name)) for name in ("decodeMilliseconds", "encodeMilliseconds", "waitMilliseconds")),
             tuple(map(str, params.get("warnings") or ())), str(params.get("note") or ""),
+            ClipPlace(int(params["picture"]), int(params["pictures"]), int(params.get("sharp", 0)), _number(params.get("rate"))) if is_clip else None,
         )
+
+    def _clip(self, preview: Preview) -> None:
+        state = self._streams.get(preview.stream)
+        if state is not None and state.shows(preview.run) and self._on_clip is not None and self._thread.off is None:
+            self._on_clip(preview)
 
     def _ready(self, preview: Preview) -> None:
         self._thread.shown()

@@ -38,7 +38,7 @@ Answer = Callable[[Any, "dict[str, Any] | None"], None]
 """Called with (result, None) or (None, error object)."""
 
 Listener = Callable[[str, "dict[str, Any]", "tuple[protocol.ImageHeader, bytes] | None"], None]
-"""Called on the reader thread with ``ready`` (and its image) and ``dropped``."""
+"""Called on the reader thread with ``ready`` and ``clip`` (and their image) and ``dropped``."""
 
 
 class Connection:
@@ -343,7 +343,7 @@ class Connection:
                 elif isinstance(result, dict) and "slot" in result:
                     protocol.check_numbers(result)
                     result["image"] = self._take_image(result)
-            elif method == "ready":
+            elif method in ("ready", "clip"):
                 image = self._take_image(params)
             elif method in ("loading", "loaded"):
                 self._note_loading(method, params)
@@ -351,7 +351,7 @@ class Connection:
             self._listener("garbled", {"detail": str(error)}, None)
             return
         self._post(self.on_line, message)
-        if method in ("ready", "dropped"):
+        if method in ("ready", "clip", "dropped"):
             self._delivering = True
             try:
                 self._listener(method, params, image)

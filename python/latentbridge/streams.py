@@ -11,6 +11,10 @@ from .protocol import LatentHeader
 from .shared_memory import Mapping
 
 
+FRAMES_BEFORE = 2
+"""Frames of a causal video before the one that is shown that are sent with it, because the host's video decoders remember them."""
+
+
 class Frame:
     """A latent that waits in private memory (or in pinned memory, still on its way) for a slot.
 
@@ -70,9 +74,10 @@ class Stream:
 def choice_of(options: dict[str, Any], latent_format: str | None) -> tensors.Choice:
     """The part of a latent that is sent. Of a causal video that is the first frame unless somebody chose another: colour maps are fitted to it."""
     chosen = {name: options[name] for name in ("batch", "item", "frame") if name in options}
+    is_causal = formats.is_causal_video(latent_format)
     if chosen.get("frame", "auto") == "auto":
-        chosen["frame"] = "first" if formats.is_causal_video(latent_format) else "middle"
-    return tensors.Choice(latent_format=latent_format, **chosen)
+        chosen["frame"] = "first" if is_causal else "middle"
+    return tensors.Choice(latent_format=latent_format, before=FRAMES_BEFORE if is_causal else 0, whole=is_causal and bool(options.get("clip")), **chosen)
 
 
 def options_for_host(options: dict[str, Any]) -> dict[str, Any]:

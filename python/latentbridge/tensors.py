@@ -42,27 +42,34 @@ def too_large(length: int, limit: int) -> str:
 
 
 class Part(NamedTuple):
-    """A part of a latent: the range of its batch and the one frame that are sent, and the axes they are sent with.
+    """A part of a latent: the range of its batch and of its frames that are sent, and the axes they are sent with.
 
     ``split`` are the latent's axes with the batch axes made one, ``batch`` and ``frame`` say where in them those two stand (None: there is
-    none). ``sent`` has one frame in place of all.
+    none). ``sent`` has the chosen frames in place of all; of several the last is shown.
     """
 
     split: tuple[int, ...]
     batch: int | None
     items: range
     frame: int | None
-    index: int
+    frames: range
     sent: tuple[int, ...]
 
 
 class Choice(NamedTuple):
-    """Which part of a latent is sent: the options ``batch``, ``item`` and ``frame`` of the protocol, and the format, which tells the axes."""
+    """Which part of a latent is sent: the options ``batch``, ``item`` and ``frame`` of the protocol, the format, which tells the axes, and how many
+    frames before the chosen one go with it (``whole``: all there are)."""
 
     batch: str = "first"
     item: int = 0
     frame: str | int = "middle"
     latent_format: str | None = None
+    before: int = 0
+    whole: bool = False
+
+    def has_past(self, part: Part) -> bool:
+        """Whether the last of the frames that are sent is the chosen one, and the others are what came before."""
+        return not self.whole and len(part.frames) > 1
 
     def part(self, axes: tuple[int, ...]) -> Part:
         """What is sent of a latent of these axes. Tokens, sound and channels last are left for the host to arrange."""
@@ -74,15 +81,16 @@ class Choice(NamedTuple):
         count = split[0] if batches else 1
         item = min(self.item, count - 1) if self.batch == "item" else 0
         items = range(count) if self.batch == "grid" or len(axes) < 4 else range(item, item + 1)
-        index = 0
+        frames = range(1)
         if frame is not None:
             last = split[frame] - 1
             index = {"first": 0, "middle": split[frame] // 2, "last": last}[self.frame] if isinstance(self.frame, str) else min(self.frame, last)
-        rest = [1 if axis == frame else length for axis, length in enumerate(split)][1 if batches else 0:]
-        if frame is not None and order in ("CTHW", "BTCHW"):  # one frame can stand anywhere: send it where it usually stands
+            frames = range(split[frame]) if self.whole else range(max(0, index - self.before), index + 1)
+        rest = [len(frames) if axis == frame else length for axis, length in enumerate(split)][1 if batches else 0:]
+        if len(frames) == 1 and frame is not None and order in ("CTHW", "BTCHW"):  # one frame can stand anywhere: send it where it usually stands
             rest = [rest[0 if order == "CTHW" else 1], 1, *rest[2:]]
         sent = (len(items), *rest) if batches or frame is not None else tuple(rest)
-        return Part(split, 0 if batches else None, items, frame, index, sent)
+        return Part(split, 0 if batches else None, items, frame, frames, sent)
 
 
 class RawLatent(NamedTuple):
@@ -97,9 +105,11 @@ class RawLatent(NamedTuple):
 
 
 class Source(Protocol):
-    """A latent ready to be copied. ``axes`` are those of the chosen part, ``length`` its bytes in element type ``element_type``."""
+    """A latent ready to be copied. ``axes`` are those of the chosen part, ``length`` its bytes in element type ``element_type``;
+    ``has_past``: of its frames the last is shown."""
 
     element_type: int
+    has_past: bool
     axes: tuple[int, ...]
     length: int
     on_device: bool
@@ -160,7 +170,7 @@ class Reader:
 class Layout(NamedTuple):
     """Where the chosen part of a contiguous latent lies: runs of ``run`` bytes that begin at ``starts``, ``length`` bytes in all.
 
-    ``axes`` and ``element_type`` are the part's.
+    ``axes`` and ``element_type`` are the part's; ``has_past`` says that its last frame is shown and the others are what came before.
     """
 
     element_type: int
@@ -168,6 +178,7 @@ class Layout(NamedTuple):
     length: int
     run: int
     starts: tuple[int, ...]
+    has_past: bool = False
 
     @staticmethod
     @functools.lru_cache(64)
@@ -181,18 +192,19 @@ class Layout(NamedTuple):
         run = math.prod(part.split[part.frame + 1:]) * size  # what lies together of one frame
         frames = part.split[part.frame]
         rows = inner // (run * frames)
-        starts = tuple(b * inner + (row * frames + part.index) * run for b in part.items for row in range(rows))
-        return Layout(element_type, part.sent, run * len(starts), run, starts)
+        starts = tuple(b * inner + (row * frames + part.frames.start) * run for b in part.items for row in range(rows))
+        run *= len(part.frames)
+        return Layout(element_type, part.sent, run * len(starts), run, starts, choice.has_past(part))
 
 
 class Contiguous:
     """Elements in CPU memory without gaps. ``owner`` keeps the memory at ``address`` alive."""
 
-    __slots__ = ("element_type", "axes", "length", "layout", "owner", "_address")
+    __slots__ = ("element_type", "axes", "length", "has_past", "layout", "owner", "_address")
     on_device = False
 
     def __init__(self, layout: Layout, address: int, owner: Any) -> None:
-        self.element_type, self.axes, self.length = layout.element_type, layout.axes, layout.length
+        self.element_type, self.axes, self.length, self.has_past = layout.element_type, layout.axes, layout.length, layout.has_past
         self.layout, self.owner, self._address = layout, owner, address
 
     def copy_into(self, target: memoryview, address: int = 0) -> None:
@@ -209,10 +221,11 @@ class Contiguous:
 class Converted:
     """Elements that their own library lays out, and converts to F32 where the protocol has no such type."""
 
-    __slots__ = ("element_type", "axes", "length", "_copy")
+    __slots__ = ("element_type", "axes", "length", "has_past", "_copy")
     on_device = False
 
-    def __init__(self, element_type: int, axes: tuple[int, ...], copy: Any) -> None:
+    def __init__(self, element_type: int, axes: tuple[int, ...], copy: Any, has_past: bool = False) -> None:
+        self.has_past = has_past
         self.element_type = element_type
         self.axes = axes
         self.length = math.prod(axes) * protocol.ELEMENT_SIZES[element_type]
@@ -228,10 +241,11 @@ class Converted:
 class Staged:
     """A CUDA latent on its way into pinned memory; ``ready`` once the event behind the copy has passed."""
 
-    __slots__ = ("element_type", "axes", "length", "_pinned", "_event", "_staging")
+    __slots__ = ("element_type", "axes", "length", "has_past", "_pinned", "_event", "_staging")
     on_device = True
 
-    def __init__(self, element_type: int, pinned: Any, event: Any, staging: Staging) -> None:
+    def __init__(self, element_type: int, pinned: Any, event: Any, staging: Staging, has_past: bool) -> None:
+        self.has_past = has_past
         self.element_type = element_type
         self.axes = tuple(pinned.shape)
         self.length = math.prod(self.axes) * protocol.ELEMENT_SIZES[element_type]
@@ -257,14 +271,14 @@ class Staging:
         self._limit = limit
         self._spare: deque[Any] = deque(maxlen=4)
 
-    def start(self, torch: Any, tensor: Any, element_type: int) -> Staged:
+    def start(self, torch: Any, tensor: Any, element_type: int, has_past: bool = False) -> Staged:
         if (length := math.prod(tensor.shape) * protocol.ELEMENT_SIZES[element_type]) > self._limit:
             raise LatentError(too_large(length, self._limit))
         pinned = self._take(torch, tensor)
         pinned.copy_(tensor, non_blocking=True)
         event = torch.cuda.Event()
         event.record(torch.cuda.current_stream(tensor.device))
-        return Staged(element_type, pinned, event, self)
+        return Staged(element_type, pinned, event, self, has_past)
 
     def give_back(self, pinned: Any) -> None:
         self._spare.append(pinned)
@@ -292,11 +306,12 @@ def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None
     axes = _check(tuple(tensor.shape))
     if tensor.dtype.is_complex:
         raise LatentError(f"the latent's values are {tensor.dtype}; expected real numbers")
-    part = _part(tensor.detach(), choice.part(axes))
+    chosen = choice.part(axes)
+    part, has_past = _part(tensor.detach(), chosen), choice.has_past(chosen)
     if tensor.is_cuda and staging is not None:
         if element_type is None:
             part, element_type = part.to(torch.float32), protocol.F32
-        return staging.start(torch, part, element_type)
+        return staging.start(torch, part, element_type, has_past)
     if not tensor.is_cpu:
         part = part.to("cpu")
     dtype = torch.float32 if element_type is None else tensor.dtype
@@ -305,7 +320,7 @@ def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None
     def copy(target: memoryview) -> None:
         torch.frombuffer(target, dtype=dtype).view(shape).copy_(part)
 
-    return Converted(protocol.F32 if element_type is None else element_type, shape, copy)
+    return Converted(protocol.F32 if element_type is None else element_type, shape, copy, has_past)
 
 
 def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
@@ -316,13 +331,14 @@ def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
         return Contiguous(Layout.of(axes, element_type, choice), array.__array_interface__["data"][0], array)
     if array.dtype.kind not in "fiub" and name != "bfloat16":
         raise LatentError(f"the latent's values are {array.dtype}; expected real numbers")
-    part = _part(array, choice.part(axes))
+    chosen = choice.part(axes)
+    part = _part(array, chosen)
     dtype = numpy.dtype("float32") if element_type is None else array.dtype
 
     def copy(target: memoryview) -> None:
         numpy.copyto(numpy.frombuffer(target, numpy.uint8).view(dtype).reshape(part.shape), part, casting="unsafe")
 
-    return Converted(protocol.F32 if element_type is None else element_type, part.shape, copy)
+    return Converted(protocol.F32 if element_type is None else element_type, part.shape, copy, choice.has_past(chosen))
 
 
 def _read_raw(latent: RawLatent, choice: Choice) -> Source:
@@ -366,7 +382,7 @@ def _of_buffer(raw: memoryview, element_type: int, axes: tuple[int, ...], choice
         for index, start in enumerate(layout.starts):
             target[index * run:(index + 1) * run] = raw[start:start + run]
 
-    return Converted(element_type, layout.axes, copy)
+    return Converted(element_type, layout.axes, copy, layout.has_past)
 
 
 _memmove = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(
@@ -384,7 +400,7 @@ def _part(array: Any, part: Part) -> Any:
     if part.batch is not None:
         array = array[part.items.start:part.items.stop]
     if part.frame is not None:
-        array = array[(slice(None),) * part.frame + (slice(part.index, part.index + 1),)]
+        array = array[(slice(None),) * part.frame + (slice(part.frames.start, part.frames.stop),)]
     return array.reshape(part.sent)
 
 

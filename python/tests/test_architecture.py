@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "latentbridge"
 
 def floor(module):
     """What a module belongs to: one of the folders, or the shim itself."""
-    for folder in ("integrations.comfyui", "integrations.a1111", "integrations", "reference"):
+    for folder in ("integrations.comfyui", "integrations.a1111", "integrations", "reference", "diffusers"):
         if module == folder or module.startswith(folder + "."):
             return folder
     return "shim"
@@ -18,6 +18,7 @@ def floor(module):
 MAY_USE = {
     "shim": {"shim"},
     "reference": {"reference", "shim"},
+    "diffusers": {"diffusers", "shim"},
     "integrations": {"integrations", "reference", "shim"},
     "integrations.comfyui": {"integrations.comfyui", "integrations", "reference", "shim"},
     "integrations.a1111": {"integrations.a1111", "integrations", "reference", "shim"},

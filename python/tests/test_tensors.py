@@ -60,6 +60,16 @@ class Buffers(unittest.TestCase):
                 self.assertEqual(source.axes, (1, c, 1, h, w))
                 self.assertEqual(list(memoryview(data).cast("f")), expected)
 
+    def test_the_frames_before_go_with_the_chosen_one(self):
+        b, c, t, h, w = 2, 3, 5, 1, 2
+        latent = floats(b, c, t, h, w)
+        for choice, frames in ((Choice("item", 1, "last", None, 2), range(2, 5)), (Choice("item", 1, 1, None, 2), range(2)), (Choice("item", 1, 0, None, 2), range(1))):
+            with self.subTest(choice):
+                source, data = copied(latent, choice)
+                expected = [((c + channel) * t + frame) * h * w + i for channel in range(c) for frame in frames for i in range(h * w)]
+                self.assertEqual((source.axes, source.has_past), ((1, c, len(frames), h, w), len(frames) > 1))
+                self.assertEqual(list(memoryview(data).cast("f")), expected)
+
     def test_a_grid_of_videos_keeps_the_batch_and_one_frame(self):
         source, data = copied(floats(2, 1, 3, 1, 2), Choice("grid", 0, 1))
         self.assertEqual((source.axes, list(memoryview(data).cast("f"))), ((2, 1, 1, 1, 2), [2, 3, 8, 9]))
@@ -145,7 +155,7 @@ class NumpyArrays(unittest.TestCase):
             source, data = copied(latent, choice)
             part = choice.part(latent.shape)
             expected = latent[part.items.start:part.items.stop] if part.batch is not None else latent
-            expected = expected[:, :, part.index:part.index + 1] if latent.ndim == 5 else expected
+            expected = expected[:, :, part.frames.start:part.frames.stop] if latent.ndim == 5 else expected
             self.assertEqual(source.axes, expected.shape)
             found = numpy.frombuffer(data, "float16" if source.element_type == protocol.F16 else "float32").reshape(source.axes)
             numpy.testing.assert_array_equal(found, expected)

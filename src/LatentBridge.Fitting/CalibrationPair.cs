@@ -1,3 +1,4 @@
+using LatentBridge.Fitting.Training;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
@@ -37,7 +38,7 @@ public sealed class CalibrationPair
         Process = LatentProcess.Unknown,
     };
 
-    CalibrationPair(float[] planes, byte[] rgb, int channels, int height, int width) => (Planes, Rgb, Channels, Height, Width) = (planes, rgb, channels, height, width);
+    CalibrationPair(PicturePair picture, byte[] rgb) => (WithPicture, Rgb) = (picture, rgb);
 
     /// <summary>The latent as decoders read it.</summary>
     public LatentPlanes Latent => new(Planes, Channels, Height, Width);
@@ -45,15 +46,18 @@ public sealed class CalibrationPair
     /// <summary>The colour of each cell, RGB24.</summary>
     public ReadOnlyMemory<byte> Colours => Rgb;
 
-    internal float[] Planes { get; }
+    /// <summary>The same with the picture as it came: two pixels per cell and side, one where a cell of the format holds several.</summary>
+    public PicturePair WithPicture { get; }
+
+    internal float[] Planes => WithPicture.Planes;
 
     internal byte[] Rgb { get; }
 
-    internal int Channels { get; }
+    internal int Channels => WithPicture.Channels;
 
-    internal int Height { get; }
+    internal int Height => WithPicture.Height;
 
-    internal int Width { get; }
+    internal int Width => WithPicture.Width;
 
     /// <summary>Reads a pair, in the sampler's scale; afterwards the caller's memory is free.</summary>
     /// <param name="bytes">The elements of <c>[1, C + 12, H, W]</c>.</param>
@@ -94,7 +98,8 @@ public sealed class CalibrationPair
             throw new LatentBridgeException("The picture has only one colour, so nothing can be learned from it. A VAE in half precision that overflows gives black pictures.");
         }
 
-        return new(planes, rgb, latent.Channels, latent.Height, latent.Width);
+        LatentPlanes pixels = picture.Planes(0);
+        return new(new(planes, latent.Channels, latent.Height, latent.Width, Bytes(pixels), pixels.Width / latent.Width), rgb);
     }
 
     static LatentStaging Take(ReadOnlySpan<byte> bytes, LatentElementType elementType, LatentShape shape, LatentFormat format)
@@ -123,6 +128,19 @@ public sealed class CalibrationPair
             }
 
             rgb[i] = (byte)((sum / (side * side) * 127.5f) + 128);
+        }
+
+        return rgb;
+    }
+
+    /// <summary>Planes [3, H, W] in -1..1 to RGB24.</summary>
+    static byte[] Bytes(LatentPlanes picture)
+    {
+        int plane = picture.Height * picture.Width;
+        byte[] rgb = new byte[3 * plane];
+        for (int i = 0; i < rgb.Length; i++)
+        {
+            rgb[i] = (byte)((Math.Clamp(picture.Values[(i % 3 * plane) + (i / 3)], -1, 1) * 127.5f) + 128);
         }
 
         return rgb;

@@ -64,6 +64,7 @@ static class CommandLine
         QualityCommand.Create(terminal),
         CompareCommand.Create(terminal),
         FitCommand.Create(terminal),
+        TrainCommand.Create(terminal),
         CodecCommand.Create(terminal),
         ReplayCommand.Create(terminal),
         OptionsCommand.Create(terminal),

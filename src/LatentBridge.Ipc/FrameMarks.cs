@@ -15,4 +15,7 @@ public enum FrameMarks : uint
 
     /// <summary>Only in image slots: the latent held values that were NaN or infinite.</summary>
     NotFinite = 4,
+
+    /// <summary>Only in latent slots: of several frames the last is shown; those before it are what a video decoder remembers.</summary>
+    ShowsLastFrame = 8,
 }

@@ -13,6 +13,9 @@ public interface IPreviewSink
     /// <summary>A picture lies in an image slot, which is the shim's until it gives it back.</summary>
     void Ready(in ReadyPreview preview);
 
+    /// <summary>A picture of a moving picture lies in an image slot, which is the shim's until it gives it back. No answer to a submit.</summary>
+    void ClipReady(in ReadyPreview preview, in ClipPlace place);
+
     /// <summary>A submitted latent gives no picture.</summary>
     void Dropped(in DroppedLatent dropped);
 

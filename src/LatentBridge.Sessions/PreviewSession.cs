@@ -14,7 +14,7 @@ namespace LatentBridge.Sessions;
 /// <remarks>
 /// <para>Design notes. The session is the door; behind it are rooms, each a folder: <c>Slots</c> (the mapping and who owns each slot), <c>Streams</c>
 /// (runs, newest wins), <c>Work</c> (the worker and its picture), <c>Decoders</c> (which there are, what they cost, which is chosen), <c>Calibration</c>
-/// (what is learned of a model). The rooms have no lock of their own: the session's guards them all. A call takes it once, changes state and
+/// (what is learned of a model), <c>Clips</c> (moving pictures of videos). The rooms have no lock of their own: the session's guards them all. A call takes it once, changes state and
 /// returns; the worker holds it only between its work. The sink is called under it, so that messages leave in the order of what they tell: after
 /// <see cref="Begin"/> of a newer run returned, no picture of the older one is announced. Only <see cref="Attach"/> and <see cref="Dispose"/> wait, until
 /// the worker let go of the mapping: a cancelled decode stops within 20 ms. Further work for the worker is a further <see cref="IDuty"/>.</para>
@@ -31,6 +31,7 @@ public sealed class PreviewSession : IDisposable
     readonly SlotTable _slots;
     readonly Workbench _bench;
     readonly StreamTable _streams;
+    readonly ClipMaker _clips;
     readonly SinglePictures _singles;
     readonly Calibrator _calibrator;
     readonly Lessons _lessons;
@@ -73,7 +74,8 @@ public sealed class PreviewSession : IDisposable
         _idle = threads is null ? new IdleCores(_time) : null;
         var pictures = new PictureMaker(_gate, _slots, _streams, _singles, _bench, _decoders, notice, sink, encoders, threads ?? _idle!.HalfOfIdle, _time);
         var preparation = new DecoderPreparation(_gate, _streams, _decoders, notice, Log, _time);
-        _worker = new Worker(_gate, () => _bench.IsStopping, [pictures, preparation], Log, DisposeWorkers);
+        _clips = new ClipMaker(_gate, _slots, _streams, _decoders, sink, () => _bench.IsStopping, threads ?? _idle!.HalfOfIdle, _time);
+        _worker = new Worker(_gate, () => _bench.IsStopping, [pictures, preparation, _clips], Log, DisposeWorkers);
         foreach (AvoidedDecoder decoder in avoid ?? [])
         {
             Log($"{decoder.Decoder}{(decoder.File is { } file ? $" ({file})" : "")} is {Avoidance.Reason}.");
@@ -124,7 +126,8 @@ public sealed class PreviewSession : IDisposable
         {
             _streams.DropAll(DropReason.Cancelled);
             _singles.DropAll(DropReason.Cancelled);
-            while (_bench.Current is not null)
+            _clips.Interrupt();
+            while (_bench.Current is not null || _clips.IsBusy)
             {
                 Monitor.Wait(_gate);
             }
@@ -180,6 +183,7 @@ public sealed class PreviewSession : IDisposable
         lock (_gate)
         {
             _streams.Begin(streamId, run, format, space, options, model);
+            _clips.Interrupt();
             Monitor.PulseAll(_gate);
         }
     }
@@ -196,6 +200,7 @@ public sealed class PreviewSession : IDisposable
             }
 
             _streams.Submit(latent);
+            _clips.Interrupt();
             Monitor.PulseAll(_gate);
         }
     }
@@ -211,7 +216,7 @@ public sealed class PreviewSession : IDisposable
                 return;
             }
 
-            if (slot != _bench.Current?.ImageSlot)
+            if (slot != _bench.Current?.ImageSlot && slot != _clips.ImageSlot)
             {
                 _slots.FreeImageSlot(slot);
                 Monitor.PulseAll(_gate);
@@ -225,6 +230,7 @@ public sealed class PreviewSession : IDisposable
         lock (_gate)
         {
             _streams.Close(streamId, run, DropReason.Cancelled);
+            _clips.Interrupt();
         }
     }
 
@@ -234,6 +240,7 @@ public sealed class PreviewSession : IDisposable
         lock (_gate)
         {
             _streams.Close(streamId, run, DropReason.Ended);
+            _clips.Interrupt();
         }
     }
 
@@ -249,6 +256,7 @@ public sealed class PreviewSession : IDisposable
             }
 
             _singles.Add(request, latent);
+            _clips.Interrupt();
             Monitor.PulseAll(_gate);
         }
     }
@@ -299,6 +307,7 @@ public sealed class PreviewSession : IDisposable
             }
 
             _bench.StopForGood();
+            _clips.Interrupt();
             _calibrator.Dispose();
             Monitor.PulseAll(_gate);
         }
@@ -312,6 +321,7 @@ public sealed class PreviewSession : IDisposable
             }
 
             _bench.Dispose();
+            _clips.Dispose();
         }
     }
 

@@ -69,6 +69,8 @@ public class AllocationTests
             _ready.Release();
         }
 
+        void IPreviewSink.ClipReady(in ReadyPreview preview, in ClipPlace place) => throw new InvalidOperationException(preview.ToString());
+
         void IPreviewSink.Dropped(in DroppedLatent dropped) => throw new InvalidOperationException(dropped.ToString());
 
         void IPreviewSink.Decoded(DecodeRequest request, in ReadyPreview preview)

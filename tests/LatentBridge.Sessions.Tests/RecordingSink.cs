@@ -12,6 +12,8 @@ sealed class RecordingSink : IPreviewSink
 
     public sealed record Released(int Slot, ulong Sequence);
 
+    public sealed record ClipPicture(ReadyPreview Preview, ClipPlace Place);
+
     public sealed record Answer(object? Tag, ReadyPreview? Picture, DroppedLatent? Dropped);
 
     public sealed record Lesson(object? Tag, CalibratedMap? Map, bool IsUsed, string? Why);
@@ -74,6 +76,8 @@ sealed class RecordingSink : IPreviewSink
     void IPreviewSink.Released(int slot, ulong sequence) => Add(new Released(slot, sequence));
 
     void IPreviewSink.Ready(in ReadyPreview preview) => Add(preview);
+
+    void IPreviewSink.ClipReady(in ReadyPreview preview, in ClipPlace place) => Add(new ClipPicture(preview, place));
 
     void IPreviewSink.Dropped(in DroppedLatent dropped) => Add(dropped);
 

@@ -10,7 +10,7 @@ using Newtonsoft.Json;
 namespace LatentBridge.Host.Commands;
 
 /// <summary><c>latentbridge decode FILE...</c>: latents to pictures.</summary>
-sealed class DecodeCommand
+sealed partial class DecodeCommand
 {
     readonly Terminal _terminal;
     readonly WeightLibrary _weights = LatentDecoders.WeightsOfThisMachine();
@@ -24,6 +24,7 @@ sealed class DecodeCommand
     readonly Option<int?> _item = new("--item") { Description = "Only this item of a batch, counted from 0.", HelpName = "I" };
     readonly Option<int> _threads = OptionExtensions.Threads("a decode");
     readonly Option<int> _memory = new Option<int>("--memory") { Description = "Memory limit of a decode in megabytes; auto takes the best decoder within it. 0: no limit.", HelpName = "MB" }.Within(0, int.MaxValue);
+    readonly ClipOptions _clip;
     readonly Option<bool> _follow = new("--follow") { Description = "Go on with files that appear in the folders given, until Ctrl-C: a cache while a training writes it." };
     readonly OutputFiles _written = new();
     readonly PictureKind _kind;
@@ -42,7 +43,8 @@ sealed class DecodeCommand
         });
         command.Add(_files);
         command.Add(_folder, _decoder);
-        _latent = new(command);
+        _latent = new(command, takesAllFrames: true);
+        _clip = new(command);
         _picture = new(command, PreviewOptions.Default, "size", "scaling");
         command.Add(_grid, _item, _threads, _memory, _follow);
         _kind = new(command);
@@ -188,6 +190,16 @@ sealed class DecodeCommand
         }
 
         PreviewRenderer renderer = work.Begin(input.Format);
+        if (_clip.IsAsked(parsed) || _latent.WantsAllFrames(parsed))
+        {
+            foreach (DecodedPicture picture in DecodeClip(parsed, work, renderer, file, folder, input, options))
+            {
+                yield return picture;
+            }
+
+            yield break;
+        }
+
         bool oneOfMany = batch > 1 && !parsed.GetValue(_grid);
         int[] items = parsed.GetValue(_grid) ? [0] : parsed.GetValue(_item) is { } item ? [item] : [.. Enumerable.Range(0, batch)];
         renderer.Stage(input.View, options with { Item = items[0] });

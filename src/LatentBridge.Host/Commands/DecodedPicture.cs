@@ -14,12 +14,15 @@ namespace LatentBridge.Host.Commands;
 /// <param name="Result">Size and times.</param>
 sealed record DecodedPicture(string File, string Output, LatentInput Input, DecoderDescription Decoder, PreviewResult Result)
 {
+    /// <summary>Pictures in the file: more than one in an animation.</summary>
+    internal int Pictures { get; init; } = 1;
+
     internal string Size => string.Create(CultureInfo.InvariantCulture, $"{Result.Width}x{Result.Height}");
 
     internal string DecoderAndSource => $"{Decoder.Id} ({Decoder.Source})";
 
     /// <summary>What is odd about it, or nothing.</summary>
-    internal string Note => Result.NonFiniteCount > 0 ? $"{Result.NonFiniteCount} values NaN or infinite" : Input.IsGuess ? "format guessed" : "";
+    internal string Note => Result.NonFiniteCount > 0 ? $"{Result.NonFiniteCount} values NaN or infinite" : Pictures > 1 ? $"{Pictures} pictures" : Input.IsGuess ? "format guessed" : "";
 
     internal static string Milliseconds(double value) => value.ToString("0.00 ms", CultureInfo.InvariantCulture);
 
@@ -50,6 +53,7 @@ sealed record DecodedPicture(string File, string Output, LatentInput Input, Deco
         Write("source", Decoder.Source);
         Write("width", Result.Width);
         Write("height", Result.Height);
+        Write("pictures", Pictures);
         Write("bytes", Result.ByteLength);
         Write("decodeMilliseconds", Math.Round(Result.DecodeMilliseconds, 3));
         Write("encodeMilliseconds", Math.Round(Result.EncodeMilliseconds, 3));

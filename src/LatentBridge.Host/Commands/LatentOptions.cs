@@ -22,11 +22,14 @@ sealed class LatentOptions
 
     readonly PreviewOptionSet _frame;
 
-    internal LatentOptions(Command command)
+    /// <summary>Adds the options to the command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="takesAllFrames">Whether it can show all frames of a video.</param>
+    internal LatentOptions(Command command, bool takesAllFrames = false)
     {
         _space.AcceptOnlyFromAmong("sampler", "vae");
         command.Add(_format, _space, _key, _axes);
-        _frame = new(command, PreviewOptions.Default with { Frame = FrameChoice.Middle }, "frame");
+        _frame = new(command, PreviewOptions.Default with { Frame = FrameChoice.Middle }, ["frame"], takesAllFrames ? "all" : null);
     }
 
     /// <summary>Reads a file as the options say.</summary>
@@ -39,6 +42,9 @@ sealed class LatentOptions
 
     /// <summary>The options with the frame that is wanted.</summary>
     internal PreviewOptions Apply(ParseResult parsed, PreviewOptions options) => _frame.Apply(parsed, options);
+
+    /// <summary>Whether all frames of a video are wanted.</summary>
+    internal bool WantsAllFrames(ParseResult parsed) => _frame.HasAlso(parsed);
 
     LatentSpace? Space(ParseResult parsed) => parsed.GetValue(_space) switch
     {

@@ -9,7 +9,7 @@ namespace LatentBridge.Host.Commands;
 /// <summary>Pictures that a command was given as files and folders.</summary>
 static class PictureFiles
 {
-    static readonly string[] Endings = [".png", ".jpg", ".jpeg", ".webp"];
+    internal static readonly string[] Endings = [".png", ".jpg", ".jpeg", ".webp"];
 
     /// <summary>A file itself, or the PNG, JPEG and WebP pictures of a folder in the order of their names.</summary>
     /// <exception cref="InputException">It is neither, or a folder without pictures.</exception>

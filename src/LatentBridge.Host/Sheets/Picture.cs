@@ -15,6 +15,13 @@ sealed record Picture(byte[] Pixels, int Width, int Height)
         return Crop((Width - width) / 2, (Height - height) / 2, width, height);
     }
 
+    /// <summary>Scaled until it covers that size, then its middle.</summary>
+    internal Picture Cover(int width, int height)
+    {
+        double factor = Math.Max((double)width / Width, (double)height / Height);
+        return Scale(Math.Max(width, (int)Math.Round(Width * factor)), Math.Max(height, (int)Math.Round(Height * factor))).Middle(width, height);
+    }
+
     /// <summary>A part of it, which must lie within; all of it is this picture itself.</summary>
     internal Picture Crop(int left, int top, int width, int height)
     {

@@ -94,6 +94,8 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
 
     void IPreviewSink.Ready(in ReadyPreview preview) => _writer.Ready(preview);
 
+    void IPreviewSink.ClipReady(in ReadyPreview preview, in ClipPlace place) => _writer.Clip(preview, place);
+
     void IPreviewSink.Dropped(in DroppedLatent dropped) => _writer.Dropped(dropped);
 
     void IPreviewSink.Decoded(DecodeRequest request, in ReadyPreview preview) => _writer.Decoded(request.Tag, preview);

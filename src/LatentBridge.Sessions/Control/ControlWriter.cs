@@ -91,6 +91,21 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
         }
     }
 
+    public void Clip(in ReadyPreview preview, in ClipPlace place)
+    {
+        lock (_gate)
+        {
+            Utf8JsonWriter json = BeginNotification("clip");
+            WritePreview(json, preview);
+            Member(json, "picture", place.Picture);
+            Member(json, "pictures", place.Pictures);
+            Member(json, "sharp", place.Sharp);
+            Real(json, "rate", place.Rate);
+            json.WriteEndObject();
+            End(json);
+        }
+    }
+
     public void Decoded(object? id, in ReadyPreview preview)
     {
         lock (_gate)

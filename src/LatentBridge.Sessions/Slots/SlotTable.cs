@@ -18,6 +18,9 @@ sealed class SlotTable(IPreviewSink sink, TimeProvider time)
 
     public bool HasFreeImageSlot => _freeImageSlots != 0;
 
+    /// <summary>More than one is free: a picture that can wait leaves one to those that cannot.</summary>
+    public bool HasSpareImageSlot => (_freeImageSlots & (_freeImageSlots - 1)) != 0;
+
     /// <summary>Bytes of payload that an image slot holds.</summary>
     public long ImageCapacity => Math.Min(int.MaxValue, _mapping!.ImageCapacity);
 

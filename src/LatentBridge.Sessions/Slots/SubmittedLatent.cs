@@ -8,6 +8,9 @@ readonly record struct SubmittedLatent(int Slot, LatentSlotHeader Header, long T
     /// <summary>The run's last step.</summary>
     public bool IsLastStep => (Header.Flags & FrameMarks.LastStep) != 0;
 
+    /// <summary>Of its frames the last is shown.</summary>
+    public bool ShowsLastFrame => (Header.Flags & FrameMarks.ShowsLastFrame) != 0;
+
     /// <summary>What to say when this latent gives no picture.</summary>
     public DroppedLatent Drop(DropReason reason, string? detail = null, long needed = 0) =>
         new(Header.Sequence, Header.Run, Header.Stream, Header.Step, reason, detail, needed);

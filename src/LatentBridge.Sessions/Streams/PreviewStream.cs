@@ -33,6 +33,9 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
     /// <summary>What pictures the run wants, and what the worker keeps for them.</summary>
     public RenderContext Context { get; } = new();
 
+    /// <summary>The run's moving picture.</summary>
+    public StreamClip Clip { get; } = new();
+
     public bool IsFormatGuessed { get; private set; }
 
     /// <summary>The one latent that waits; a newer one takes its place.</summary>
@@ -87,6 +90,7 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
         HasRun = true;
         Run = run;
         Context.Want(format, space, options, model);
+        Clip.Forget();
         IsFormatGuessed = format is null;
         _stepBefore = StepMilliseconds ?? _stepBefore;
         StepMilliseconds = null;
@@ -145,5 +149,9 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
         Id, Run, Context.Format?.Id, IsFormatGuessed, Choice?.Decoder.Description.Id, Choice?.Decoder.Source, Choice?.Reason,
         StepMilliseconds, DecodeMilliseconds, Submitted, Shown, Replaced, Failed, [.. Warnings]);
 
-    public void Dispose() => Context.Dispose();
+    public void Dispose()
+    {
+        Context.Dispose();
+        Clip.Dispose();
+    }
 }

@@ -44,7 +44,7 @@ sealed class Job
         Format = context.Format;
         Space = context.Space;
         Model = context.Model;
-        Options = context.Options;
+        Options = latent.ShowsLastFrame ? context.OptionsForLastFrame : context.Options;
         Stopped = null;
     }
 }

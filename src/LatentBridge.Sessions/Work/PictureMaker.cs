@@ -50,6 +50,11 @@ sealed class PictureMaker(
         int idle = idleThreads();
         double waited = time.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
         PreviewRenderer? renderer = Stage(job, out DropReason reason, out string? problem);
+        if (renderer is not null && job is { Options.Clip: true, Stream: { } stream })
+        {
+            StageClip(job, stream);
+        }
+
         lock (gate)
         {
             // The slot was staged or is of no use: either way the shim can have it back before the decode.
@@ -93,6 +98,33 @@ sealed class PictureMaker(
         }
 
         return null;
+    }
+
+    /// <summary>Keeps all frames for the moving picture, before the slot is given back.</summary>
+    void StageClip(Job job, PreviewStream stream)
+    {
+        try
+        {
+            if (stream.Clip.Take(slots.Values(job.Latent), job, encoders))
+            {
+                lock (gate)
+                {
+                    if (job.Stopped is null)
+                    {
+                        stream.Clip.Start(job, time.GetTimestamp());
+                    }
+                }
+            }
+        }
+#pragma warning disable CA1031 // Whatever fails costs the moving picture, never the still.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            lock (gate)
+            {
+                stream.Warn($"no moving picture: {Problem.Describe(e)}");
+            }
+        }
     }
 
     LatentFormat GuessFormat(Job job, ReadOnlySpan<long> axes)

@@ -24,11 +24,15 @@ sealed class RenderContext : IDisposable
 
     public PreviewOptions Options { get; private set; } = PreviewOptions.Default;
 
+    /// <summary>The same for a latent of which the shim says that its last frame is shown.</summary>
+    public PreviewOptions OptionsForLastFrame { get; private set; } = PreviewOptions.Default with { Frame = FrameChoice.Last };
+
     public void Want(LatentFormat? format, LatentSpace space, PreviewOptions options, string? model)
     {
         Format = format;
         Space = space;
         Options = options;
+        OptionsForLastFrame = options with { Frame = FrameChoice.Last };
         Model = model;
     }
 

@@ -2,6 +2,7 @@ using LatentBridge.Decoders.Estimated;
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Decoders.Taehv;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Decoders.Tiny;
 using LatentBridge.Formats;
@@ -13,9 +14,9 @@ namespace LatentBridge.Decoders;
 public static class LatentDecoders
 {
     /// <summary>Every network that is recognised in a file, in the order they are tried, and the decoders it makes.</summary>
-    static readonly IReadOnlyList<(NetworkArchitecture Network, Func<FoundWeights, DecoderEntry[]>? Decoders)> Families =
+    static readonly IReadOnlyList<(NetworkArchitecture Network, Func<FoundWeights, LatentFormat, DecoderEntry[]>? Decoders)> Families =
     [
-        (TinyDecoder.Architecture, found => [Entry(TinyDecoder.Describe(found), found, weights => new TinyDecoder(weights))]),
+        (TinyDecoder.Architecture, (found, _) => [Entry(TinyDecoder.Describe(found), found, weights => new TinyDecoder(weights))]),
         (TaesdNetworks.DecoderArchitecture, Taesd),
         (TaesdNetworks.DecoderArchitecture with { IndexShift = -1 }, Taesd),
         (TaesdNetworks.EncoderArchitecture, null),
@@ -23,10 +24,12 @@ public static class LatentDecoders
         (MlpDecoder.Architecture, Mlp),
         (MlpDecoder.Architecture3x3, Mlp),
         (MlpDecoder.EncoderArchitecture, null),
-        (PolynomialDecoder.Architecture, found => [Entry(PolynomialDecoder.Describe(found), found, weights => new PolynomialDecoder(weights))]),
+        (PolynomialDecoder.Architecture, (found, _) => [Entry(PolynomialDecoder.Describe(found), found, weights => new PolynomialDecoder(weights))]),
         (TaesdNetworks.SanaDecoderArchitecture, Taesd),
         (TaesdNetworks.SanaDecoderArchitecture with { IndexShift = -1 }, Taesd),
-        (Taehv, null),
+        (TaehvNetworks.Architecture, Taehv),
+        (TaehvNetworks.QwenImageArchitecture, Still),
+        (TaehvNetworks.H3PictureArchitecture, Still),
         (ApproxNn, null),
     ];
 
@@ -34,12 +37,6 @@ public static class LatentDecoders
 
     /// <summary>The networks that are recognised in files.</summary>
     internal static NetworkCatalogue Networks { get; } = new([.. Families.Select(family => family.Network)]);
-
-    static NetworkArchitecture Taehv => new("taehv", "TAEHV video decoder", "22.weight", "1.weight", t =>
-        t["1.weight"] is [256, (> 0 and <= 1024) and var latent, 3, 3] && t["22.weight"] is [_, 64, 3, 3] ? new((int)latent, []) : null)
-    {
-        NotSupported = "video decoders are not built in yet",
-    };
 
     static NetworkArchitecture ApproxNn => new("approx-nn", "stable-diffusion-webui's \"Approx NN\"", "conv8.weight", "conv1.weight", t =>
         t["conv1.weight"] is [8, (> 0 and <= 1024) and var latent, 7, 7] && t["conv8.weight"] is [3, 8, 3, 3] ? new((int)latent, []) : null)
@@ -100,7 +97,7 @@ public static class LatentDecoders
             }
             else if (Families.First(family => family.Network.Id == found.Architecture).Decoders is { } decoders && (found.Known is null || known.Add(found.Known)))
             {
-                entries.AddRange(decoders(found).Select(Named));
+                entries.AddRange(decoders(found, format).Select(Named));
             }
         }
 
@@ -143,13 +140,19 @@ public static class LatentDecoders
                 + $"Weights are searched in the program's models folder and in the folders that {WeightLibrary.FoldersVariable} names.");
     }
 
-    static DecoderEntry[] Taesd(FoundWeights found) =>
+    static DecoderEntry[] Taesd(FoundWeights found, LatentFormat format) =>
     [
         Entry(TaesdDecoder.Describe(found, half: false), found, weights => new TaesdDecoder(weights)),
         Entry(TaesdDecoder.Describe(found, half: true), found, weights => new TaesdDecoder(weights, half: true)),
     ];
 
-    static DecoderEntry[] Mlp(FoundWeights found) => [Entry(MlpDecoder.Describe(found), found, weights => new MlpDecoder(weights))];
+    static DecoderEntry[] Taehv(FoundWeights found, LatentFormat format) =>
+        [.. Enum.GetValues<TaehvSize>().Select(size => Entry(TaehvDecoder.Describe(found, size), found, weights => new TaehvDecoder(weights, format, size)))];
+
+    static DecoderEntry[] Still(FoundWeights found, LatentFormat format) =>
+        [Entry(TaehvDecoder.Describe(found, TaehvSize.Full), found, weights => new TaehvDecoder(weights, format))];
+
+    static DecoderEntry[] Mlp(FoundWeights found, LatentFormat format) => [Entry(MlpDecoder.Describe(found), found, weights => new MlpDecoder(weights))];
 
     static DecoderEntry Entry(DecoderDescription description, FoundWeights found, Func<NetworkTensors, ILatentDecoder> make) =>
         new(description, Stateful: false, () =>

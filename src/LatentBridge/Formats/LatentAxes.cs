@@ -113,7 +113,9 @@ public static class LatentAxes
         }
 
         long channels = axes[order.IndexOf('C')];
-        AxisReading? reading = channels == format.StreamChannels || channels == format.PlaneChannels ? Plain(axes, order) : null;
+        AxisReading? reading = channels == format.StreamChannels || channels == format.PlaneChannels ? Plain(axes, order)
+            : channels == 4L * format.StreamChannels && order == "BHWC" ? TokenGrid(axes, order, format)
+            : null;
         return reading is { Shape: var shape } && said.Allows(shape.Frames, shape.Height, shape.Width) ? reading : null;
     }
 
@@ -141,7 +143,7 @@ public static class LatentAxes
     /// Tokens, one row of values each, as transformers have them: a cell with its channels, or 2 x 2 cells with
     /// <c>value = channel * 4 + dy * 2 + dx</c>. The picture is as large as the source says, else square.
     /// </summary>
-    static AxisReading? Tokens(ReadOnlySpan<long> axes, string order, LatentFormat format, SaidSize said)
+    static AxisReading? Tokens(ReadOnlySpan<long> axes, string order, LatentFormat format, SaidSize said, string? written = null)
     {
         long[] strides = Strides(axes);
         int n = order.IndexOf('N'), c = order.IndexOf('C');
@@ -181,7 +183,14 @@ public static class LatentAxes
         }
 
         factors.AddRange([(values / (side * side), side * side * value), (frames, height * width * token), (height, width * token), (side, side * value), (width, token), (side, value)]);
-        return new(order, new((int)batch, (int)(values / (side * side)), (int)frames, (int)(height * side), (int)(width * side)), [.. factors]);
+        return new(written ?? order, new((int)batch, (int)(values / (side * side)), (int)frames, (int)(height * side), (int)(width * side)), [.. factors]);
+    }
+
+    /// <summary>Tokens of 2 x 2 cells that stand in the rows and columns of their picture.</summary>
+    static AxisReading? TokenGrid(ReadOnlySpan<long> axes, string order, LatentFormat format)
+    {
+        long rows = axes[^3], columns = axes[^2];
+        return Tokens([axes[0], rows * columns, axes[^1]], "BNC", format, new(Height: 2 * rows, Width: 2 * columns), order);
     }
 
     static string? Check(ReadOnlySpan<long> axes)

@@ -25,6 +25,9 @@ public sealed class LatentFormat
     /// <summary>Frames (or samples of sound) per latent frame; 1 for pictures.</summary>
     public required int TemporalCompression { get; init; }
 
+    /// <summary>Pictures a second of the model's videos, as its authors show them; 0 for pictures, and where nobody says.</summary>
+    public int FramesPerSecond { get; init; }
+
     /// <summary>True for videos whose first latent frame stands for one picture, and each further one for several.</summary>
     public bool IsCausalVideo => Dimensions == 3 && TemporalCompression > 1;
 

@@ -31,6 +31,7 @@ static class LatentFormatReader
             Dimensions = root.GetProperty("dimensions").GetInt32(),
             SpatialCompression = root.GetProperty("spatialCompression").GetInt32(),
             TemporalCompression = root.GetProperty("temporalCompression").GetInt32(),
+            FramesPerSecond = OptionalInteger(root, "framesPerSecond", 0),
             Unpack = OptionalInteger(root, "unpack", 1),
             PixelSpace = root.TryGetProperty("pixelSpace", out JsonElement pixels) && pixels.GetBoolean(),
             Process = ReadProcess(Text(root, "process")),

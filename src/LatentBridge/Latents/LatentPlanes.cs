@@ -22,6 +22,29 @@ public readonly ref struct LatentPlanes
         Width = width;
     }
 
+    /// <summary>The same with the frames of the video just before, oldest first, each like the one that is shown.</summary>
+    /// <param name="frames">The frames before and, last, the one that is shown.</param>
+    /// <param name="framesBefore">How many there are before.</param>
+    /// <param name="channels">Number of planes of a frame.</param>
+    /// <param name="height">Cells from top to bottom.</param>
+    /// <param name="width">Cells from left to right.</param>
+    /// <exception cref="ArgumentException">The number of values does not fit.</exception>
+    public LatentPlanes(ReadOnlySpan<float> frames, int framesBefore, int channels, int height, int width)
+        : this(frames[(int)Math.Min(frames.Length, (long)framesBefore * channels * height * width)..], channels, height, width)
+    {
+        _frames = frames;
+        FramesBefore = framesBefore;
+    }
+
+    readonly ReadOnlySpan<float> _frames;
+
+    /// <summary>Frames of the video just before that are there too; most decoders do not look at them.</summary>
+    public int FramesBefore { get; }
+
+    /// <summary>The values of so many frames before, oldest first, and of the one that is shown.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
+    public ReadOnlySpan<float> WithFramesBefore(int count) => count == 0 ? Values : _frames[((FramesBefore - count) * Values.Length)..];
+
     /// <summary>All values, channel by channel, row by row.</summary>
     public ReadOnlySpan<float> Values { get; }
 

@@ -20,7 +20,7 @@ static unsafe class MatrixKernel<TLanes, TVector>
     where TLanes : ILanes<TVector>
     where TVector : struct
 {
-    /// <summary>Rows of a and c in one go; callers round up and own the spare rows.</summary>
+    /// <summary>Rows of a and c in one go; four and two go by themselves, five are six.</summary>
     public const int Rows = 6;
 
     /// <summary>Columns of a panel of b.</summary>
@@ -48,28 +48,40 @@ static unsafe class MatrixKernel<TLanes, TVector>
     }
 
     /// <summary>
-    /// c = initial + a b. Rows are rounded up to a multiple of <see cref="Rows"/>, columns to whole panels: a and c must
-    /// have room for that. <paramref name="initialStride"/> 0 gives every row the same start (a bias).
+    /// c = initial + a b. Rows are rounded up to an even number, columns to whole panels: a and c must have room for that.
+    /// <paramref name="initialStride"/> 0 gives every row the same start (a bias).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(
         float* a, nint aStride, int rows, float* packed, int depth, int columns, float* initial, nint initialStride, float* c, nint cStride)
     {
-        for (int column = 0; column < columns; column += PanelColumns)
+        for (int column = 0; column < columns; column += PanelColumns, packed += (nint)depth * PanelColumns)
         {
-            for (int row = 0; row < rows; row += Rows)
-            {
-                MultiplyPanel(
-                    a + (row * aStride), aStride, packed, depth,
-                    initial + (row * initialStride) + column, initialStride, c + (row * cStride) + column, cStride);
-            }
+            MultiplyPanel(a, aStride, rows, packed, depth, initial + column, initialStride, c + column, cStride);
+        }
+    }
 
-            packed += (nint)depth * PanelColumns;
+    /// <summary>One panel of columns of <see cref="Multiply"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void MultiplyPanel(float* a, nint aStride, int rows, float* panel, int depth, float* initial, nint initialStride, float* c, nint cStride)
+    {
+        for (; rows > 4; rows -= Rows, a += Rows * aStride, initial += Rows * initialStride, c += Rows * cStride)
+        {
+            MultiplySix(a, aStride, panel, depth, initial, initialStride, c, cStride);
+        }
+
+        if (rows > 2)
+        {
+            MultiplyFour(a, aStride, panel, depth, initial, initialStride, c, cStride);
+        }
+        else if (rows > 0)
+        {
+            MultiplyTwo(a, aStride, panel, depth, initial, initialStride, c, cStride);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    static void MultiplyPanel(float* a, nint aStride, float* b, int depth, float* initial, nint initialStride, float* c, nint cStride)
+    static void MultiplySix(float* a, nint aStride, float* b, int depth, float* initial, nint initialStride, float* c, nint cStride)
     {
         int n = TLanes.Count;
         TVector c00 = Load(initial), c01 = Load(initial + n);
@@ -119,6 +131,69 @@ static unsafe class MatrixKernel<TLanes, TVector>
         Store(c40, c41, c);
         c += cStride;
         Store(c50, c51, c);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    static void MultiplyFour(float* a, nint aStride, float* b, int depth, float* initial, nint initialStride, float* c, nint cStride)
+    {
+        int n = TLanes.Count;
+        TVector c00 = Load(initial), c01 = Load(initial + n);
+        initial += initialStride;
+        TVector c10 = Load(initial), c11 = Load(initial + n);
+        initial += initialStride;
+        TVector c20 = Load(initial), c21 = Load(initial + n);
+        initial += initialStride;
+        TVector c30 = Load(initial), c31 = Load(initial + n);
+
+        float* a2 = a + (2 * aStride);
+        for (float* end = a + depth; a != end; a++, a2++, b += 2 * n)
+        {
+            TVector b0 = Load(b), b1 = Load(b + n);
+            TVector x = TLanes.Broadcast(a[0]);
+            c00 = TLanes.MultiplyAdd(x, b0, c00);
+            c01 = TLanes.MultiplyAdd(x, b1, c01);
+            x = TLanes.Broadcast(a[aStride]);
+            c10 = TLanes.MultiplyAdd(x, b0, c10);
+            c11 = TLanes.MultiplyAdd(x, b1, c11);
+            x = TLanes.Broadcast(a2[0]);
+            c20 = TLanes.MultiplyAdd(x, b0, c20);
+            c21 = TLanes.MultiplyAdd(x, b1, c21);
+            x = TLanes.Broadcast(a2[aStride]);
+            c30 = TLanes.MultiplyAdd(x, b0, c30);
+            c31 = TLanes.MultiplyAdd(x, b1, c31);
+        }
+
+        Store(c00, c01, c);
+        c += cStride;
+        Store(c10, c11, c);
+        c += cStride;
+        Store(c20, c21, c);
+        c += cStride;
+        Store(c30, c31, c);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    static void MultiplyTwo(float* a, nint aStride, float* b, int depth, float* initial, nint initialStride, float* c, nint cStride)
+    {
+        int n = TLanes.Count;
+        TVector c00 = Load(initial), c01 = Load(initial + n);
+        initial += initialStride;
+        TVector c10 = Load(initial), c11 = Load(initial + n);
+
+        for (float* end = a + depth; a != end; a++, b += 2 * n)
+        {
+            TVector b0 = Load(b), b1 = Load(b + n);
+            TVector x = TLanes.Broadcast(a[0]);
+            c00 = TLanes.MultiplyAdd(x, b0, c00);
+            c01 = TLanes.MultiplyAdd(x, b1, c01);
+            x = TLanes.Broadcast(a[aStride]);
+            c10 = TLanes.MultiplyAdd(x, b0, c10);
+            c11 = TLanes.MultiplyAdd(x, b1, c11);
+        }
+
+        Store(c00, c01, c);
+        c += cStride;
+        Store(c10, c11, c);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

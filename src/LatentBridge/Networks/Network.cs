@@ -8,6 +8,7 @@ sealed class Network(int channels)
 {
     readonly List<NetworkLayer> _layers = [];
     bool _doubleNext;
+    TimeGrowth? _growNext;
 
     /// <summary>Channels of the input.</summary>
     public int InputChannels { get; } = channels;
@@ -23,6 +24,12 @@ sealed class Network(int channels)
 
     /// <summary>Added to the output.</summary>
     public float OutputOffset { get; private set; }
+
+    /// <summary>What every ReLU leaves of a negative value: max(x, leak x). 0 but for <see cref="FrameEngine"/>, which alone knows others.</summary>
+    public float Leak { get; init; }
+
+    /// <summary>Output frames for one input frame.</summary>
+    public int FramesPerFrame => _layers.OfType<ConvolutionLayer>().Aggregate(1, (frames, layer) => frames * layer.Frames);
 
     /// <summary>The layers that compute; what needs no weights is folded into them.</summary>
     public IReadOnlyList<NetworkLayer> Layers => _layers;
@@ -71,6 +78,25 @@ sealed class Network(int channels)
     /// <summary>Every tensor it needs.</summary>
     public IEnumerable<ExpectedTensor> Tensors => _layers.SelectMany(layer => layer.Tensors);
 
+    /// <summary>
+    /// The last convolution's numbers so that it also does the pixel shuffle's reordering, [colour][dy][dx] to [dy][dx][colour], and
+    /// the offset.
+    /// </summary>
+    public (float[] Weights, float[] Bias) ArrangeOutput(ConvolutionLayer last, float[] weights, float[]? bias)
+    {
+        bias ??= new float[last.Outputs];
+        int square = Shuffle * Shuffle, colours = OutputChannels, kernel = last.Inputs * 9;
+        float[] shuffledWeights = new float[weights.Length], shuffledBias = new float[bias.Length];
+        for (int to = 0; to < last.Outputs; to++)
+        {
+            int from = (to % colours * square) + (to / colours);
+            weights.AsSpan(from * kernel, kernel).CopyTo(shuffledWeights.AsSpan(to * kernel));
+            shuffledBias[to] = bias[from] + OutputOffset;
+        }
+
+        return (shuffledWeights, shuffledBias);
+    }
+
     int Channels { get; set; } = channels;
 
     /// <summary>x = 3 tanh(x / 3), before all else.</summary>
@@ -84,8 +110,9 @@ sealed class Network(int channels)
     public Network Convolution(string key, int outputs, bool bias = true, int stride = 1)
     {
         RowReach reach = _doubleNext ? RowReach.Doubled : stride == 2 ? RowReach.Halved : RowReach.Neighbours;
+        _layers.Add(new ConvolutionLayer(key, Channels, outputs, bias, reach) { Growth = _growNext });
         _doubleNext = false;
-        _layers.Add(new ConvolutionLayer(key, Channels, outputs, bias, reach));
+        _growNext = null;
         Channels = outputs;
         return this;
     }
@@ -97,6 +124,16 @@ sealed class Network(int channels)
         return this;
     }
 
+    /// <summary>
+    /// One frame of c channels to <paramref name="stored"/> frames by a 1x1 convolution to that many times c channels, the earliest
+    /// first; the next convolution does it on the way. With <paramref name="onlyLast"/> only the last of them is made.
+    /// </summary>
+    public Network Grow(string key, int stored, bool onlyLast = false)
+    {
+        _growNext = new TimeGrowth(key, stored, onlyLast);
+        return this;
+    }
+
     /// <summary>x = max(x, 0)</summary>
     public Network Relu()
     {
@@ -105,13 +142,27 @@ sealed class Network(int channels)
     }
 
     /// <summary>x = ReLU(x + f(x)), f being convolutions of x's own width with ReLU between them.</summary>
-    public Network Block(params ReadOnlySpan<string> keys)
+    public Network Block(params ReadOnlySpan<string> keys) => Block(Channels, null, keys);
+
+    /// <summary>x = ReLU(x + f(x and what x was in the frame before, zeros in the first)).</summary>
+    public Network MemoryBlock(params ReadOnlySpan<string> keys)
+    {
+        int first = _layers.Count;
+        Block(keys);
+        ((ConvolutionLayer)_layers[first]).HasPast = true;
+        return this;
+    }
+
+    /// <summary>x = ReLU(s(x) + f(x)), the convolutions of f being of another width than x; s is a 1x1 convolution without bias.</summary>
+    public Network Block(int channels, string? skip, params ReadOnlySpan<string> keys)
     {
         int first = _layers.Count;
         foreach (string key in keys)
         {
-            Convolution(key, Channels).Relu();
+            Convolution(key, channels).Relu();
         }
+
+        ((ConvolutionLayer)_layers[first]).SkipName = skip is null ? null : $"{skip}.weight";
 
         ((ConvolutionLayer)_layers[first]).StartsBlock = true;
         ((ConvolutionLayer)_layers[^1]).EndsBlock = true;
@@ -158,6 +209,15 @@ abstract class NetworkLayer
     public abstract IEnumerable<ExpectedTensor> Tensors { get; }
 }
 
+/// <summary>A 1x1 convolution to several frames, folded into the 3x3 convolution behind it.</summary>
+/// <param name="Key">Its tensor is <c>Key.conv.weight</c>.</param>
+/// <param name="Stored">Frames that its weights make of one.</param>
+/// <param name="OnlyLast">Only the last of them is made.</param>
+sealed record TimeGrowth(string Key, int Stored, bool OnlyLast)
+{
+    public string WeightName => $"{Key}.conv.weight";
+}
+
 sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, RowReach reach) : NetworkLayer
 {
     public int Inputs { get; } = inputs;
@@ -174,6 +234,18 @@ sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, Ro
     /// <summary>Adds the block's input before its ReLU.</summary>
     public bool EndsBlock { get; set; }
 
+    /// <summary>Its input is followed by that of the frame before, as many channels again.</summary>
+    public bool HasPast { get; set; }
+
+    /// <summary>Name of the 1x1 convolution that what the block adds goes through; null for none. Set where the block starts.</summary>
+    public string? SkipName { get; set; }
+
+    /// <summary>What is done to the input first; null for nothing.</summary>
+    public TimeGrowth? Growth { get; init; }
+
+    /// <summary>Output frames for one input frame.</summary>
+    public int Frames => Growth is { OnlyLast: false } growth ? growth.Stored : 1;
+
     /// <summary>Whether <see cref="RgbConvolution{TLanes, TVector}"/> can compute it.</summary>
     public bool IsRgb => Outputs == 3 && Reach == RowReach.Neighbours && !Relu;
 
@@ -183,8 +255,27 @@ sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, Ro
 
     public override double MultiplyAdds => 9.0 * Inputs * Outputs;
 
-    public override IEnumerable<ExpectedTensor> Tensors =>
-        BiasName is null ? [new(WeightName, [Outputs, Inputs, 3, 3])] : [new(WeightName, [Outputs, Inputs, 3, 3]), new(BiasName, [Outputs])];
+    public override IEnumerable<ExpectedTensor> Tensors
+    {
+        get
+        {
+            if (Growth is not null)
+            {
+                yield return new(Growth.WeightName, [Growth.Stored * Inputs, Inputs, 1, 1]);
+            }
+
+            yield return new(WeightName, [Outputs, HasPast ? 2 * Inputs : Inputs, 3, 3]);
+            if (BiasName is not null)
+            {
+                yield return new(BiasName, [Outputs]);
+            }
+
+            if (SkipName is not null)
+            {
+                yield return new(SkipName, [Outputs, Inputs, 1, 1]);
+            }
+        }
+    }
 }
 
 sealed class GroupNormPoolLayer(string key, int channels) : NetworkLayer

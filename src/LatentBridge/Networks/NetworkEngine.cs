@@ -46,7 +46,7 @@ sealed unsafe class NetworkEngine : IDisposable
     public long WorkingBytes(int height, int width, int threads)
     {
         NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _kernels, _prepared, height, width, _stripeWidth, threads > 1);
-        return _weightBytes + ((plan.RingLength + (threads * (plan.KernelsLength + plan.ScratchLength))) * sizeof(float));
+        return _weightBytes + ((plan.RingLength + (threads * plan.ScratchLength)) * sizeof(float));
     }
 
     /// <summary>From planes [channel][row][column], or RGB24 bytes read as 0..1, to the same.</summary>
@@ -64,7 +64,7 @@ sealed unsafe class NetworkEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
         NetworkPlan plan = PlanFor(height, width, threads);
-        _threads.Prepare(threads, plan.KernelsLength, plan.ScratchLength);
+        _threads.Prepare(threads, plan.ScratchLength);
         plan.Input.Begin(inputPlanes, inputPixels, width);
         plan.Output.Begin(outputPlanes, outputPixels, plan.OutputWidth);
         foreach (NetworkStripe stripe in plan.Stripes)
@@ -105,24 +105,13 @@ sealed unsafe class NetworkEngine : IDisposable
         return _plan;
     }
 
-    // The last convolution also does the pixel shuffle's reordering, [colour][dy][dx] to [dy][dx][colour], and the offset.
     NetworkKernels.Placement PrepareConvolution(ConvolutionLayer layer, int inputChannels, float[][] tensors, bool isLast)
     {
         float[] weights = tensors[0];
         float[]? bias = tensors.Length > 1 ? tensors[1] : null;
         if (isLast)
         {
-            bias ??= new float[layer.Outputs];
-            int square = _network.Shuffle * _network.Shuffle, colours = _network.OutputChannels, kernel = layer.Inputs * 9;
-            float[] shuffledWeights = new float[weights.Length], shuffledBias = new float[bias.Length];
-            for (int to = 0; to < layer.Outputs; to++)
-            {
-                int from = (to % colours * square) + (to / colours);
-                weights.AsSpan(from * kernel, kernel).CopyTo(shuffledWeights.AsSpan(to * kernel));
-                shuffledBias[to] = bias[from] + _network.OutputOffset;
-            }
-
-            (weights, bias) = (shuffledWeights, shuffledBias);
+            (weights, bias) = _network.ArrangeOutput(layer, weights, bias);
         }
 
         return _kernels.Prepare(layer, inputChannels, weights, bias);

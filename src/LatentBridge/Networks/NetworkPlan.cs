@@ -53,7 +53,6 @@ sealed unsafe class NetworkPlan
         Output = new NetworkOutput(ring, network.OutputChannels, network.Shuffle);
         passes[^1].Add(Output);
         Passes = [.. passes.Select(pass => new RowPipeline(pass, forThreads))];
-        KernelsLength = Passes.Max(pass => pass.KernelsLength);
         ScratchLength = Passes.Max(pass => pass.ScratchLength);
     }
 
@@ -81,9 +80,6 @@ sealed unsafe class NetworkPlan
 
     /// <summary>Floats that the rings take.</summary>
     public long RingLength => _rings.Sum(ring => ring.Length) + (_whole.Count > 0 ? _whole[0].Length : 0);
-
-    /// <summary>Floats of transformed weights that each thread keeps.</summary>
-    public long KernelsLength { get; }
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength { get; }

@@ -36,18 +36,18 @@ sealed partial class NetworkThreads : IDisposable
     public long ByteLength => _workspaces.Sum(workspace => workspace.ByteLength);
 
     /// <summary>Makes ready for this many threads, the caller's included, with this much memory each.</summary>
-    public void Prepare(int threads, long kernelsLength, long scratchLength)
+    public void Prepare(int threads, long scratchLength)
     {
         for (int i = 0; i < threads; i++)
         {
             if (i == _workspaces.Count)
             {
-                _workspaces.Add(new Workspace(kernelsLength, scratchLength));
+                _workspaces.Add(new Workspace(scratchLength));
             }
-            else if (!_workspaces[i].Holds(kernelsLength, scratchLength))
+            else if (!_workspaces[i].Holds(scratchLength))
             {
                 _workspaces[i].Dispose();
-                _workspaces[i] = new Workspace(kernelsLength, scratchLength);
+                _workspaces[i] = new Workspace(scratchLength);
             }
         }
 

@@ -21,9 +21,6 @@ abstract unsafe class RowLayer
     /// <summary>Output rows made in one step.</summary>
     public int StepRows { get; protected init; }
 
-    /// <summary>Floats of transformed weights that a thread keeps for <see cref="Run"/>.</summary>
-    public virtual long KernelsLength => 0;
-
     /// <summary>Floats of scratch memory that <see cref="Run"/> needs.</summary>
     public virtual long ScratchLength => 0;
 

@@ -22,6 +22,7 @@ sealed class RowPipeline : ISharedWork
     readonly object _gate = new();
     int _waiting;
     int _unfinished;
+    int _current;
     ExceptionDispatchInfo? _failure;
 
     public RowPipeline(IReadOnlyList<RowLayer> layers, bool forThreads)
@@ -32,9 +33,6 @@ sealed class RowPipeline : ISharedWork
         _parts = new int[_layers.Length];
         PlanCapacities(forThreads);
     }
-
-    /// <summary>Floats of transformed weights that each thread keeps.</summary>
-    public long KernelsLength => _layers.Max(layer => layer.KernelsLength);
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength => _layers.Max(layer => layer.ScratchLength);
@@ -112,9 +110,15 @@ sealed class RowPipeline : ISharedWork
         }
     }
 
-    // The deepest layer with a part to hand out; starts its next step if need be.
+    // The deepest layer with a part to hand out; starts its next step if need be. A step once begun is handed out first: with a hundred
+    // layers, looking through them all for every part costs more than a deeper layer's few rows are worth.
     int TakeLayer()
     {
+        if (_nextPart[_current] < _parts[_current])
+        {
+            return _current;
+        }
+
         for (int i = _layers.Length - 1; i >= 0; i--)
         {
             RowLayer layer = _layers[i];
@@ -130,6 +134,7 @@ sealed class RowPipeline : ISharedWork
                 _parts[i] = layer.Parts(layer.Done, layer.StepEnd);
                 _openParts[i] = _parts[i];
                 _nextPart[i] = 0;
+                _current = i;
                 if (_waiting > 0 && _parts[i] > 1)
                 {
                     Monitor.PulseAll(_gate);

@@ -48,8 +48,6 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
         }
     }
 
-    public override long KernelsLength => _weights.TransformedLength;
-
     public override long ScratchLength => (Winograd.Positions * (InputStride + OutputStride)) + (Winograd.Tile * Winograd.Tile * _output.Channels);
 
     nint InputStride => (BatchTiles * _input.Channels) + Padding;
@@ -60,20 +58,14 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
 
     public override void Run(int first, int end, int part, Workspace workspace)
     {
-        float* u = workspace.Kernels(_weights, out bool isThere);
-        if (!isThere)
-        {
-            _weights.Transform(u);
-        }
-
         int tile = part * BatchTiles;
-        RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), u, workspace.Scratch);
+        RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), workspace.Scratch);
     }
 
     int Tiles(int first, int end) => (end - first + Winograd.Tile - 1) / Winograd.Tile * _tilesAcross;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void RunBatch(int first, int firstTile, int tiles, float* u, float* v)
+    void RunBatch(int first, int firstTile, int tiles, float* v)
     {
         float* m = v + (Winograd.Positions * InputStride);
         float* edge = m + (Winograd.Positions * OutputStride);
@@ -85,15 +77,19 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             i += run;
         }
 
-        Fetch fetch = new(this, first + (firstDown * Winograd.Tile), firstAcross, tiles);
+        Fetch fetch = new(this, first + (firstDown * Winograd.Tile), firstAcross, tiles, (_doubled ? 25 : 36) * _weights.PaddedOutputs / MatrixKernel<TLanes, TVector>.PanelColumns);
+        int columns = MatrixKernel<TLanes, TVector>.PanelColumns;
         for (int position = 0; position < Winograd.Positions; position++)
         {
             if (!_doubled || Winograd.IsUsedAfterDoubling(position))
             {
-                fetch.Share(position);
-                MatrixKernel<TLanes, TVector>.Multiply(
-                    v + (position * InputStride), _input.Channels, tiles, u + (position * _weights.PositionStride), _weights.Inputs, _weights.PaddedOutputs,
-                    _weights.Initial(position), 0, m + (position * OutputStride), _weights.PaddedOutputs);
+                for (int column = 0; column < _weights.PaddedOutputs; column += columns)
+                {
+                    fetch.Share();
+                    MatrixKernel<TLanes, TVector>.MultiplyPanel(
+                        v + (position * InputStride), _input.Channels, tiles, _weights.Matrix(position) + ((nint)column * _weights.Inputs), _weights.Inputs,
+                        _weights.Initial(position) + column, 0, m + (position * OutputStride) + column, _weights.PaddedOutputs);
+                }
             }
         }
 
@@ -156,15 +152,21 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     /// next tiles of the row, and this batch's residuals and places of output; a 36th part before each product.
     /// </summary>
     /// <remarks>Only a hint, and for neighbouring tiles of one row only: addresses beyond it do no harm.</remarks>
-    readonly struct Fetch
+    struct Fetch
     {
+        const int Line = 16;
+
         readonly Six _inputs;
         readonly Six _residuals;
         readonly Six _outputs;
         readonly nint _inputLength;
         readonly nint _outputLength;
+        readonly nint _inputShare;
+        readonly nint _outputShare;
+        nint _input;
+        nint _output;
 
-        public Fetch(WinogradConvolution<TLanes, TVector> layer, int y, int across, int tiles)
+        public Fetch(WinogradConvolution<TLanes, TVector> layer, int y, int across, int tiles, int shares)
         {
             nint inputStep = (layer._doubled ? 2 : 4) * layer._input.Channels, outputStep = Winograd.Tile * layer._output.Channels;
             _inputs = layer.InputRows(y, across + tiles);
@@ -172,39 +174,50 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             _residuals = layer._residual is null ? default : new Six(layer._residual, y, Winograd.Tile, across * outputStep);
             _inputLength = tiles * inputStep;
             _outputLength = tiles * outputStep;
+            _inputShare = (_inputLength + (Line * shares) - 1) / (Line * shares) * Line;
+            _outputShare = (_outputLength + (Line * shares) - 1) / (Line * shares) * Line;
         }
 
-        public void Share(int position)
+        public void Share()
         {
             if (Sse.IsSupported)
             {
-                for (int row = 0; row < 6; row++)
+                nint end = Math.Min(_input + _inputShare, _inputLength);
+                for (; _input < end; _input += Line)
                 {
-                    Lines(_inputs[row], _inputLength, position);
-                    Lines(_residuals[row], _outputLength, position);
-                    Lines(_outputs[row], _outputLength, position);
+                    Prefetch(_inputs, _input);
+                }
+
+                end = Math.Min(_output + _outputShare, _outputLength);
+                for (; _output < end; _output += Line)
+                {
+                    Prefetch(_outputs, _output);
+                    if (_residuals.Row0 != null)
+                    {
+                        Prefetch(_residuals, _output);
+                    }
                 }
             }
         }
 
-        static void Lines(float* row, nint length, int position)
+        static void Prefetch(in Six rows, nint at)
         {
-            const int Line = 16;
-            if (row != null)
+            Sse.Prefetch1(rows.Row0 + at);
+            Sse.Prefetch1(rows.Row1 + at);
+            Sse.Prefetch1(rows.Row2 + at);
+            Sse.Prefetch1(rows.Row3 + at);
+            if (rows.Row4 != null)
             {
-                nint end = (position + 1) * length / Winograd.Positions;
-                for (nint at = position * length / Winograd.Positions / Line * Line; at < end; at += Line)
-                {
-                    Sse.Prefetch1(row + at);
-                }
+                Sse.Prefetch1(rows.Row4 + at);
+                Sse.Prefetch1(rows.Row5 + at);
             }
         }
     }
 }
 
 /// <summary>
-/// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: untransformed, a quarter of the
-/// transformed bytes.
+/// A 3x3 convolution's weights as <see cref="WinogradConvolution{TLanes, TVector}"/> reads them: transformed, for every position
+/// the matrix inputs x outputs, packed for <see cref="MatrixKernel{TLanes, TVector}"/>. All threads read the same.
 /// </summary>
 sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
     where TLanes : ILanes<TVector>
@@ -215,24 +228,13 @@ sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
 
     readonly NativeBuffer _buffer;
 
-    // kernels: [output][input][3][3], kept as [panel][input][3][3][output in panel]; bias: one for each output, or nothing.
+    // kernels: [output][input][3][3]; bias: one for each output, or nothing.
     public WinogradWeights(ReadOnlySpan<float> kernels, ReadOnlySpan<float> bias, int outputs, int inputs)
     {
         Inputs = inputs;
         PaddedOutputs = MatrixKernel<TLanes, TVector>.PaddedColumns(outputs);
-        _buffer = new NativeBuffer((9L * inputs * PaddedOutputs) + (2 * PaddedOutputs));
-        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
-        for (int output = 0; output < outputs; output++)
-        {
-            for (int input = 0; input < inputs; input++)
-            {
-                for (int tap = 0; tap < 9; tap++)
-                {
-                    _buffer.Pointer[(((((output / panel * inputs) + input) * 9) + tap) * panel) + (output % panel)] = kernels[(((output * inputs) + input) * 9) + tap];
-                }
-            }
-        }
-
+        _buffer = new NativeBuffer((Winograd.Positions * PositionStride) + (2 * PaddedOutputs));
+        Transform(kernels, outputs);
         bias.CopyTo(new Span<float>(Initial(Winograd.BiasPosition), PaddedOutputs));
     }
 
@@ -244,27 +246,41 @@ sealed unsafe class WinogradWeights<TLanes, TVector> : INativeMemory
     public long ByteLength => _buffer.ByteLength;
 
     /// <summary>Floats from one position's matrix to the next.</summary>
-    public nint PositionStride => (Inputs * (nint)PaddedOutputs) + Padding;
+    nint PositionStride => (Inputs * (nint)PaddedOutputs) + Padding;
 
-    /// <summary>Floats of all positions' matrices.</summary>
-    public long TransformedLength => Winograd.Positions * PositionStride;
+    /// <summary>A position's matrix.</summary>
+    public float* Matrix(int position) => _buffer.Pointer + (position * PositionStride);
 
     /// <summary>What the sums of a position start from: the bias at one of them, zeros elsewhere.</summary>
-    public float* Initial(int position) =>
-        _buffer.Pointer + (9L * Inputs * PaddedOutputs) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
-
-    /// <summary>Writes G g Gt: for every position the matrix inputs x outputs, packed for <see cref="MatrixKernel{TLanes, TVector}"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Transform(float* transformed)
-    {
-        int panel = MatrixKernel<TLanes, TVector>.PanelColumns;
-        float* g = _buffer.Pointer;
-        for (int i = 0; i < Inputs * PaddedOutputs; i += panel, g += 9 * panel)
-        {
-            WinogradKernel<TLanes, TVector>.TransformKernel(g, panel, transformed + i, PositionStride);
-            WinogradKernel<TLanes, TVector>.TransformKernel(g + TLanes.Count, panel, transformed + i + TLanes.Count, PositionStride);
-        }
-    }
+    public float* Initial(int position) => Matrix(Winograd.Positions) + (position == Winograd.BiasPosition ? PaddedOutputs : 0);
 
     public void Dispose() => _buffer.Dispose();
+
+    // G g Gt of a panel's outputs at a time, [3][3][output] beside each other for it.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Transform(ReadOnlySpan<float> kernels, int outputs)
+    {
+        int columns = MatrixKernel<TLanes, TVector>.PanelColumns;
+        float* g = stackalloc float[9 * columns];
+        for (int panel = 0; panel < PaddedOutputs; panel += columns)
+        {
+            for (int input = 0; input < Inputs; input++)
+            {
+                for (int column = 0; column < Math.Min(columns, outputs - panel); column++)
+                {
+                    ReadOnlySpan<float> kernel = kernels.Slice((((panel + column) * Inputs) + input) * 9, 9);
+                    for (int tap = 0; tap < 9; tap++)
+                    {
+                        g[(tap * columns) + column] = kernel[tap];
+                    }
+                }
+
+                float* u = _buffer.Pointer + ((nint)panel * Inputs) + (input * columns);
+                for (int column = 0; column < columns; column += TLanes.Count)
+                {
+                    WinogradKernel<TLanes, TVector>.TransformKernel(g + column, columns, u + column, PositionStride);
+                }
+            }
+        }
+    }
 }

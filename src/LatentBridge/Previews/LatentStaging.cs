@@ -1,3 +1,4 @@
+using LatentBridge.Decoders.Taehv;
 using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
@@ -8,7 +9,8 @@ namespace LatentBridge.Previews;
 /// <summary>Holds what of a latent is to be shown, as the planes that decoders read. Reuses its memory.</summary>
 /// <remarks>
 /// A one-dimensional latent of N cells (sound, 3D) becomes a rectangle: rows of ceil(sqrt(N)) cells, read like text from the top
-/// left; what is missing in the last row repeats the last cell.
+/// left; what is missing in the last row repeats the last cell. Of a video the frames just before the wanted one are staged too, as many as
+/// a decoder may look at.
 /// </remarks>
 sealed class LatentStaging(LatentFormat format)
 {
@@ -25,29 +27,44 @@ sealed class LatentStaging(LatentFormat format)
     /// <summary>Values that were NaN or infinite and were replaced.</summary>
     public int NonFiniteCount { get; private set; }
 
-    int ItemLength => Channels * Height * Width;
+    /// <summary>Frames staged before the last one.</summary>
+    public int FramesBefore { get; private set; }
+
+    /// <summary>Which of the staged frames <see cref="Planes"/> gives, the last unless somebody wants another.</summary>
+    public int Shown { get; set; }
+
+    int FrameLength => Channels * Height * Width;
+
+    int ItemLength => (FramesBefore + 1) * FrameLength;
 
     /// <summary>The planes of one staged picture; valid until the next <see cref="Take"/>.</summary>
     public LatentPlanes Planes(int item)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(item);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(item, ItemCount);
-        return new(_values.AsSpan(item * ItemLength, ItemLength), Channels, Height, Width);
+        int before = Math.Min(Shown, TaehvDecoder.FramesBefore);
+        return new(_values.AsSpan((item * ItemLength) + ((Shown - before) * FrameLength), (before + 1) * FrameLength), before, Channels, Height, Width);
     }
 
     /// <summary>Converts the wanted items and frame; afterwards the latent's memory is free.</summary>
+    /// <param name="latent">The latent.</param>
+    /// <param name="options">What is wanted.</param>
+    /// <param name="width">Vector width to compute with.</param>
+    /// <param name="allFrames">All frames of one item are wanted.</param>
     /// <exception cref="LatentBridgeException">The latent does not fit the format.</exception>
-    public void Take(in Latent latent, PreviewOptions options, KernelWidth width)
+    public void Take(in Latent latent, PreviewOptions options, KernelWidth width, bool allFrames = false)
     {
         LatentShape shape = latent.Shape;
         CheckFit(shape);
         int unpack = shape.Channels == format.StreamChannels ? format.Unpack : 1;
         bool strip = format.Dimensions == 1 && shape is { Height: 1, Width: > 1 };
-        ItemCount = options.Batch == BatchChoice.Grid ? shape.Batch : 1;
+        ItemCount = options.Batch == BatchChoice.Grid && !allFrames ? shape.Batch : 1;
         Channels = shape.Channels / (unpack * unpack);
         Width = strip ? (int)Math.Ceiling(Math.Sqrt(shape.Width)) : shape.Width * unpack;
         Height = strip ? (shape.Width + Width - 1) / Width : shape.Height * unpack;
-        long length = (long)ItemCount * Channels * Height * Width;
+        int frame = allFrames ? shape.Frames - 1 : options.Frame.IndexOf(shape.Frames, format);
+        FramesBefore = Shown = allFrames ? frame : format.IsCausalVideo ? Math.Min(frame, TaehvDecoder.FramesBefore) : 0;
+        long length = (long)ItemCount * (FramesBefore + 1) * Channels * Height * Width;
         if (length > Array.MaxLength)
         {
             throw new LatentBridgeException($"The latent {shape} would take {length} values; at most {Array.MaxLength} are supported. Show one item instead of a grid.");
@@ -59,13 +76,13 @@ sealed class LatentStaging(LatentFormat format)
         }
 
         int first = options.Batch == BatchChoice.Item ? Math.Clamp(options.Item, 0, shape.Batch - 1) : 0;
-        int frame = options.Frame.IndexOf(shape.Frames, format);
         NonFiniteCount = 0;
-        for (int item = 0; item < ItemCount; item++)
+        for (int i = 0; i < ItemCount * (FramesBefore + 1); i++)
         {
-            Span<float> planes = _values.AsSpan(item * ItemLength, ItemLength);
+            (int item, int before) = Math.DivRem(i, FramesBefore + 1);
+            Span<float> planes = _values.AsSpan(i * FrameLength, FrameLength);
             NonFiniteCount += unpack == 1
-                ? TakePlain(latent, first + item, frame, planes, width)
+                ? TakePlain(latent, first + item, frame - FramesBefore + before, planes, width)
                 : TakePacked(latent, first + item, frame, planes, width);
         }
     }

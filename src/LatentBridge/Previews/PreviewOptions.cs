@@ -44,6 +44,18 @@ public sealed record PreviewOptions
     /// <summary>For the last step the best decoder predicted to be ready within this time is taken, or within a hundredth of the sampling's time where that is longer; 0 to 1000.</summary>
     public int LastStepMilliseconds { get; init; } = 50;
 
+    /// <summary>Whether a video is shown as a moving picture too, made between the steps.</summary>
+    public bool Clip { get; init; }
+
+    /// <summary>Pictures of a moving picture at most, 2 to 256.</summary>
+    public int ClipPictures { get; init; } = 32;
+
+    /// <summary>Pictures a second of the finished video, 0 to 120; 0: those of the model.</summary>
+    public int ClipRate { get; init; }
+
+    /// <summary>Kilobytes a second that moving pictures may take at most, 16 to 1,048,576.</summary>
+    public int ClipKilobytes { get; init; } = 1024;
+
     /// <summary>The table of the options. To add one: a property above, a row here, and the code that obeys it.</summary>
     public static IReadOnlyList<PreviewOption> All { get; } =
     [
@@ -60,5 +72,9 @@ public sealed record PreviewOptions
             "lastStepMilliseconds", "How long the picture of the last step may take", 0, 1000, o => o.LastStepMilliseconds, (o, value) => o with { LastStepMilliseconds = value }),
         PreviewOption.Truth(
             "calibrate", "From its finished pictures, which are not kept; used where they come nearer than the built-in ones", o => o.Calibrate, (o, value) => o with { Calibrate = value }),
+        PreviewOption.Truth("clip", "Show a video as a moving picture, made between the steps", o => o.Clip, (o, value) => o with { Clip = value }),
+        PreviewOption.Number("clipPictures", "Pictures of a moving picture at most", 2, 256, o => o.ClipPictures, (o, value) => o with { ClipPictures = value }),
+        PreviewOption.Number("clipRate", "Pictures a second of the finished video; 0: those of the model", 0, 120, o => o.ClipRate, (o, value) => o with { ClipRate = value }),
+        PreviewOption.Number("clipKilobytes", "Kilobytes a second that moving pictures may take", 16, 1 << 20, o => o.ClipKilobytes, (o, value) => o with { ClipKilobytes = value }),
     ];
 }

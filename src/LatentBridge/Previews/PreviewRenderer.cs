@@ -63,7 +63,19 @@ public sealed class PreviewRenderer : IDisposable
     /// becomes rows of ceil(sqrt(N)) cells, read like text; the last row is filled up with the last cell.
     /// </remarks>
     /// <exception cref="LatentBridgeException">The latent does not fit the format; the message names both.</exception>
-    public void Stage(in Latent latent, PreviewOptions options) => _staging.Take(latent, options, Kernel.Width);
+    public void Stage(in Latent latent, PreviewOptions options) => _staging.Take(latent, options, Kernel.Width, TakesAllFrames);
+
+    /// <summary>Whether <see cref="Stage"/> takes over all frames of one item of a video, of which <see cref="ShowFrame"/> then chooses.</summary>
+    internal bool TakesAllFrames { get; init; }
+
+    /// <summary>Frames staged: more than one where <see cref="TakesAllFrames"/>, or where the frames before the wanted one were there.</summary>
+    internal int FrameCount => ItemCount == 0 ? 0 : _staging.FramesBefore + 1;
+
+    /// <summary>Whether pictures can be encoded as this.</summary>
+    internal bool Encodes(PreviewEncoding encoding) => encoding is PreviewEncoding.Png or PreviewEncoding.Rgb24 || Array.Exists(_encoders, encoder => encoder.Encoding == encoding);
+
+    /// <summary>Chooses which of the staged frames is shown.</summary>
+    internal void ShowFrame(int frame) => _staging.Shown = frame;
 
     /// <summary>The same for an array of any axes, which <see cref="LatentAxes"/> reads.</summary>
     /// <param name="elements">The array's bytes, row-major and little-endian.</param>

@@ -35,6 +35,9 @@ public sealed record FoundWeights
     /// <summary>The entry of the manifest whose numbers these are, or null.</summary>
     internal KnownWeights? Known { get; init; }
 
+    /// <summary>Which training it is taken for, where the architecture has several; null otherwise.</summary>
+    internal string? Variant { get; init; }
+
     /// <summary>Why it cannot be used, as a sentence; null when it can.</summary>
     public string? Problem { get; init; }
 

@@ -13,6 +13,9 @@ sealed record NetworkArchitecture(string Id, string Title, string Anchor, string
     /// <summary>What is added to a key's leading number to get the file's own: -1 for diffusers, which leaves the clamp out.</summary>
     public int IndexShift { get; init; }
 
+    /// <summary>The trainings of this architecture that its shapes do not tell apart; empty where the manifest knows them all.</summary>
+    public IReadOnlyList<NetworkVariant> Variants { get; init; } = [];
+
     /// <summary>Why a file of this kind is of no use here; null when it is of use.</summary>
     public string? NotSupported { get; init; }
 }

@@ -91,7 +91,7 @@ static class WeightRecognition
             IndexShift = architecture.IndexShift,
             Problem = architecture.NotSupported is { } reason ? $"not supported: {reason}." : FirstMismatch(entries, shapes, layout, prefixes),
         };
-        return found.Problem is null ? WithFormats(found, file, entries[shapes.FileKey(architecture.FirstLayer)]) : found;
+        return found.Problem is null ? WithFormats(found, file, entries[shapes.FileKey(architecture.FirstLayer)], architecture.Variants) : found;
     }
 
     /// <summary>What keeps the tensors from being just those of the layout, or null.</summary>
@@ -119,7 +119,7 @@ static class WeightRecognition
     }
 
     /// <summary>Says for which formats: by the file's own word, by its numbers, by its shape, or by its name, in this order.</summary>
-    static FoundWeights WithFormats(FoundWeights found, TensorFile file, TensorEntry firstLayer)
+    static FoundWeights WithFormats(FoundWeights found, TensorFile file, TensorEntry firstLayer, IReadOnlyList<NetworkVariant> variants)
     {
         var layer = new float[firstLayer.Length];
         firstLayer.CopyTo(layer);
@@ -128,12 +128,18 @@ static class WeightRecognition
             : WeightManifest.Nearest(found.Architecture, found.Channels, layer.AsSpan(0, WeightManifest.FingerprintLength));
         if (nearest is (var same, <= WeightManifest.SameWeights))
         {
-            return found with { Known = same, Formats = same.Formats, ToldBy = $"its numbers: {same.Id}" };
+            return found with { Known = same, Formats = same.Formats, ToldBy = $"its numbers: {same.Id}", Variant = same.Id };
         }
 
         if (file.Metadata.TryGetValue("latent_format", out string? format) && format.Length > 0)
         {
-            return found with { Formats = WeightManifest.WithKin(format), ToldBy = "its metadata" };
+            NetworkVariant? variant = variants.FirstOrDefault(v => v.Formats.Contains(format) && v.PartIn(found.Stem) is not null) ?? variants.FirstOrDefault(v => v.IsUsual && v.Formats.Contains(format));
+            return found with { Formats = variant?.Formats ?? WeightManifest.WithKin(format), ToldBy = "its metadata", Variant = variant?.Id };
+        }
+
+        if (variants.Count > 0)
+        {
+            return WithVariant(found, [.. variants.Where(variant => variant.Channels == found.Channels)]);
         }
 
         if (nearest is (var relative, <= WeightManifest.Relatives))
@@ -157,6 +163,37 @@ static class WeightRecognition
             Problem = candidates.Length == 0
                 ? $"no latent format is known for a {found.Title}: give the file a metadata entry 'latent_format'."
                 : $"{string.Join(" and ", candidates)} have the same shapes, and its numbers match no known training. Put {HintsFor(found.Channels)} into its name.",
+        };
+    }
+
+    /// <summary>Says which training it is: by its name; else the first, where all of them serve the same formats.</summary>
+    static FoundWeights WithVariant(FoundWeights found, NetworkVariant[] variants)
+    {
+        foreach (NetworkVariant variant in variants)
+        {
+            if (variant.PartIn(found.Stem) is { } part)
+            {
+                return found with
+                {
+                    Variant = variant.Id,
+                    Formats = variant.Formats,
+                    ToldBy = $"'{part}' in its name, taken for {variant.Id}",
+                    Problem = variant.Formats.Count > 0 ? null : $"taken for {variant.Id} by '{part}' in its name; there is no latent format here that it serves.",
+                };
+            }
+        }
+
+        if (variants.Length > 0 && variants.All(variant => variant.Formats.SequenceEqual(variants[0].Formats)))
+        {
+            NetworkVariant usual = variants.First(variant => variant.IsUsual);
+            return found with { Variant = usual.Id, Formats = usual.Formats, ToldBy = $"its shape, taken for {usual.Id}" };
+        }
+
+        return found with
+        {
+            Problem = variants.Length == 0
+                ? $"no model is known whose latents fit a {found.Title}: give the file a metadata entry 'latent_format'."
+                : $"{string.Join(", ", variants.Select(variant => variant.Id))} have the same shapes, and its numbers match no known training. Put one of these into its name.",
         };
     }
 

@@ -51,6 +51,9 @@ public sealed class ControlChannelTests : IDisposable
         sink.Ready(new ReadyPreview(
             0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, Warning: "tiny is left out"));
         AssertLast("ready-left-out");
+        sink.ClipReady(
+            new ReadyPreview(2, 42, 7, 0, 4, 20, new PreviewResult(9000, 512, 296, PreviewEncoding.Jpeg, 310.5, 4.25, 0, true), "taehv", 900), new ClipPlace(3, 21, 4, 4));
+        AssertLast("clip");
         sink.Loading("taesd", "/ui/models/taesd_decoder.safetensors");
         AssertLast("loading");
         sink.Loaded("taesd", null);

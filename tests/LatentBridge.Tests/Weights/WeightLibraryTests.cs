@@ -1,6 +1,7 @@
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Decoders.Taehv;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Weights;
 
@@ -250,13 +251,44 @@ public sealed class WeightLibraryTests : IDisposable
     [Fact]
     public void Networks_that_cannot_be_used_are_recognised_all_the_same()
     {
-        string taehv = _weights.Write("v.safetensors", [("decoder.1.weight", [256, 16, 3, 3], new float[256 * 16 * 9]), ("decoder.22.weight", [3, 64, 3, 3], new float[3 * 64 * 9])]);
-        Assert.Equal("taehv", Only(taehv).Architecture);
-        Assert.StartsWith("not supported: video", Only(taehv).Problem, StringComparison.Ordinal);
+        string approx = _weights.Write("v.safetensors", [("conv1.weight", [8, 4, 7, 7], new float[8 * 4 * 49]), ("conv8.weight", [3, 8, 3, 3], new float[3 * 8 * 9])]);
+        Assert.Equal("approx-nn", Only(approx).Architecture);
+        Assert.StartsWith("not supported: the UI", Only(approx).Problem, StringComparison.Ordinal);
 
         string other = _weights.Write("o.safetensors", [("lora_up", [1], [1])]);
         Assert.Equal(FoundWeights.UnknownArchitecture, Only(other).Architecture);
         Assert.Contains("'lora_up'", Only(other).Problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("taehv", 16, 1, "HunyuanVideo")]
+    [InlineData("taew2_1", 16, 1, "Wan21")]
+    [InlineData("my Wan 2.1 preview", 16, 1, "Wan21")]
+    [InlineData("lighttaew2_1", 16, 1, "Wan21")]
+    [InlineData("taecvx", 16, 1, "CogVideoX, CogVideoX1_5")]
+    [InlineData("taew2_2", 48, 2, "Wan22")]
+    [InlineData("lighttaew2_2", 48, 2, "Wan22")]
+    [InlineData("taehv1_5", 32, 2, "HunyuanVideo15")]
+    [InlineData("lighttaehy1_5", 32, 2, "HunyuanVideo15")]
+    [InlineData("anything", 24, 2, "MiniMaxH3Video, MiniMaxH3AV")]
+    [InlineData("anything", 128, 4, "LTXAV")]
+    public void Video_decoders_are_told_by_their_shapes_and_then_by_their_names(string name, long channels, long patch, string formats)
+    {
+        long stride = patch == 4 ? 2 : 1;
+        string path = _weights.Write($"{name}.safetensors", TestWeights.Random(
+            TaehvNetworks.Architecture, 3, ("1.weight", [256, channels, 3, 3]), ("22.weight", [3 * patch * patch, 64, 3, 3]),
+            ("7.conv.weight", [256 * stride, 256, 1, 1]), ("13.conv.weight", [256, 128, 1, 1]), ("19.conv.weight", [128, 64, 1, 1])));
+        Assert.Equal((formats, null), (string.Join(", ", Only(path).Formats), Only(path).Problem));
+        Assert.Equal(name == "anything" ? null : name.StartsWith("my", StringComparison.Ordinal) ? "taew2_1" : name, name == "anything" ? null : Only(path).Variant);
+    }
+
+    [Fact]
+    public void A_video_decoder_that_could_be_several_is_not_used_and_the_message_names_them()
+    {
+        string path = _weights.Write("preview.safetensors", TestWeights.Random(
+            TaehvNetworks.Architecture, 3, ("1.weight", [256, 16, 3, 3]), ("22.weight", [3, 64, 3, 3]),
+            ("7.conv.weight", [256, 256, 1, 1]), ("13.conv.weight", [256, 128, 1, 1]), ("19.conv.weight", [128, 64, 1, 1])));
+        Assert.Contains("lighttaew2_1, taew2_1, taecvx, taeos1_3, taehv have the same shapes", Only(path).Problem, StringComparison.Ordinal);
     }
 
     [Fact]

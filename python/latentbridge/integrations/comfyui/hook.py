@@ -68,6 +68,14 @@ class Previewer(latent_preview.LatentPreviewer):
         core = self._stand_in if lacks_a_host else self._core
         return core.decode_latent_to_preview_image(preview_format, x0) if core is not None else None
 
+    def plays(self, rate: float) -> bool:
+        """Whether we show the clip through VideoHelperSuite's widget."""
+        try:
+            return self._step is not None and self._sampling.plays(rate)
+        except Exception as error:
+            self._sampling.refuse(error)
+            return False
+
     def watch(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Core's callback, with the latent sent on its way after it."""
 
@@ -106,14 +114,14 @@ class Previewer(latent_preview.LatentPreviewer):
 
 
 class StillOrClip(latent_preview.LatentPreviewer):
-    """VideoHelperSuite's previewer for what it is made for, several frames or a batch, and ours for a single picture."""
+    """VideoHelperSuite's previewer for a batch, and ours for a single picture and for videos, whose pictures its widget then plays."""
 
     def __init__(self, still: Previewer, clip: Any) -> None:
         self._still, self._clip = still, clip
 
     def decode_latent_to_preview_image(self, preview_format: str, x0: Any) -> Any:
         frames = x0.shape[2] if len(x0.shape) == 5 else 1
-        previewer = self._still if x0.shape[0] * frames == 1 else self._clip
+        previewer = self._still if x0.shape[0] * frames == 1 or (frames > 1 and self._still.plays(getattr(self._clip, "rate", 0))) else self._clip
         return previewer.decode_latent_to_preview_image(preview_format, x0)
 
     def decode_latent_to_preview(self, x0: Any) -> Any:

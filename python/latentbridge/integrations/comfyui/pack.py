@@ -113,7 +113,7 @@ class Pack:
         self.bridge.close()
 
     def _new_bridge(self, settings: Settings) -> Bridge:
-        return Bridge(on_preview=self._on_preview, models=self.folders, **{"host": settings.host_mode, **self._bridge_arguments})
+        return Bridge(on_preview=self._on_preview, on_clip=self._on_clip, models=self.folders, **{"host": settings.host_mode, **self._bridge_arguments})
 
     def _on_preview(self, preview: Preview) -> None:
         self.latest = preview
@@ -121,6 +121,10 @@ class Pack:
             self.say(warning)
         if (sampling := self.sampling) is not None and sampling.run == preview.run:
             sampling.arrived(preview)
+
+    def _on_clip(self, preview: Preview) -> None:
+        if (sampling := self.sampling) is not None and sampling.run == preview.run:
+            sampling.clip_arrived(preview)
 
 
 def _running_prompt() -> tuple[Any, ...]:

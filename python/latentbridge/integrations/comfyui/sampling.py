@@ -9,8 +9,10 @@ from typing import Any
 
 from comfy_execution.progress import ProgressHandler, add_progress_handler
 
+from ... import formats
 from ...preview import Preview
 from .delivery import Destination, Frame
+from .moving import MovingPicture
 from .settings import Settings
 
 LAST_STEP_SECONDS = 0.05
@@ -44,7 +46,15 @@ class Sampling:
         self._awaited = -1  # the step that the sampler's thread waits for
         self._latest: Frame | None = None
         self._encoded = threading.Condition()
+        self._moving: MovingPicture | None = None  # of the run, once its first picture came
+        self._video_helper_rate = 0.0  # where VideoHelperSuite would show the clip: how fast
         self.run = -1
+
+    def plays(self, rate: float) -> bool:
+        """Whether the moving picture is ours to show through VideoHelperSuite's widget, at so many pictures a second."""
+        shows = self.takes() and self._settings.clip and self._destination.client is not None and formats.is_causal_video(self._format)
+        self._video_helper_rate = rate if shows else 0.0
+        return shows
 
     def takes(self) -> bool:
         """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
@@ -68,7 +78,7 @@ class Sampling:
 
     def waits_for(self, step: int, total: int) -> bool:
         """Whether this is the last step, whose picture the sampler waits for. Steps beyond the total are not."""
-        return self._awaited < 0 and 0 < total <= step + 1
+        return self._awaited < 0 and 0 < total <= step + 1 and not self._video_helper_rate
 
     def send(self, x0: Any, step: int, total: int) -> None:
         """Sends a step's latent on its way, if it is due and somebody watches."""
@@ -94,12 +104,20 @@ class Sampling:
 
     def arrived(self, preview: Preview) -> None:
         """A picture came. Called on the bridge's thread."""
+        if self._video_helper_rate:
+            return  # its page takes every picture for one of the clip
         frame = Frame.of(preview, self._settings.caption)
         with self._encoded:
             self._latest = frame
             self._encoded.notify_all()
         if not 0 <= self._awaited <= preview.step:
             self._pack.outbox.put(frame, self._destination)
+
+    def clip_arrived(self, preview: Preview) -> None:
+        """A picture of the moving picture came. Called on the bridge's thread."""
+        if self._moving is None or self._moving.run != preview.run:
+            self._moving = MovingPicture(preview.run, self._destination, self._video_helper_rate)
+        self._moving.put(preview)
 
     def end(self) -> None:
         self._pack.recorder.end()
@@ -123,6 +141,7 @@ class Sampling:
         self._latest = None
         run = next(self._pack.runs)
         self._bridge.begin(run=run, latent_format=self._format, model=self._model,
+                           clip=settings.clip and self._destination.with_metadata,
                            **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata)))
         self.run = run
         self._pack.sampling = self

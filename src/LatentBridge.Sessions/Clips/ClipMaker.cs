@@ -1,0 +1,248 @@
+using LatentBridge.Ipc;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions;
+
+/// <summary>Fills the streams' moving pictures, a picture at a time, whenever the worker has nothing more urgent.</summary>
+/// <remarks>
+/// First the colours of every place that holds nothing, then place after place by the best network that is expected to be done before
+/// the next step; a place of an older step stays until then. A new latent of any stream stops the picture in work within 20 ms.
+/// Pictures are spaced so that they take no more bytes a second than somebody allowed.
+/// </remarks>
+sealed class ClipMaker(
+    object gate,
+    SlotTable slots,
+    StreamTable streams,
+    DecoderPool pool,
+    IPreviewSink sink,
+    Func<bool> isStopping,
+    Func<int> idleThreads,
+    TimeProvider time) : IDuty, IDisposable
+{
+    /// <summary>A picture must fit into this share of what is left of the step.</summary>
+    const double ShareOfStep = 0.9;
+
+    /// <summary>Until the step time is known, a picture may take this.</summary>
+    const double FirstMilliseconds = 2000;
+
+    readonly Dictionary<DecoderCandidate, double> _slowness = [];
+    CancellationTokenSource _cancellation = new();
+    ITimer? _wake;
+    PreviewStream? _stream;
+
+    /// <summary>A picture is being made.</summary>
+    public bool IsBusy => _stream is not null;
+
+    /// <summary>Where it is put; -1 when none is made.</summary>
+    public int ImageSlot { get; private set; } = -1;
+
+    /// <summary>Something more urgent came, or the picture is not wanted any more. Called under the lock.</summary>
+    public void Interrupt()
+    {
+        if (IsBusy)
+        {
+            _cancellation.Cancel();
+        }
+    }
+
+    public bool TryTake()
+    {
+        if (!slots.HasSpareImageSlot)
+        {
+            return false;
+        }
+
+        foreach (PreviewStream stream in streams.All)
+        {
+            if (stream.Clip.IsOpen && stream.Closed is null && stream.Clip.Header.Run == stream.Run && IsAllowed(stream.Clip))
+            {
+                _stream = stream;
+                ImageSlot = slots.TakeImageSlot();
+                if (!_cancellation.TryReset())
+                {
+                    _cancellation.Dispose();
+                    _cancellation = new CancellationTokenSource();
+                }
+
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public void Do()
+    {
+        PreviewStream stream = _stream!;
+        StreamClip clip = stream.Clip;
+        DecoderCandidate? candidate = null;
+        try
+        {
+            int threads = clip.Options.Threads > 0 ? Math.Min(clip.Options.Threads, Environment.ProcessorCount) : idleThreads();
+            FormatDecoders decoders = pool.Of(clip.Renderer!.Format, clip.Model);
+            (candidate, int place, double predicted) = Choose(stream, decoders, threads);
+            if (candidate is null)
+            {
+                return;
+            }
+
+            clip.Renderer.ShowFrame(clip.FrameOf(place));
+            PreviewResult picture = clip.Renderer.Render(candidate.Load(), clip.Options with { Threads = threads }, slots.Picture(ImageSlot), _cancellation.Token);
+            if (!picture.Fits)
+            {
+                lock (gate)
+                {
+                    stream.Warn($"no moving picture: a picture of it takes {picture.ByteLength} bytes, an image slot holds {slots.ImageCapacity}");
+                    clip.Close();
+                }
+
+                return;
+            }
+
+            Show(stream, candidate, place, picture, predicted);
+        }
+        catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
+        {
+        }
+#pragma warning disable CA1031 // Whatever fails costs the moving picture, never the host.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            lock (gate)
+            {
+                candidate?.Failed(Problem.Describe(e));
+                stream.Warn($"no moving picture: {Problem.Describe(e)}");
+                clip.Close();
+            }
+        }
+        finally
+        {
+            End();
+        }
+    }
+
+    public void Dispose()
+    {
+        _wake?.Dispose();
+        _cancellation.Dispose();
+    }
+
+    /// <summary>What to make next; no decoder when there is nothing to gain until the next latent.</summary>
+    (DecoderCandidate? Decoder, int Place, double Predicted) Choose(PreviewStream stream, FormatDecoders decoders, int threads)
+    {
+        lock (gate)
+        {
+            StreamClip clip = stream.Clip;
+            long cells = (long)clip.Renderer!.PlaneHeight * clip.Renderer.PlaneWidth;
+            double left = ((stream.StepMilliseconds ?? FirstMilliseconds) - time.GetElapsedTime(clip.Started).TotalMilliseconds) * ShareOfStep;
+            bool isPatient = (clip.Header.Flags & FrameMarks.LastStep) != 0;
+            if (clip.Empty() is { } empty)
+            {
+                DecoderCandidate? cheapest = decoders.Candidates.Where(IsFit).MinBy(candidate => candidate.Description.MultiplyAddsPerCell);
+                if (cheapest is not null)
+                {
+                    return (cheapest, empty, 0);
+                }
+            }
+
+            foreach (DecoderCandidate candidate in decoders.Candidates.Where(IsFit))
+            {
+                double predicted = candidate.Times.IsMeasured ? candidate.Times.Predict(cells, threads) * SlownessOf(candidate) : double.PositiveInfinity;
+                if ((predicted <= left || (isPatient && double.IsFinite(predicted))) && clip.Worst(candidate.Description.Quality) is { } place)
+                {
+                    return (candidate, place, predicted);
+                }
+            }
+
+            clip.Close();
+            return default;
+        }
+    }
+
+    /// <summary>Pictures of a clip are decoded frame by frame: a decoder that carries something from picture to picture is not for them.</summary>
+    static bool IsFit(DecoderCandidate candidate) => candidate is { IsUsable: true, IsLoaded: true, IsStateful: false };
+
+    // A picture with frames before it costs a decoder that remembers up to this many times one without; measured from then on.
+    double SlownessOf(DecoderCandidate candidate) =>
+        _slowness.TryGetValue(candidate, out double slowness) ? slowness : candidate.Description.Quality >= StreamClip.NetworkQuality ? 2.7 : 1;
+
+    void Show(PreviewStream stream, DecoderCandidate candidate, int place, in PreviewResult picture, double predicted)
+    {
+        lock (gate)
+        {
+            StreamClip clip = stream.Clip;
+            if (isStopping() || stream.Closed is not null || clip.Header.Run != stream.Run || _cancellation.IsCancellationRequested)
+            {
+                return;
+            }
+
+            if (predicted > 0)
+            {
+                double slowness = SlownessOf(candidate);
+                _slowness[candidate] = slowness * (1 + ((picture.DecodeMilliseconds + picture.EncodeMilliseconds) / predicted)) / 2;
+            }
+
+            clip.Fill(place, candidate.Description.Quality);
+            clip.NotBefore = time.GetTimestamp() + (long)(picture.ByteLength * (double)time.TimestampFrequency / (clip.Options.ClipKilobytes * 1024.0));
+            slots.WriteHeader(ImageSlot, HeaderOf(clip.Header, picture));
+            var ready = new ReadyPreview(
+                ImageSlot, clip.Header.Sequence, clip.Header.Run, clip.Header.Stream, clip.Header.Step, clip.Header.TotalSteps, picture, candidate.Description.Id,
+                time.GetElapsedTime(clip.Started).TotalMilliseconds);
+            ImageSlot = -1;
+            sink.ClipReady(ready, new ClipPlace(place, clip.Count, clip.Sharp, clip.Rate));
+        }
+    }
+
+    static ImageSlotHeader HeaderOf(in LatentSlotHeader header, in PreviewResult picture) => new()
+    {
+        Magic = ImageSlotHeader.ExpectedMagic,
+        Generation = header.Generation,
+        Sequence = header.Sequence,
+        Run = header.Run,
+        Stream = header.Stream,
+        Step = header.Step,
+        TotalSteps = header.TotalSteps,
+        Flags = header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame),
+        Encoding = (uint)picture.Encoding,
+        Width = (uint)picture.Width,
+        Height = (uint)picture.Height,
+        PayloadLength = (ulong)picture.ByteLength,
+    };
+
+    void End()
+    {
+        lock (gate)
+        {
+            if (ImageSlot >= 0)
+            {
+                slots.FreeImageSlot(ImageSlot);
+                ImageSlot = -1;
+            }
+
+            _stream = null;
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    /// <summary>Whether the next picture may leave now; else the worker is woken when it may.</summary>
+    bool IsAllowed(StreamClip clip)
+    {
+        long early = clip.NotBefore - time.GetTimestamp();
+        if (early <= 0)
+        {
+            return true;
+        }
+
+        _wake ??= time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _wake.Change(TimeSpan.FromSeconds((double)early / time.TimestampFrequency), Timeout.InfiniteTimeSpan);
+        return false;
+    }
+
+    void Wake()
+    {
+        lock (gate)
+        {
+            Monitor.PulseAll(gate);
+        }
+    }
+}

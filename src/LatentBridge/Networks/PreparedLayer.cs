@@ -1,0 +1,128 @@
+using System.Numerics;
+
+namespace LatentBridge.Networks;
+
+/// <summary>A convolution of a network over frames, ready to be put between rings.</summary>
+/// <remarks>
+/// Everything is a 3x3 convolution of the engine's. [x, past] is one of x and one of past, added; a 1x1 convolution in front is
+/// multiplied into the weights, once for each frame that it makes: it has no bias, so zeros around the picture stay zeros.
+/// </remarks>
+sealed class PreparedLayer
+{
+    readonly NetworkKernels.Placement[] _frames;
+    readonly NetworkKernels.Placement? _past;
+    readonly NetworkKernels.Placement? _skip;
+
+    /// <param name="network">The network.</param>
+    /// <param name="layer">One of its layers.</param>
+    /// <param name="kernels">What it is computed with.</param>
+    /// <param name="take">Gives the values of a tensor by its name.</param>
+    public PreparedLayer(Network network, ConvolutionLayer layer, NetworkKernels kernels, Func<string, float[]> take)
+    {
+        int channels = NetworkKernels.RingChannels(layer.Inputs);
+        float[] weights = take(layer.WeightName);
+        float[]? bias = layer.BiasName is null ? null : take(layer.BiasName);
+        Kernel = new ConvolutionLayer("", layer.Inputs, layer.Outputs, layer.BiasName is not null, layer.Reach) { Relu = layer.Relu && network.Leak == 0 };
+        if (layer == network.Layers[^1])
+        {
+            (weights, bias) = network.ArrangeOutput(layer, weights, bias);
+        }
+
+        if (layer.HasPast)
+        {
+            _past = kernels.Prepare(Plain(layer), channels, Half(weights, layer, second: true), null);
+            weights = Half(weights, layer, second: false);
+        }
+
+        if (layer.SkipName is not null)
+        {
+            _skip = kernels.Prepare(Plain(layer), channels, Centre(take(layer.SkipName)), null);
+        }
+
+        float[]? growth = layer.Growth is null ? null : take(layer.Growth.WeightName);
+        _frames = new NetworkKernels.Placement[layer.Frames];
+        for (int frame = 0; frame < layer.Frames; frame++)
+        {
+            int stored = layer.Growth is { OnlyLast: true } last ? last.Stored - 1 : frame;
+            _frames[frame] = kernels.Prepare(Kernel, channels, growth is null ? weights : Folded(weights, growth, layer, stored), bias);
+        }
+    }
+
+    /// <summary>What is computed for a frame, without what the network does around it.</summary>
+    public ConvolutionLayer Kernel { get; }
+
+    /// <summary>The convolution for a frame among those that one input frame makes.</summary>
+    public RowLayer Place(int frame, RowRing input, RowRing output, RowRing? added) => _frames[frame](input, output, added);
+
+    /// <summary>The convolution of the frame before; its output is added to the one of the frame.</summary>
+    public RowLayer PlacePast(RowRing past, RowRing output) => _past!(past, output, null);
+
+    /// <summary>The convolution of what the block adds at its end; null where it adds its input.</summary>
+    public RowLayer? PlaceSkip(RowRing input, RowRing output) => _skip?.Invoke(input, output, null);
+
+    static ConvolutionLayer Plain(ConvolutionLayer layer) => new("", layer.Inputs, layer.Outputs, false, layer.Reach);
+
+    static float[] Half(float[] weights, ConvolutionLayer layer, bool second)
+    {
+        int length = layer.Inputs * 9;
+        float[] half = new float[layer.Outputs * length];
+        for (int output = 0; output < layer.Outputs; output++)
+        {
+            weights.AsSpan(((2 * output) + (second ? 1 : 0)) * length, length).CopyTo(half.AsSpan(output * length));
+        }
+
+        return half;
+    }
+
+    static float[] Centre(float[] weights)
+    {
+        float[] kernels = new float[weights.Length * 9];
+        for (int i = 0; i < weights.Length; i++)
+        {
+            kernels[(i * 9) + 4] = weights[i];
+        }
+
+        return kernels;
+    }
+
+    // folded[o][i][tap] = sum over m of weights[o][m][tap] growth[frame * inputs + m][i]
+    static float[] Folded(float[] weights, float[] growth, ConvolutionLayer layer, int frame)
+    {
+        int inputs = layer.Inputs;
+        ReadOnlySpan<float> grow = growth.AsSpan(frame * inputs * inputs, inputs * inputs);
+        float[] folded = new float[weights.Length], sums = new float[inputs];
+        for (int output = 0; output < layer.Outputs; output++)
+        {
+            for (int tap = 0; tap < 9; tap++)
+            {
+                Array.Clear(sums);
+                for (int m = 0; m < inputs; m++)
+                {
+                    AddScaled(grow.Slice(m * inputs, inputs), weights[(((output * inputs) + m) * 9) + tap], sums);
+                }
+
+                for (int input = 0; input < inputs; input++)
+                {
+                    folded[(((output * inputs) + input) * 9) + tap] = sums[input];
+                }
+            }
+        }
+
+        return folded;
+    }
+
+    static void AddScaled(ReadOnlySpan<float> values, float factor, float[] sums)
+    {
+        var scale = new Vector<float>(factor);
+        int i = 0;
+        for (; i <= values.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            ((new Vector<float>(values[i..]) * scale) + new Vector<float>(sums, i)).CopyTo(sums, i);
+        }
+
+        for (; i < values.Length; i++)
+        {
+            sums[i] += values[i] * factor;
+        }
+    }
+}

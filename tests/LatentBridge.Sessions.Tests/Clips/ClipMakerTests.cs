@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+using LatentBridge.Formats;
+using LatentBridge.Imaging.Png;
+using LatentBridge.Ipc;
+using LatentBridge.Latents;
+using LatentBridge.Previews;
+
+namespace LatentBridge.Sessions.Tests.Clips;
+
+public sealed class ClipMakerTests : IDisposable
+{
+    const int Channels = 16;
+    const int Frames = 5;
+    const int Side = 2;
+
+    static readonly PreviewOptions Moving = SessionBench.Raw with { Clip = true, Size = 16, ClipKilobytes = 1 << 20 };
+
+    readonly FakeDecoder _colours = new("colours", quality: 20, cost: 10, Channels);
+    readonly FakeDecoder _network = new("network", quality: 80, cost: 100, Channels);
+
+    public void Dispose()
+    {
+        _colours.Dispose();
+        _network.Dispose();
+    }
+
+    [Fact]
+    public void Every_place_gets_its_colours_and_then_a_networks_picture_of_its_frame()
+    {
+        using SessionBench bench = Bench();
+        Begin(bench, 1, Moving);
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
+        List<RecordingSink.ClipPicture> pictures = ReleaseUntil(bench, picture => picture.Place.Sharp == Frames);
+
+        Assert.Equal([0, 1, 2, 3, 4], pictures.Where(p => p.Preview.Decoder == "colours").Select(p => p.Place.Picture));
+        Assert.Equal([0, 1, 2, 3, 4], pictures.Where(p => p.Preview.Decoder == "network").Select(p => p.Place.Picture).Order());
+        Assert.All(pictures, p => Assert.Equal((Frames, 4.0), (p.Place.Pictures, p.Place.Rate)));
+    }
+
+    [Fact]
+    public void A_newer_latent_stops_the_picture_in_work_and_its_still_comes_first()
+    {
+        using SessionBench bench = Bench();
+        Begin(bench, 1, Moving);
+        _colours.Hold();
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
+        _colours.WaitUntilInside();
+        bench.Sink.WaitForReady(Submit(bench, 1, run: 1, step: 1));
+        Assert.Empty(bench.Sink.Events.OfType<RecordingSink.ClipPicture>());
+
+        _colours.Go();
+        Assert.All(ReleaseUntil(bench, picture => picture.Place.Sharp == Frames), p => Assert.Equal(1, p.Preview.Step));
+    }
+
+    [Fact]
+    public void After_the_end_of_the_run_nothing_more_comes_and_the_slot_is_free_again()
+    {
+        using SessionBench bench = Bench();
+        Begin(bench, 1, Moving);
+        _colours.Hold();
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
+        _colours.WaitUntilInside();
+        bench.Session.End(0, 1);
+        _colours.Go();
+
+        Begin(bench, 2, Moving with { Clip = false });
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 2, step: 0));
+        Assert.Empty(bench.Sink.Events.OfType<RecordingSink.ClipPicture>());
+    }
+
+    [Fact]
+    public void A_few_pictures_spread_over_the_video_last_as_long()
+    {
+        using SessionBench bench = Bench();
+        Begin(bench, 1, Moving with { ClipPictures = 3, ClipRate = 20 });
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
+        List<RecordingSink.ClipPicture> pictures = ReleaseUntil(bench, picture => picture.Place.Sharp == 3, out Dictionary<int, byte> colours);
+        Assert.All(pictures, p => Assert.Equal((3, 3.0), (p.Place.Pictures, p.Place.Rate)));
+        Assert.Equal([10, 30, 50], colours.OrderBy(pair => pair.Key).Select(pair => (int)pair.Value));
+    }
+
+    SessionBench Bench() => new(4, 4, _ => [_network.Entry, _colours.Entry]);
+
+    static void Begin(SessionBench bench, ulong run, PreviewOptions options) => bench.Session.Begin(0, run, LatentFormats.Get("Wan21"), LatentSpace.Sampler, options);
+
+    /// <summary>Frame f is 10 (f + 1) all over.</summary>
+    static ulong Submit(SessionBench bench, int slot, ulong run, int step)
+    {
+        LatentSlotHeader header = bench.Header(run, step: step);
+        (header.AxisCount, header.PayloadLength) = (5, Channels * Frames * Side * Side * sizeof(float));
+        long[] axes = [1, Channels, Frames, Side, Side];
+        float[] values = [.. Enumerable.Range(0, Channels * Frames * Side * Side).Select(i => 10f * ((i / (Side * Side) % Frames) + 1))];
+        axes.CopyTo(header.Axes);
+        long offset = (long)(bench.Page.LatentSlotsOffset + ((ulong)slot * bench.Page.LatentSlotStride));
+        bench.Memory.Write(MemoryMarshal.AsBytes(values.AsSpan()), offset + 128);
+        bench.Memory.Write(header, offset);
+        bench.Session.Submit(slot, header.Sequence);
+        return header.Sequence;
+    }
+
+    static List<RecordingSink.ClipPicture> ReleaseUntil(SessionBench bench, Func<RecordingSink.ClipPicture, bool> isLast) => ReleaseUntil(bench, isLast, out _);
+
+    /// <summary>Gives slots back as the shim does, until the last picture came.</summary>
+    static List<RecordingSink.ClipPicture> ReleaseUntil(SessionBench bench, Func<RecordingSink.ClipPicture, bool> isLast, out Dictionary<int, byte> colours)
+    {
+        List<RecordingSink.ClipPicture> seen = [];
+        colours = [];
+        while (seen.Count == 0 || !isLast(seen[^1]))
+        {
+            int count = seen.Count;
+            bench.Sink.WaitFor(events => events.OfType<RecordingSink.ClipPicture>().Count() > count, $"picture {count} of the clip");
+            RecordingSink.ClipPicture next = bench.Sink.Events.OfType<RecordingSink.ClipPicture>().ElementAt(count);
+            colours[next.Place.Picture] = PngReader.Read(bench.Picture(next.Preview)).Pixels[0];
+            seen.Add(next);
+            bench.Session.Release(next.Preview.Slot);
+        }
+
+        return seen;
+    }
+}
