@@ -44,6 +44,36 @@ static class Checks
         }
     }
 
+    /// <summary>The checksum of every header: the sum of its bytes, its own eight taken for spaces.</summary>
+    public static void Tar(byte[] file)
+    {
+        for (int at = 0; at + 512 <= file.Length; at += 512)
+        {
+            Span<byte> header = file.AsSpan(at, 512), sum = header.Slice(148, 8);
+            if (header[257..].StartsWith("ustar"u8))
+            {
+                sum.Fill((byte)' ');
+                int all = 0;
+                foreach (byte one in header)
+                {
+                    all += one;
+                }
+
+                Encoding.ASCII.GetBytes(Convert.ToString(all, 8).PadLeft(6, '0') + "\0", sum);
+            }
+        }
+    }
+
+    /// <summary>The last offset of the table: where the file ends.</summary>
+    public static void MdsEnd(byte[] file)
+    {
+        long at = file.Length < 4 ? long.MaxValue : 4 + (4L * BinaryPrimitives.ReadUInt32LittleEndian(file));
+        if (at <= file.Length - 4)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan((int)at), file.Length);
+        }
+    }
+
     /// <summary>The offsets of the directory and of its entries' parts: to where those really stand.</summary>
     public static void Zip(byte[] file)
     {

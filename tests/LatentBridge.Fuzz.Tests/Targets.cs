@@ -14,7 +14,7 @@ using LatentBridge.Testing;
 namespace LatentBridge.Fuzz.Tests;
 
 /// <summary>Everything that reads bytes of somebody else: the whole list. A new reader is one row.</summary>
-static class Targets
+static partial class Targets
 {
     /// <summary>Elements of the largest tensor that is read out; larger ones are only described.</summary>
     const long MostElements = 1 << 20;
@@ -39,6 +39,10 @@ static class Targets
         new("control line", ReadLine, [.. Vectors.Messages().Where(m => m.Direction == '>').Select(m => Encoding.UTF8.GetBytes(m.Line))], [.. Json, "jsonrpc", "params", "submit", "hello", "avoid", "id"]),
         new("latent slot header", ReadLatentSlot, Slots("latent-slot"), []),
         new("header page", ReadHeaderPage, Slots("header-page"), []),
+        new("tar shard", ReadTar, [Tar()], ["ustar", "PaxHeader", ".npy", "path=", "size="], Checks.Tar),
+        new("mds shard", ReadMds, [Mds()], [], Checks.MdsEnd),
+        new("mds index", ReadMdsIndex, [MdsIndex()], [.. Json, "shards", "column_names", "column_encodings", "column_sizes", "ndarray:float16:", "bytes"]),
+        new("diffusion-pipe shard", ReadPipe, [Pipe()], ["PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"]),
     ];
 
     static bool ReadTensors(byte[] bytes) => Refuses(() =>

@@ -16,12 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from campaign import ROOT, comfyui, kills  # noqa: E402
+from campaign import ROOT, comfyui, fuzz, kills  # noqa: E402
 from campaign.rows import BROKEN, Clock, Row  # noqa: E402
 
 Part = Callable[[Clock, argparse.Namespace], Iterable[Row]]
 
 PARTS: dict[str, tuple[float, Part]] = {
+    "fuzz": (0.4, lambda clock, _: fuzz.run(clock)),
     "kills": (0.3, lambda clock, _: kills.run(clock)),
     "comfyui": (0.3, lambda clock, arguments: comfyui.run(clock, arguments.comfyui)),
 }

@@ -24,14 +24,24 @@ static class MdsShard
     /// <exception cref="LatentBridgeException">It has no index, or is not as its index says.</exception>
     public static IEnumerable<ShardItem> Read(string path, LatentRequest request)
     {
-        Column[] columns = ReadIndex(path);
+        string index = Path.Combine(Path.GetDirectoryName(path) ?? "", "index.json");
+        using var bytes = TensorBytes.OpenFile(path);
+        foreach (ShardItem item in Read(bytes, ReadIndex(index, path), path, request))
+        {
+            yield return item;
+        }
+    }
+
+    /// <summary>Reads an open shard, whose index is the text of an <c>index.json</c>.</summary>
+    public static IEnumerable<ShardItem> Read(TensorBytes bytes, ReadOnlyMemory<byte> index, string path, LatentRequest request)
+    {
+        Column[] columns = ParseIndex(index, path);
         int latent = Array.FindIndex(columns, column => column.IsLatent && (request.Key is null || column.Name == request.Key));
         if (latent < 0)
         {
             throw new NoLatentException($"{path}: no column looks like a latent. Columns: {string.Join(", ", columns.Select(column => column.Name))}.");
         }
 
-        using var bytes = TensorBytes.OpenFile(path);
         uint[] offsets = ReadOffsets(bytes);
         for (int sample = 0; sample + 1 < offsets.Length; sample++)
         {
@@ -83,12 +93,23 @@ static class MdsShard
         }
     }
 
-    static Column[] ReadIndex(string path)
+    static byte[] ReadIndex(string index, string path)
     {
-        string index = Path.Combine(Path.GetDirectoryName(path) ?? "", "index.json");
         try
         {
-            using JsonDocument document = JsonDocument.Parse(RegularFile.ReadAllBytes(index));
+            return RegularFile.ReadAllBytes(index);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw BadIndex(path, failure);
+        }
+    }
+
+    static Column[] ParseIndex(ReadOnlyMemory<byte> index, string path)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(index);
             foreach (JsonElement shard in document.RootElement.GetProperty("shards").EnumerateArray())
             {
                 if (shard.GetProperty("raw_data").GetProperty("basename").GetString() == Path.GetFileName(path))
@@ -100,13 +121,17 @@ static class MdsShard
                 }
             }
 
-            throw new LatentBridgeException($"{index}: does not name {Path.GetFileName(path)}.");
         }
-        catch (Exception failure) when (failure is IOException or JsonException or KeyNotFoundException or InvalidOperationException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or IndexOutOfRangeException or FormatException)
         {
-            throw new LatentBridgeException($"{path}: its index.json cannot be read ({failure.Message.TrimEnd('.')}). It must lie beside the shard.", failure);
+            throw BadIndex(path, failure);
         }
+
+        throw new LatentBridgeException($"{path}: its index.json does not name it. It must lie beside the index that was written with it.");
     }
+
+    static LatentBridgeException BadIndex(string path, Exception failure) =>
+        new($"{path}: its index.json cannot be read ({failure.Message.TrimEnd('.')}). It must lie beside the shard.", failure);
 
     sealed record Column(string Name, string Encoding, long? Size)
     {
@@ -122,7 +147,9 @@ static class MdsShard
                 return RawLatent.Load(bytes.Name, values, request);
             }
 
-            long[] axes = [.. text.Split(',').Select(axis => long.Parse(axis, CultureInfo.InvariantCulture))];
+            long[] axes = [.. text.Split(',').Select(axis => long.TryParse(axis, NumberStyles.None, CultureInfo.InvariantCulture, out long length)
+                ? length
+                : throw new LatentBridgeException($"{bytes.Name}: the axes \"{TensorEntry.Shorten(text)}\" of column {TensorEntry.Shorten(Name)} are no numbers. {Damaged}"))];
             return RawLatent.Load(bytes.Name, type == "float32" ? TensorElementType.F32 : TensorElementType.F16, axes, values, request);
         }
     }

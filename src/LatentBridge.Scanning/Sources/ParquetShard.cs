@@ -35,9 +35,9 @@ static class ParquetShard
         ParquetReader reader = Try(path, () => Wait(ParquetReader.CreateAsync(stream)));
         try
         {
-            DataField column = Find(reader.Schema, path, request);
+            DataField column = Find(Try(path, () => reader.Schema), path, request);
             int item = 0;
-            for (int number = 0; number < reader.RowGroupCount; number++)
+            for (int number = 0, count = Try(path, () => reader.RowGroupCount); number < count; number++)
             {
                 foreach (Func<LoadedLatent> load in Try(path, () => ReadGroup(reader, number, column, path, request)))
                 {

@@ -49,7 +49,7 @@ static class TarShard
         {
             return tar.GetNextEntry();
         }
-        catch (Exception failure) when (failure is InvalidDataException or EndOfStreamException or FormatException or ArgumentException)
+        catch (Exception failure) when (failure is InvalidDataException or EndOfStreamException or FormatException or ArgumentException or OverflowException or InvalidOperationException)
         {
             throw new LatentBridgeException($"{path}: is no sound tar ({failure.Message.TrimEnd('.')}). It is cut off or damaged; copy or download it again.", failure);
         }
