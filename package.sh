@@ -45,7 +45,9 @@ else
 fi
 
 say "Packing for NuGet ..."
-for project in LatentBridge LatentBridge.Onnx LatentBridge.ImageSharp LatentBridge.Host; do
+for project in LatentBridge LatentBridge.Onnx LatentBridge.ImageSharp; do
     dotnet pack src/$project -c Release -o dist -nologo --verbosity quiet </dev/null
 done
+# Elsewhere than by default, where the shim would find it and take it for this clone's newest build.
+dotnet pack src/LatentBridge.Host -c Release -o dist -p:PublishDir="$PWD/artifacts/package/tool/" -nologo --verbosity quiet </dev/null
 "$python" build/package.py "$version" dist "${programs[@]}"

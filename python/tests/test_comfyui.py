@@ -115,12 +115,12 @@ class ComfyUITestCase(unittest.TestCase):
         until(lambda: len(self.pictures()) > step)
 
 
-def latent_of_frame(video, frame):
-    """What the shim sends of a video ``[1,C,T,H,W]``."""
+def latent_of_frame(video, frame, before=0):
+    """What the shim sends of a video ``[1,C,T,H,W]``: a frame, and as many ``before`` it."""
     _, channels, frames, height, width = video.shape
     plane = height * width
     flat = video.cast("B").cast("f")
-    values = [value for channel in range(channels) for value in flat[(channel * frames + frame) * plane:][:plane]]
+    values = [value for channel in range(channels) for value in flat[(channel * frames + frame - before) * plane:][:(before + 1) * plane]]
     return array.array("f", values)
 
 
@@ -236,7 +236,7 @@ class PreviewTests(ComfyUITestCase):
     def test_of_a_causal_video_the_first_frame_is_shown_unless_somebody_chose_another(self):
         self.pack()
         frames = [latent(1, 16, 5, 8, 8)]
-        first, middle = (latent_of_frame(frames[0], frame) for frame in (0, 2))
+        first, middle = latent_of_frame(frames[0], 0), latent_of_frame(frames[0], 2, before=2)
         self.shown_as(first, self.sample(steps=1, latents=frames, form=self.formats.Wan21))
         self.made.change({"frame": "middle"})
         self.shown_as(middle, self.sample(steps=1, latents=frames, form=self.formats.Wan21, prompt="p2"))

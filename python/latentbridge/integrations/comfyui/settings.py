@@ -28,7 +28,7 @@ TABLE = {
     "batch": COMMON["batch"],
     "frame": Setting("auto", "Video frame", "auto: the first where its colours are the true ones (Wan, Hunyuan, LTX ...), else the middle one",
                      ("auto", "first", "middle", "last")),
-    "clip": Setting(True, "Videos move", "The whole clip plays under the sampler and gets sharper between the steps"),
+    "clip": Setting(False, "Videos move", "The whole clip plays under the sampler and gets sharper between the steps"),
     "every_steps": Setting(1, "Every n steps", "The first and the last step are always shown", range=(1, 50, 1)),
     "every_milliseconds": COMMON["every_milliseconds"],
     "format": Setting("auto", "Picture format (PNG, JPEG, WebP)", "auto: PNG on this machine, JPEG over a network. Scripts and old pages always get JPEG", ("auto", "png", "jpeg", "webp")),
