@@ -1,4 +1,4 @@
-# Dot-sourced by run.ps1, test.ps1 and package.ps1: finds what they need, or says precisely what to install. Works in Windows PowerShell 5.1 too:
+# Dot-sourced by run.ps1 and test.ps1: finds what they need, or says precisely what to install. Works in Windows PowerShell 5.1 too:
 # there, a program's redirected stderr is an error where $ErrorActionPreference is Stop.
 
 $sessionVariables = @{}
