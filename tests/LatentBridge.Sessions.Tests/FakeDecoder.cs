@@ -8,6 +8,7 @@ sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, 
 {
     readonly ManualResetEventSlim _open = new(true);
     readonly SemaphoreSlim _entered = new(0);
+    float? _heldFirst;
 
     public DecoderDescription Description { get; } = new(id, "test", channels, pixelsPerCell, cost, quality);
 
@@ -29,9 +30,10 @@ sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, 
 
     public DecoderEntry Entry => new(Description, false, () => this);
 
-    /// <summary>Every decode from now on waits inside.</summary>
-    public void Hold()
+    /// <summary>Every decode from now on waits inside; or only those of latents that begin with a value.</summary>
+    public void Hold(float? first = null)
     {
+        _heldFirst = first;
         _open.Reset();
         while (_entered.Wait(0))
         {
@@ -50,8 +52,12 @@ sealed class FakeDecoder(string id = "fake", int quality = 60, long cost = 100, 
     {
         Count++;
         Threads = threads;
-        _entered.Release();
-        _open.Wait(cancellation);
+        if (_heldFirst is null || latent.Plane(0)[0] == _heldFirst)
+        {
+            _entered.Release();
+            _open.Wait(cancellation);
+        }
+
         if (Time > TimeSpan.Zero)
         {
             cancellation.WaitHandle.WaitOne(Time);

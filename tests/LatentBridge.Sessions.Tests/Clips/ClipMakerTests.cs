@@ -41,12 +41,13 @@ public sealed class ClipMakerTests : IDisposable
     public void A_newer_latent_stops_the_picture_in_work_and_its_still_comes_first()
     {
         using SessionBench bench = Bench();
-        Begin(bench, 1, Moving);
-        _colours.Hold();
+        // The still shows another frame than the clip's first picture, so the hold is for the clip alone.
+        Begin(bench, 1, Moving with { Frame = FrameChoice.At(2) });
+        _colours.Hold(first: 10);
         bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
         _colours.WaitUntilInside();
         ulong newer = Submit(bench, 1, run: 1, step: 1, isLast: true);
-        _colours.Go(); // the still may be its own
+        _colours.Go();
         bench.Sink.WaitForReady(newer);
         Assert.Empty(bench.Sink.Events.TakeWhile(e => e is not ReadyPreview { Sequence: var sequence } || sequence != newer).OfType<RecordingSink.ClipPicture>());
         Assert.All(ReleaseUntil(bench, picture => picture.Place.Sharp == Frames), p => Assert.Equal(1, p.Preview.Step));
@@ -56,8 +57,9 @@ public sealed class ClipMakerTests : IDisposable
     public void After_the_end_of_the_run_nothing_more_comes_and_the_slot_is_free_again()
     {
         using SessionBench bench = Bench();
-        Begin(bench, 1, Moving);
-        _colours.Hold();
+        // The still shows another frame than the clip's first picture, so the hold is for the clip alone.
+        Begin(bench, 1, Moving with { Frame = FrameChoice.At(2) });
+        _colours.Hold(first: 10);
         bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
         _colours.WaitUntilInside();
         bench.Session.End(0, 1);
