@@ -38,14 +38,14 @@ public sealed class LearningSessionTests : IDisposable
             Assert.Equal("estimated", Show(bench, 1, Learning));
             TeachFive(bench);
             WaitForDecoder(bench);
-            Assert.Equal("learned", Show(bench, 2, ByIt));
+            Assert.Equal("learned", ShowOnceLoaded(bench, 2));
             Assert.StartsWith("4 pictures, ", bench.Session.Status().Streams.Single().Source, StringComparison.Ordinal);
-            Assert.Equal("estimated", Show(bench, 3, ByIt with { Learn = false }));
+            Assert.Equal("estimated", Show(bench, 1000, ByIt with { Learn = false }));
         }
 
         Assert.Empty(Directory.GetFiles(_folder, "checkpoint*", SearchOption.AllDirectories));
         using SessionBench later = Open();
-        Assert.Equal("learned", Show(later, 1, ByIt));
+        Assert.Equal("learned", ShowOnceLoaded(later, 1));
     }
 
     [Fact]
@@ -146,6 +146,19 @@ public sealed class LearningSessionTests : IDisposable
         bench.Session.Release(ready.Slot);
         bench.Session.End(0, run);
         return ready.Decoder;
+    }
+
+    /// <summary>The same, by the learned decoder; others stand in while it is loaded.</summary>
+    string ShowOnceLoaded(SessionBench bench, ulong run)
+    {
+        long began = Environment.TickCount64;
+        string decoder = "";
+        while (decoder != "learned" && Environment.TickCount64 - began < 30_000)
+        {
+            decoder = Show(bench, run++, ByIt);
+        }
+
+        return decoder;
     }
 
     LatentSlotHeader Write(SessionBench bench, int slot, ulong run, float[] values)
