@@ -68,21 +68,6 @@ public sealed record PicturePair(float[] Planes, int Channels, int Height, int W
         return new(planes, Channels, height, width, pixels, Side);
     }
 
-    double Deviation()
-    {
-        double scatter = 0;
-        for (int colour = 0; colour < 3; colour++)
-        {
-            double sum = 0, squares = 0;
-            for (int i = colour; i < Pixels.Length; i += 3)
-            {
-                sum += Pixels[i];
-                squares += Pixels[i] * Pixels[i];
-            }
-
-            scatter += Math.Max(0, squares - (sum * sum / (Pixels.Length / 3)));
-        }
-
-        return Math.Sqrt(scatter / Pixels.Length) / 255;
-    }
+    /// <summary>From each colour's mean, in 0..1.</summary>
+    double Deviation() => Math.Sqrt(CalibrationPair.Scatter(Pixels) / Pixels.Length) / 2;
 }

@@ -185,7 +185,7 @@ sealed class ClipMaker(
 
             clip.Fill(place, candidate.Description.Quality);
             clip.NotBefore = time.GetTimestamp() + (long)(picture.ByteLength * (double)time.TimestampFrequency / (clip.Options.ClipKilobytes * 1024.0));
-            slots.WriteHeader(ImageSlot, HeaderOf(clip.Header, picture));
+            slots.WriteHeader(ImageSlot, clip.Header, picture);
             var ready = new ReadyPreview(
                 ImageSlot, clip.Header.Sequence, clip.Header.Run, clip.Header.Stream, clip.Header.Step, clip.Header.TotalSteps, picture, candidate.Description.Id,
                 time.GetElapsedTime(clip.Started).TotalMilliseconds);
@@ -193,22 +193,6 @@ sealed class ClipMaker(
             sink.ClipReady(ready, new ClipPlace(place, clip.Count, clip.Sharp, clip.Rate));
         }
     }
-
-    static ImageSlotHeader HeaderOf(in LatentSlotHeader header, in PreviewResult picture) => new()
-    {
-        Magic = ImageSlotHeader.ExpectedMagic,
-        Generation = header.Generation,
-        Sequence = header.Sequence,
-        Run = header.Run,
-        Stream = header.Stream,
-        Step = header.Step,
-        TotalSteps = header.TotalSteps,
-        Flags = header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame),
-        Encoding = (uint)picture.Encoding,
-        Width = (uint)picture.Width,
-        Height = (uint)picture.Height,
-        PayloadLength = (ulong)picture.ByteLength,
-    };
 
     void End()
     {

@@ -1,5 +1,6 @@
 using System.Numerics;
 using LatentBridge.Ipc;
+using LatentBridge.Previews;
 
 namespace LatentBridge.Sessions;
 
@@ -102,5 +103,22 @@ sealed class SlotTable(IPreviewSink sink, TimeProvider time)
     public Span<byte> Picture(int slot) => _mapping!.ImagePayload(slot);
 
     /// <summary>Writes an image slot's header; the picture lies there already.</summary>
-    public void WriteHeader(int slot, in ImageSlotHeader header) => _mapping!.WriteImageHeader(slot, header);
+    /// <param name="slot">The image slot.</param>
+    /// <param name="latent">What the picture was made of.</param>
+    /// <param name="picture">What lies in the slot.</param>
+    public void WriteHeader(int slot, in LatentSlotHeader latent, in PreviewResult picture) => _mapping!.WriteImageHeader(slot, new()
+    {
+        Magic = ImageSlotHeader.ExpectedMagic,
+        Generation = latent.Generation,
+        Sequence = latent.Sequence,
+        Run = latent.Run,
+        Stream = latent.Stream,
+        Step = latent.Step,
+        TotalSteps = latent.TotalSteps,
+        Flags = (latent.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame)) | (picture.NonFiniteCount > 0 ? FrameMarks.NotFinite : FrameMarks.None),
+        Encoding = (uint)picture.Encoding,
+        Width = (uint)picture.Width,
+        Height = (uint)picture.Height,
+        PayloadLength = (ulong)picture.ByteLength,
+    });
 }

@@ -279,8 +279,8 @@ sealed class PictureMaker(
                 return;
             }
 
-            slots.WriteHeader(job.ImageSlot, HeaderOf(job, picture));
             LatentSlotHeader header = job.Latent.Header;
+            slots.WriteHeader(job.ImageSlot, header, picture);
             var ready = new ReadyPreview(
                 job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited,
                 choice.Note, leftOut ?? choice.Warning);
@@ -304,26 +304,6 @@ sealed class PictureMaker(
                 sink.Ready(ready);
             }
         }
-    }
-
-    static ImageSlotHeader HeaderOf(Job job, in PreviewResult picture)
-    {
-        LatentSlotHeader header = job.Latent.Header;
-        return new()
-        {
-            Magic = ImageSlotHeader.ExpectedMagic,
-            Generation = header.Generation,
-            Sequence = header.Sequence,
-            Run = header.Run,
-            Stream = header.Stream,
-            Step = header.Step,
-            TotalSteps = header.TotalSteps,
-            Flags = (header.Flags & (FrameMarks.LastStep | FrameMarks.FirstFrame)) | (picture.NonFiniteCount > 0 ? FrameMarks.NotFinite : FrameMarks.None),
-            Encoding = (uint)picture.Encoding,
-            Width = (uint)picture.Width,
-            Height = (uint)picture.Height,
-            PayloadLength = (ulong)picture.ByteLength,
-        };
     }
 
     void Fail(Job job, DropReason reason, string? detail, long needed = 0)
