@@ -58,9 +58,14 @@ def alive(pid):
 
 def traces(*pids):
     """Names that a mapping, or a host with one of these process ids, left behind (other programs of .NET leave theirs)."""
-    folders = [Path(p) for p in ("/dev/shm", os.environ.get("TMPDIR", "/tmp")) if Path(p).is_dir()]
     marks = ("latentbridge-shm-", *(f"dotnet-diagnostic-{pid}-" for pid in pids), *(f"clr-debug-pipe-{pid}-" for pid in pids))
-    return {str(entry) for folder in folders for entry in folder.iterdir() if entry.name.startswith(marks)}
+    return {path for path in temporary_files() if Path(path).name.startswith(marks)}
+
+
+def temporary_files():
+    """What lies where a mapping or a runtime could leave something. An older program's name may have the id of a later one."""
+    folders = {Path(p) for p in ("/dev/shm", os.environ.get("TMPDIR", "/tmp")) if Path(p).is_dir()}
+    return {str(entry) for folder in folders for entry in folder.iterdir()}
 
 
 class BridgeTestCase(unittest.TestCase):

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 
 from latentbridge import Bridge, BridgeError
 from latentbridge._version import VERSION
-from tests.bridges import BridgeTestCase, alive, digest, latent, traces, until
+from tests.bridges import BridgeTestCase, alive, digest, latent, temporary_files, traces, until
 
 try:
     import torch
@@ -331,7 +331,7 @@ class Asking(BridgeTestCase):
 
 class Ending(BridgeTestCase):
     def test_close_ends_host_threads_and_everything_named(self):
-        before = traces()
+        before = temporary_files()
         bridge = self.bridge()
         self.show(bridge)
         pid = bridge.host_pid

@@ -16,7 +16,7 @@ import unittest.mock
 from pathlib import Path
 
 from latentbridge import Bridge, BridgeError
-from tests.bridges import FAKE_HOST, BridgeTestCase, alive, digest, latent, real_host, traces, until
+from tests.bridges import FAKE_HOST, BridgeTestCase, alive, digest, latent, real_host, temporary_files, traces, until
 
 POSIX = os.name == "posix"
 
@@ -343,7 +343,7 @@ class HostsThatFail(BridgeTestCase):
 class Memory(BridgeTestCase):
     def test_no_memory_for_the_mapping_is_said_with_one_line(self):
         bridge = self.bridge(strict=False)
-        before = traces()
+        before = temporary_files()
         with self.assertLogs("latentbridge", "WARNING") as logs, unittest.mock.patch(
                 "os.posix_fallocate", side_effect=OSError(errno.ENOSPC, "No space left on device")):
             while bridge.off_reason is None:
@@ -375,7 +375,7 @@ class Memory(BridgeTestCase):
 
         if os.stat(tempfile.gettempdir()).st_dev == small:
             self.skipTest("the temporary folder is /dev/shm's file system")
-        before = traces()
+        before = temporary_files()
         with unittest.mock.patch("os.memfd_create", side_effect=PermissionError(errno.EPERM, "not permitted")), \
                 unittest.mock.patch("os.posix_fallocate", fallocate):
             for self.room in (0, 32 << 20):  # too small from the start, or for a bigger latent
@@ -387,7 +387,7 @@ class Memory(BridgeTestCase):
         self.assertLessEqual(traces(), before)
 
     def test_where_memfd_is_refused_a_file_carries_the_latents(self):
-        before = traces()
+        before = temporary_files()
         with unittest.mock.patch("os.memfd_create", side_effect=PermissionError(errno.EPERM, "not permitted")):
             buffer, preview = self.show(self.bridge(), run=1)
         self.assertEqual(preview.data, digest(buffer))
@@ -409,7 +409,7 @@ class Signals:
         for number in (signal.SIGKILL, signal.SIGSTOP):
             for when in ("before", "during", "after"):
                 with self.subTest(f"{number.name} {when}"):
-                    before = traces()
+                    before = temporary_files()
                     bridge = self.bridge(host=self.command(), start_patience=4.0, patience=1.0)
                     if when != "before":
                         self.shown(bridge, 1)
@@ -449,7 +449,7 @@ class Signals:
 
     def end_a_ui(self, number, stops_host=False):
         with self.subTest(number.name):
-            before = traces()
+            before = temporary_files()
             program = (
                 "import sys, json; from tests.bridges import *\n"
                 f"b = Bridge(host=json.loads(sys.argv[1]))\n"
