@@ -2,7 +2,7 @@
 
 python torch_network.py KIND WEIGHTS INPUT CHANNELS HEIGHT WIDTH THREADS OUTPUT
 
-KIND is taesd, taesd-half, tiny or taesd-encode. INPUT holds CHANNELS x HEIGHT x WIDTH little-endian F32: a latent, or a picture in 0..1.
+KIND is taesd, taesd-half, tiny, taesd-encode or taehv (one latent frame, all of its pictures made and the last one kept). INPUT holds CHANNELS x HEIGHT x WIDTH little-endian F32: a latent, or a picture in 0..1.
 Answers each line on stdin with the milliseconds of one run, after a first line that says who it is. The result of a run before that, F32, is
 written to OUTPUT, for comparison. Ends with 3 when PyTorch is not there.
 """
@@ -77,6 +77,50 @@ class Tiny(nn.Module):
         return functional.pixel_shuffle(self.conv_out(h), 4) + 0.5
 
 
+class MemoryBlock(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Sequential(conv(2 * width, width), nn.ReLU(), conv(width, width), nn.ReLU(), conv(width, width))
+
+    def forward(self, x):
+        past = torch.cat([torch.zeros_like(x[:1]), x[:-1]])
+        return torch.relu(self.conv(torch.cat([x, past], 1)) + x)
+
+
+class Grow(nn.Module):
+    def __init__(self, width, frames):
+        super().__init__()
+        self.width = width
+        self.conv = nn.Conv2d(width, frames * width, 1, bias=False)
+
+    def forward(self, x):
+        return self.conv(x).reshape(-1, self.width, *x.shape[2:])
+
+
+class LastPicture(nn.Module):
+    def __init__(self, patch):
+        super().__init__()
+        self.patch = patch
+
+    def forward(self, x):
+        return functional.pixel_shuffle(x, self.patch)[-1:]
+
+
+def taehv(tensors):
+    def blocks(width):
+        return (MemoryBlock(width) for _ in range(3))
+
+    def grow(index, width):
+        return Grow(width, tensors[f"{index}.conv.weight"].shape[0] // width)
+
+    up, colours = nn.Upsample(scale_factor=2), tensors["22.weight"].shape[0]
+    return nn.Sequential(
+        Clamp(), conv(tensors["1.weight"].shape[1], 256), nn.ReLU(), *blocks(256),
+        up, grow(7, 256), conv(256, 128, False), *blocks(128),
+        up, grow(13, 128), conv(128, 64, False), *blocks(64),
+        up, grow(19, 64), conv(64, 64, False), nn.ReLU(), conv(64, colours), LastPicture(int((colours / 3) ** 0.5)))
+
+
 def encoder(channels):
     def halve():
         return nn.Conv2d(64, 64, 3, stride=2, padding=1, bias=False)
@@ -92,6 +136,8 @@ def make(kind, weights, channels):
     tensors = read_safetensors(weights)
     if kind == "taesd-encode":
         network = encoder(tensors["14.weight"].shape[0])
+    elif kind == "taehv":
+        network = taehv(tensors)
     else:
         network = Tiny(channels) if kind == "tiny" else taesd(channels, kind == "taesd-half")
     network.load_state_dict(tensors)

@@ -6,8 +6,8 @@ using LatentBridge.Simd;
 
 namespace LatentBridge.Host.Bench;
 
-/// <summary>One piece of work: a network, its input of channels x side x side, and the threads it may use.</summary>
-sealed record ContestCase(string Kind, string Weights, float[] Input, int Channels, int Side, int Threads);
+/// <summary>One piece of work: a network, its input of channels x height x width, and the threads it may use.</summary>
+sealed record ContestCase(string Kind, string Weights, float[] Input, int Channels, int Height, int Width, int Threads);
 
 /// <summary>Has us and our peers do the same work in turns.</summary>
 /// <param name="folder">A folder for inputs and outputs.</param>
@@ -22,7 +22,8 @@ sealed class Contest(string folder, Action<string> note)
     /// <param name="name">The row's name.</param>
     /// <param name="work">The work.</param>
     /// <param name="rounds">How often each does it.</param>
-    internal IEnumerable<BenchRow> Measure(string name, ContestCase work, int rounds)
+    /// <param name="withTorch">Whether PyTorch is one of them, if it is there.</param>
+    internal IEnumerable<BenchRow> Measure(string name, ContestCase work, int rounds, bool withTorch = true)
     {
         string input = Write(work.Input);
         (PeerProcess us, string ourResult) = Ours(work, input, null);
@@ -33,7 +34,7 @@ sealed class Contest(string folder, Action<string> note)
             peers.Add(onnx);
         }
 
-        if (StartAny(["torch_network.py"], [work.Kind, work.Weights, input, .. Size(work)]) is { } torch)
+        if (withTorch && StartAny(["torch_network.py"], [work.Kind, work.Weights, input, .. Size(work)]) is { } torch)
         {
             peers.Add(torch);
         }
@@ -77,6 +78,21 @@ sealed class Contest(string folder, Action<string> note)
         return new($"{name} {KernelName(width)}", "ms", ours.Median, null, theirs.Median, widest.Name);
     }
 
+    /// <summary>Our time for a work against our time for a known one, times a factor.</summary>
+    internal BenchRow MeasureAgainst(string name, ContestCase work, ContestCase known, double factor, string what, int rounds)
+    {
+        using PeerProcess us = StartOurs(work, Write(work.Input), NetworkTurns.NoResult, null);
+        using PeerProcess yardstick = StartOurs(known, Write(known.Input), NetworkTurns.NoResult, null);
+        Samples ours = new(), theirs = new();
+        for (int round = 0; round < rounds; round++)
+        {
+            ours.Add(DecodersBench.Turn(us));
+            theirs.Add(DecodersBench.Turn(yardstick));
+        }
+
+        return new(name, "ms", ours.Median, null, theirs.Median * factor, what);
+    }
+
     /// <summary>The most memory that a process took which decoded twice, runtime, input and picture included.</summary>
     internal BenchRow MeasureMemory(string name, ContestCase work)
     {
@@ -101,7 +117,7 @@ sealed class Contest(string folder, Action<string> note)
             manyTimes.Add(DecodersBench.Turn(many));
         }
 
-        double cells = (double)large.Side * large.Side / small.Side / small.Side;
+        double cells = (double)large.Height * large.Width / small.Height / small.Width;
         return new(name, "x", manyTimes.Median / fewTimes.Median / cells);
     }
 
@@ -147,7 +163,7 @@ sealed class Contest(string folder, Action<string> note)
     static string KernelName(KernelWidth width) => width.ToString().ToLowerInvariant();
 
     static string[] Size(ContestCase work) =>
-        [.. new[] { work.Channels, work.Side, work.Side, work.Threads }.Select(number => number.ToString(CultureInfo.InvariantCulture))];
+        [.. new[] { work.Channels, work.Height, work.Width, work.Threads }.Select(number => number.ToString(CultureInfo.InvariantCulture))];
 
     string Write(float[] values)
     {

@@ -41,11 +41,11 @@ static class DecodersBench
             foreach (int side in new[] { 64, 128 })
             {
                 string name = $"taesd decode {8 * side}x{8 * side} {Threads(threads)}";
-                rows.AddRange(taesd is null ? [] : contest.Measure(name, new("taesd", taesd, Latent(side), 4, side, threads), Rounds));
+                rows.AddRange(taesd is null ? [] : contest.Measure(name, new("taesd", taesd, Latent(side), 4, side, side, threads), Rounds));
             }
 
             string encode = $"taesd encode 512x512 {Threads(threads)}";
-            rows.AddRange(encoder is null ? [] : contest.Measure(encode, new(NetworkTurns.EncodeKind, encoder, Picture(), 3, 512, threads), Rounds));
+            rows.AddRange(encoder is null ? [] : contest.Measure(encode, new(NetworkTurns.EncodeKind, encoder, Picture(), 3, 512, 512, threads), Rounds));
         }
 
         if (taesd is null || encoder is null)
@@ -56,14 +56,14 @@ static class DecodersBench
         if (tiny is not null)
         {
             const string Name = "tiny decode 64x64 1 thread";
-            ContestCase tinyCase = new("tiny", tiny, Latent(64), 4, 64, 1);
+            ContestCase tinyCase = new("tiny", tiny, Latent(64), 4, 64, 64, 1);
             rows.AddRange(contest.Measure(Name, tinyCase, ManyRounds));
             rows.AddRange(Kernel.Supported.Reverse().Skip(1).Where(width => width != KernelWidth.Scalar).Select(width => contest.MeasureWidth(Name, tinyCase, ManyRounds, width)));
         }
 
         if (taesd is not null)
         {
-            ContestCase Decode(int side) => new("taesd", taesd, Latent(side), 4, side, threadCounts[^1]);
+            ContestCase Decode(int side) => new("taesd", taesd, Latent(side), 4, side, side, threadCounts[^1]);
             rows.Add(contest.MeasureMemory("taesd decode 1024x1024 memory", Decode(128)));
             rows.Add(contest.MeasureGrowth("taesd decode growth 512 to 4096", Decode(64), Decode(512)));
             rows.Add(contest.MeasureMemory("taesd decode 8192x8192 memory", Decode(1024)));

@@ -12,9 +12,9 @@ static class NeededFrames
         needed[^1] = [.. wanted];
         for (int i = network.Layers.Count - 1; i >= 0; i--)
         {
-            var layer = (ConvolutionLayer)network.Layers[i];
-            needed[i] = [.. needed[i + 1].Select(frame => frame / layer.Frames)];
-            if (layer.HasPast)
+            var layer = network.Layers[i] as ConvolutionLayer;
+            needed[i] = [.. needed[i + 1].Select(frame => frame / (layer?.Frames ?? 1))];
+            if (layer is { HasPast: true })
             {
                 needed[i].UnionWith(needed[i + 1].Where(frame => frame > 0).Select(frame => frame - 1));
             }

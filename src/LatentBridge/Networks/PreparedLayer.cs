@@ -62,7 +62,8 @@ sealed class PreparedLayer
 
     static ConvolutionLayer Plain(ConvolutionLayer layer) => new("", layer.Inputs, layer.Outputs, false, layer.Reach);
 
-    static float[] Half(float[] weights, ConvolutionLayer layer, bool second)
+    /// <summary>Of weights that read [x, past], those of one of the two.</summary>
+    public static float[] Half(float[] weights, ConvolutionLayer layer, bool second)
     {
         int length = layer.Inputs * 9;
         float[] half = new float[layer.Outputs * length];
