@@ -1,6 +1,9 @@
 using LatentBridge.Decoders;
+using LatentBridge.Decoders.Taehv;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
+using LatentBridge.Networks;
 using LatentBridge.Onnx.Export;
 using LatentBridge.Onnx.Model;
 using LatentBridge.Weights;
@@ -53,6 +56,35 @@ public sealed class OnnxExportTests : IDisposable
             Assert.Equal(ours.Description.OutputSize(height, width), theirs.Description.OutputSize(height, width));
             byte[] expected = Decode(ours, values, height, width), actual = Decode(theirs, values, height, width);
             Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        }
+    }
+
+    /// <summary>Growth in time, memory blocks with a past and without, pixel shuffle; and the block whose input goes through a convolution.</summary>
+    [Theory]
+    [InlineData("taew2_2", "Wan22", "taehv")]
+    [InlineData("taeh3-picture", "MiniMaxH3Video", "taehv")]
+    public void A_video_decoder_of_seeded_numbers_paints_the_picture_of_one_frame_that_it_paints_here(string name, string formatId, string decoder)
+    {
+        Network network = name == "taew2_2" ? TaehvNetworks.Decoder(new(48, 2, (1, 2, 2)), TaehvSize.Full, isLeaky: false) : TaehvNetworks.H3Picture(24);
+        string weights = Path.Combine(_folder, $"{name}.safetensors"), path = Path.Combine(_folder, "converted.onnx");
+        SafetensorsWriter.Write(weights, network.Tensors.Select(Seeded));
+        FoundWeights found = LatentDecoders.Networks.Look(weights)[0];
+        File.WriteAllBytes(path, OnnxExport.Convert(found));
+
+        LatentFormat format = LatentFormats.Get(formatId);
+        using ILatentDecoder theirs = OnnxCatalogue.Load(path, formatId);
+        using ILatentDecoder ours = LatentDecoders.For(format, LatentDecoders.Weights([_folder]))
+            .First(entry => entry.Description.Id == decoder && entry.Description.Source == found.FileName).Load();
+        float[] values = OnnxCatalogue.Latent(format.PlaneChannels, 3, 2);
+        byte[] expected = Decode(ours, values, 3, 2), actual = Decode(theirs, values, 3, 2);
+        Assert.All(expected.Zip(actual), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        Assert.True(expected.Distinct().Count() > 50);
+
+        static StoredTensor Seeded(ExpectedTensor tensor)
+        {
+            Random random = new(tensor.Name.Length + (int)tensor.Length);
+            float scale = tensor.Dimensions.Length == 1 ? 0.4f : 3 / MathF.Sqrt(tensor.Length / tensor.Dimensions[0]);
+            return StoredTensor.FromValues(tensor.Name, [.. Enumerable.Range(0, (int)tensor.Length).Select(_ => (random.NextSingle() - 0.5f) * scale)], tensor.Dimensions);
         }
     }
 

@@ -1,4 +1,3 @@
-using LatentBridge.Decoders.Taehv;
 using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
@@ -38,7 +37,7 @@ static class TruncatedPasts
         (int height, int width) = (0, 0);
         for (int frame = 0; frame < count; frame++)
         {
-            renderer.Stage(latent.View, new() { Frame = frame });
+            renderer.Stage(latent.View, new() { Frame = FrameChoice.At(frame) });
             LatentPlanes planes = renderer.Planes(0);
             values.AddRange(planes.Values);
             (height, width) = (planes.Height, planes.Width);

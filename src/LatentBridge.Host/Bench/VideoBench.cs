@@ -3,7 +3,6 @@ using LatentBridge.Decoders;
 using LatentBridge.Decoders.Taehv;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Files;
-using LatentBridge.Formats;
 using LatentBridge.Networks;
 using LatentBridge.Weights;
 
