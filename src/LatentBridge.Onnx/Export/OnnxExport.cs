@@ -83,15 +83,15 @@ public static class OnnxExport
     }
 
     /// <summary>A 3x3 convolution of each frame: grown from the frames there are, doubled, and together with the frame before, as the layer says.</summary>
-    static Dictionary<int, string> Convolutions(OnnxGraph graph, ConvolutionLayer layer, NetworkTensors tensors, Dictionary<int, string> frames, IEnumerable<int> wanted)
+    static Dictionary<int, string> Convolutions(OnnxGraph graph, ConvolutionLayer layer, NetworkTensors tensors, Dictionary<int, string> frames, SortedSet<int> wanted)
     {
         Dictionary<int, string> inputs = layer.Growth is { } growth ? Grown(graph, growth, tensors, layer, frames, wanted) : frames;
         float[] weights = tensors.Take(layer.WeightName);
         string[] bias = layer.BiasName is { } name ? [graph.Tensor(name, tensors.Take(name), layer.Outputs)] : [];
         int stride = layer.Reach == RowReach.Halved ? 2 : 1;
         OnnxMessage[] attributes = [OnnxGraph.Attribute("pads", 1, 1, 1, 1), OnnxGraph.Attribute("strides", stride, stride)];
-        string whole = layer.HasPast && wanted.All(frame => frame == 0) ? "" : graph.Tensor(layer.WeightName, weights, layer.Outputs, weights.Length / 9 / layer.Outputs, 3, 3);
-        string alone = layer.HasPast ? graph.Tensor($"{layer.WeightName}.first", PreparedLayer.Half(weights, layer, second: false), layer.Outputs, layer.Inputs, 3, 3) : whole;
+        string whole = layer.HasPast && !wanted.Any(frame => frame > 0) ? "" : graph.Tensor(layer.WeightName, weights, layer.Outputs, weights.Length / 9 / layer.Outputs, 3, 3);
+        string alone = layer.HasPast && wanted.Contains(0) ? graph.Tensor($"{layer.WeightName}.first", PreparedLayer.Half(weights, layer, second: false), layer.Outputs, layer.Inputs, 3, 3) : whole;
         return wanted.ToDictionary(frame => frame, frame =>
         {
             bool hasPast = layer.HasPast && frame > 0;
@@ -102,7 +102,7 @@ public static class OnnxExport
     }
 
     /// <summary>The frames that a 1x1 convolution makes of each, those that are wanted.</summary>
-    static Dictionary<int, string> Grown(OnnxGraph graph, TimeGrowth growth, NetworkTensors tensors, ConvolutionLayer layer, Dictionary<int, string> frames, IEnumerable<int> wanted)
+    static Dictionary<int, string> Grown(OnnxGraph graph, TimeGrowth growth, NetworkTensors tensors, ConvolutionLayer layer, Dictionary<int, string> frames, SortedSet<int> wanted)
     {
         float[] weights = tensors.Take(growth.WeightName);
         int length = layer.Inputs * layer.Inputs;
