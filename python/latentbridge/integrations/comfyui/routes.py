@@ -1,4 +1,4 @@
-"""``/latentbridge/settings`` for the page, ``/latentbridge/status`` for people and bug reports."""
+"""``/latentbridge/settings`` for the page, ``/latentbridge/status`` for people and bug reports, ``/latentbridge/live``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server import PromptServer, web
 
 from ... import host_locator
 from ..._version import VERSION
-from . import settings
+from . import live, settings
 from .hook import Hook
 from .pack import Pack
 
@@ -19,6 +19,7 @@ from .pack import Pack
 def add(pack: Pack, hook: Hook) -> None:
     """Adds the routes to ComfyUI's server."""
     routes = PromptServer.instance.routes
+    live.add(routes, pack.live)
 
     @routes.get("/latentbridge/settings")
     async def controls(request: Any) -> Any:
