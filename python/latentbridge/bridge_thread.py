@@ -156,6 +156,13 @@ class BridgeThread:
         if self.off is not None:
             answer.put(self.off)
 
+    def encode(self, params: dict[str, Any], answer: SimpleQueue[Any], answered: Answer) -> None:
+        """A picture to encode once more; no host is started for it, because a new one has none."""
+        if (connection := self.connection) is not None and self.mapping is not None:
+            connection.ask("encode", answered, **params)
+        else:
+            answer.put(self.off or self.down or "no host runs that has a picture")
+
     def teach(self, frame: Frame, params: dict[str, Any], answered: Answer) -> None:
         """A pair to learn from. A host that is not there is not started for it."""
         if self.connection is not None:

@@ -65,6 +65,8 @@ async def answer(board: Board, path: str, query: Mapping[str, str]) -> Answer:
 async def _answer(board: Board, path: str, query: Mapping[str, str]) -> Answer:
     if path == "":
         return _page()
+    if path in ("/events", "/stream"):
+        board.check_room()
     if path == "/events":
         return _ok("text/event-stream; charset=utf-8", feeds.events(board))
     if path == "/runs":

@@ -29,6 +29,7 @@ FORGOTTEN_SECONDS = 600.0
 MOST_CLIENTS = 100
 MOST_WAITING = 16
 """Pictures that may wait to be made. A page asks for one after the other, so more than that is no page."""
+DECODE_SECONDS = 20.0
 KEPT_BYTES = 32 << 20
 """Of pictures that were made for somebody, for the next who wants the same."""
 
@@ -122,11 +123,14 @@ class Board:
         """Somebody asks for something."""
         self._asked = time.monotonic()
 
+    def check_room(self) -> None:
+        """``TooMany`` when no further client may stay."""
+        if self.clients >= MOST_CLIENTS:
+            raise TooMany(f"{MOST_CLIENTS} clients are connected; close some")
+
     @contextlib.contextmanager
     def listening(self) -> Iterator[Ear]:
         """A client that stays, on the running event loop."""
-        if self.clients >= MOST_CLIENTS:
-            raise TooMany(f"{MOST_CLIENTS} clients are connected; close some")
         loop, ear = asyncio.get_running_loop(), Ear()
         self._ears.setdefault(loop, set()).add(ear)
         try:
@@ -173,7 +177,7 @@ class Board:
         known = {name: about[name] for name in ("latent_format", "model", "space") if about.get(name)}
         of_batch = {"batch": "item", "item": item} if len(kept.latent.axes) > 3 and kept.latent.axes[0] > 1 else {}
         key = (stream, run, step, kept.sequence, item, wanted, tuple(sorted(options.items())))
-        return await self._shared(key, self._decoder, lambda: self._bridge().decode(kept.latent, **known, **of_batch, **wanted.options(), **options))
+        return await self._shared(key, self._decoder, lambda: self._bridge().decode(kept.latent, **known, **of_batch, timeout=DECODE_SECONDS, **wanted.options(), **options))
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -186,13 +190,15 @@ class Board:
         """Made once for all that want the same."""
         with self._guard:
             future = self._made.get(key)
+            is_new = future is None
             if future is None:
                 if self._waiting >= MOST_WAITING:
                     raise TooMany(f"{MOST_WAITING} pictures wait to be made; ask again in a moment")
                 self._waiting += 1
                 future = self._made[key] = pool.submit(make)
-                future.add_done_callback(lambda done: self._done(key, done))
             self._made.move_to_end(key)
+        if is_new:  # it may be done already, and then this is called here and now
+            future.add_done_callback(lambda done: self._done(key, done))
         return await asyncio.shield(asyncio.wrap_future(future))
 
     def _done(self, key: tuple[Any, ...], future: Future[Preview]) -> None:
