@@ -13,8 +13,8 @@ from latentbridge import BridgeError
 from latentbridge.live import Board, serve
 from latentbridge.live import board as boards
 from latentbridge.live.answers import ROOT, answer
-from latentbridge.live.feeds import LADDER, MOST_QUICK_ONES, QUICK_ONES, Pace, events, film
 from latentbridge.live.board import TooMany, Wanted
+from latentbridge.live.feeds import LADDER, MOST_QUICK_ONES, QUICK_ONES, Pace, events, film
 from latentbridge.preview import Preview
 from latentbridge.protocol import LatentHeader
 from tests.bridges import BridgeTestCase, until
@@ -357,6 +357,95 @@ class ServerTests(unittest.TestCase):
             one.close()
 
 
+class FrameworkTests(unittest.TestCase):
+    """A1111's servers, by way of ASGI, with the real FastAPI where there is one."""
+
+    def setUp(self):
+        try:
+            import fastapi
+            from latentbridge.integrations.a1111 import live
+        except ImportError as missing:
+            self.skipTest(str(missing))
+        self.fastapi, self.live, self.board = fastapi, live, Board()
+
+    def app(self, *, user=None, with_login=True, has_api_password=False):
+        """One with a login as gradio has it."""
+        app = self.fastapi.FastAPI()
+
+        def current_user():
+            return user
+
+        def login_check(user: str = self.fastapi.Depends(current_user)):  # noqa: B008 - as gradio writes it
+            if user is None:
+                raise self.fastapi.HTTPException(401, "Not authenticated")
+
+        if with_login:
+            app.add_api_route("/login_check", login_check)
+        self.is_there = self.live.add(app, self.board, has_api_password)
+        return app
+
+    def ask(self, app, path, pieces=1):
+        """Status, headers and the first pieces of the body."""
+        sent = []
+
+        async def go():
+            left = asyncio.Event()
+            body = [{"type": "http.request", "body": b"", "more_body": False}]
+
+            async def receive():
+                if body:
+                    return body.pop()
+                await left.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message):
+                sent.append(message)
+                if len(sent) > pieces:
+                    left.set()
+                    await asyncio.sleep(0)
+
+            path_only, _, query = path.partition("?")
+            scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": path_only,
+                     "raw_path": path_only.encode(), "query_string": query.encode(), "root_path": "", "headers": [(b"accept-encoding", b"gzip")],
+                     "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
+            await asyncio.wait_for(app(scope, receive, send), 20)
+
+        asyncio.run(go())
+        headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return sent[0]["status"], headers, [message.get("body", b"") for message in sent[1:]]
+
+    def test_who_may_see_the_ui_sees_the_live_view(self):
+        self.board.arrived(picture(5))
+        status, headers, body = self.ask(self.app(user="me"), f"{ROOT}/latest.jpg")
+        self.assertEqual((status, headers["content-type"], b"".join(body)), (200, "image/jpeg", b"picture 5"))
+        status, headers, body = self.ask(self.app(user="me"), ROOT)
+        self.assertEqual((status, headers["content-type"]), (200, "text/html; charset=utf-8"))
+        self.assertEqual(self.ask(self.app(user="me"), f"{ROOT}/latest.jpg?size=x")[0], 400)
+
+    def test_who_is_not_logged_in_sees_nothing(self):
+        self.board.arrived(picture())
+        for path in ("", "/latest.jpg", "/stream", "/events", "/runs"):
+            self.assertEqual(self.ask(self.app(), ROOT + path)[0], 401, path)
+
+    def test_an_api_with_a_password_and_no_page_offers_none(self):
+        app = self.app(with_login=False, has_api_password=True)
+        self.assertFalse(self.is_there)
+        self.assertEqual(self.ask(app, ROOT)[0], 404)
+        self.app(with_login=False)
+        self.assertTrue(self.is_there)
+
+    def test_a_film_is_packed_by_no_middleware_and_ends_with_its_client(self):
+        from starlette.middleware.gzip import GZipMiddleware
+
+        self.board.arrived(picture(5, data=bytes(4000)))
+        app = self.app(user="me")
+        app.add_middleware(GZipMiddleware, minimum_size=1000)
+        status, headers, pieces = self.ask(app, f"{ROOT}/stream", pieces=2)
+        self.assertEqual((status, headers["content-type"], headers["content-encoding"]), (200, "multipart/x-mixed-replace; boundary=latentbridge", "identity"))
+        self.assertIn(bytes(4000), b"".join(pieces))
+        self.assertEqual(self.board.clients, 0)
+
+
 class BridgeEncodeTests(BridgeTestCase):
     def test_a_picture_is_encoded_once_more(self):
         bridge = self.bridge()
@@ -376,13 +465,8 @@ class BridgeEncodeTests(BridgeTestCase):
             bridge.encode(quality=1000)
 
     def test_image_slots_grow_for_it(self):
-        bridge = self.bridge("needed=8000000")
-        bridge.begin(run=0)
-        bridge._thread.image_capacity = 0
-        self.assertTrue(bridge.start(20))
-        with contextlib.suppress(AssertionError):
-            self.show(bridge)
-        _, preview = self.show(bridge, step=1)
+        bridge = self.bridge("copy-needed=8000000")
+        _, preview = self.show(bridge)
         self.assertEqual(bridge.encode().sequence, preview.sequence)
 
 

@@ -93,7 +93,8 @@ class Board:
     # --- what the owner tells ----------------------------------------------------------------------------------------
 
     def describe(self, run: int, stream: int = 0, **about: Any) -> None:
-        """Notes what a run is, at its beginning: ``latent_format``, ``model``, ``space``, ``name``."""
+        """Notes what a run is, at its beginning: ``latent_format``, ``model``, ``space``, ``name``, ``steps``
+        where that is another number than the pictures' total."""
         self._about[stream, run] = {"started": time.time(), **about}
         if len(self._about) > 200:
             with contextlib.suppress(KeyError, RuntimeError):
@@ -159,6 +160,10 @@ class Board:
         found = self.history.run(run, stream)
         return sorted(tuple(found.steps)) if found is not None else []
 
+    def total(self, preview: Preview) -> int:
+        """Steps of a picture's run, 0 when unknown."""
+        return self._about.get((preview.stream, preview.run), {}).get("steps") or preview.total
+
     async def picture(self, wanted: Wanted) -> Preview | None:
         """The newest picture as it is wanted; None before the first. ``BridgeError`` says why it cannot be had so."""
         newest = self.newest
@@ -220,7 +225,7 @@ class Board:
         about, steps = self._about.get((stream, number), {}), tuple(run.steps.values())
         axes = steps[-1].latent.axes if steps else ()
         return {"id": _id(run.key), "format": about.get("latent_format"), "model": about.get("model"), "name": about.get("name"), "started": about.get("started"),
-                "steps": sorted(step.number for step in steps), "total": steps[-1].total if steps else 0,
+                "steps": sorted(step.number for step in steps), "total": about.get("steps") or (steps[-1].total if steps else 0),
                 "items": axes[0] if len(axes) > 3 else 1}
 
 

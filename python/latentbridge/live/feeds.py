@@ -103,7 +103,7 @@ async def events(board: Board) -> AsyncIterator[bytes]:
             newest = board.newest
             if newest is not None and newest is not told:
                 told = newest
-                pieces.append(event("step", {**words(newest), "steps": board.steps(newest.stream, newest.run)}))
+                pieces.append(event("step", {**words(newest), "total": board.total(newest), "steps": board.steps(newest.stream, newest.run)}))
             if pieces:
                 yield b"".join(pieces)
             elif not await ear.wait(AGAIN_SECONDS):

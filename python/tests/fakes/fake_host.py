@@ -227,8 +227,8 @@ class FakeHost:
         """The newest picture as the digest of itself and of what was asked for."""
         if self.newest is None:
             say(id=identifier, error={"code": -32004, "message": "failed: stream 0 has no picture yet"})
-        elif "needed" in QUIRKS and self.geometry.image_capacity < number("needed"):
-            say(id=identifier, error={"code": -32004, "message": "image-slot-too-small: too big", "data": {"needed": number("needed")}})
+        elif self.geometry.image_capacity < number("copy-needed"):
+            say(id=identifier, error={"code": -32004, "message": "image-slot-too-small: too big", "data": {"needed": number("copy-needed")}})
         else:
             header, digest = self.newest
             words = hashlib.sha256(digest + json.dumps(params, sort_keys=True).encode()).digest()
