@@ -25,7 +25,7 @@ sealed class TrainCommand
     /// <summary>Of the full picture's side, what the decoder's picture has: half.</summary>
     const int Reduction = 2;
 
-    const int StepsBetweenCheckpoints = 1000;
+    const int StepsBetweenCheckpoints = 100;
 
     readonly Terminal _terminal;
     readonly Argument<string[]> _pictures = new Argument<string[]>("PICTURE")
