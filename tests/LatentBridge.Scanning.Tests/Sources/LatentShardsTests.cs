@@ -161,6 +161,28 @@ public sealed class LatentShardsTests : IDisposable
         Assert.Contains("Parquet", Assert.Throws<LatentBridgeException>(() => Read(Path.Combine(_folder, "bytes.parquet"), new())).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_parquet_files_lists_may_be_of_doubles_and_a_row_without_its_values_is_told()
+    {
+        DataField<double> whole = new("element");
+        await WriteParquet("double.parquet", new ListField("latents", whole), group => WriteValues(group, whole, static i => (double)i, static _ => true));
+        AssertRamp(Read(Path.Combine(_folder, "double.parquet"), new() { FormatId = "SDXL" }), 2, 256);
+
+        DataField<float?> holes = new("element");
+        await WriteParquet("holes.parquet", new ListField("latents", holes), group => WriteValues(group, holes, static i => (float)i, static i => i != 5));
+        ShardItem[] items = Read(Path.Combine(_folder, "holes.parquet"), new() { FormatId = "SDXL" });
+        Assert.Contains("null", items[0].Problem, StringComparison.Ordinal);
+        Assert.Equal(Enumerable.Range(256, 256).Select(i => (float)i), Values(items[1]));
+    }
+
+    static Task WriteValues<T>(ParquetRowGroupWriter group, DataField field, Func<int, T> value, Func<int, bool> isThere)
+        where T : struct => group.WriteAllPartsAsync<T>(
+            field,
+            Enumerable.Range(0, 512).Where(isThere).Select(value).ToArray(),
+            Enumerable.Range(0, 512).Select(i => isThere(i) ? field.MaxDefinitionLevel : field.MaxDefinitionLevel - 1).ToArray(),
+            Enumerable.Range(0, 512).Select(static i => i % 256 == 0 ? 0 : 1).ToArray(),
+            TestContext.Current.CancellationToken);
+
     async Task WriteParquet(string name, Field column, Func<ParquetRowGroupWriter, Task> write)
     {
         await using FileStream file = File.Create(Path.Combine(_folder, name));
