@@ -202,9 +202,10 @@ public sealed class PreviewSession : IDisposable
     public void Begin(uint streamId, ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model = null)
     {
         _learner.Disturb();
+        bool isOutdated = options.Learn && _learner.HasChanged();
         lock (_gate)
         {
-            if (_isLearning != options.Learn)
+            if (isOutdated || _isLearning != options.Learn)
             {
                 _isLearning = options.Learn;
                 _decoders.Refresh();

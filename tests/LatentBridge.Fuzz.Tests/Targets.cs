@@ -42,6 +42,7 @@ static partial class Targets
         new("tar shard", ReadTar, [Tar()], ["ustar", "PaxHeader", ".npy", "path=", "size="], Checks.Tar),
         new("mds shard", ReadMds, [Mds()], [], Checks.MdsEnd),
         new("mds index", ReadMdsIndex, [MdsIndex()], [.. Json, "shards", "column_names", "column_encodings", "column_sizes", "ndarray:float16:", "bytes"]),
+        new("parquet shard", ReadParquet, Parquet(), ["PAR1", "latent", "latents", "element", "list"]),
         new("diffusion-pipe shard", ReadPipe, [Pipe()], ["PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"]),
     ];
 

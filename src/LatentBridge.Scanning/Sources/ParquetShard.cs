@@ -1,13 +1,15 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using LatentBridge.Files;
 using Parquet;
+using Parquet.Meta;
 using Parquet.Schema;
 
 namespace LatentBridge.Scanning.Sources;
 
 /// <summary>
 /// A Parquet file with a column whose name begins with <c>latent</c> (or that <c>--key</c> names): bytes, which are a file of tensors or the F16 values of a square latent, or lists
-/// of F32, flat or nested as the latent's axes.
+/// of F32 or F64, flat or nested as the latent's axes.
 /// </summary>
 /// <remarks>A row group's column is in memory at a time, as the format has it.</remarks>
 static class ParquetShard
@@ -32,74 +34,95 @@ static class ParquetShard
     /// <summary>Reads an open shard.</summary>
     public static IEnumerable<ShardItem> Read(Stream stream, string path, LatentRequest request)
     {
-        ParquetReader reader = Try(path, () => Wait(ParquetReader.CreateAsync(stream)));
-        try
+        ParquetLayout.CheckFooter(stream, path);
+        ParquetPages pages = new(stream);
+        ParquetReader reader = Try(path, () => Wait(ParquetReader.CreateAsync(pages)));
+        DataField column = Find(Try(path, () => reader.Schema), path, request);
+        int item = 0;
+        for (int number = 0, count = Try(path, () => reader.RowGroupCount); number < count; number++)
         {
-            DataField column = Find(Try(path, () => reader.Schema), path, request);
-            int item = 0;
-            for (int number = 0, count = Try(path, () => reader.RowGroupCount); number < count; number++)
+            foreach (Func<LoadedLatent> load in Try(path, () => ReadGroup(reader.OpenRowGroupReader(number), column, pages, path, request)))
             {
-                foreach (Func<LoadedLatent> load in Try(path, () => ReadGroup(reader, number, column, path, request)))
-                {
-                    yield return Load(item++, column.Path.FirstPart ?? column.Name, load);
-                }
+                yield return Load(item++, column.Path.FirstPart ?? column.Name, load);
             }
         }
-        finally
-        {
-            reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        }
     }
+
+    static bool IsBytes(DataField column) => column.ClrType == typeof(ReadOnlyMemory<byte>) || column.ClrType == typeof(byte[]);
 
     static DataField Find(ParquetSchema schema, string path, LatentRequest request)
     {
         DataField[] fields = schema.GetDataFields();
         return Array.Find(fields, field => (field.Path.FirstPart ?? field.Name) is var name
                 && (request.Key is null ? name.StartsWith("latent", StringComparison.OrdinalIgnoreCase) : name == request.Key)
-                && (field.ClrType == typeof(ReadOnlyMemory<byte>) || field.ClrType == typeof(byte[]) || field.ClrType == typeof(float)))
+                && (IsBytes(field) || field.ClrType == typeof(float) || field.ClrType == typeof(double)))
             ?? throw new NoLatentException($"{path}: no column looks like a latent. Columns: {string.Join(", ", fields.Select(field => $"{field.Path} ({field.ClrType.Name})"))}.");
     }
 
-    static List<Func<LoadedLatent>> ReadGroup(ParquetReader reader, int number, DataField column, string path, LatentRequest request)
+    static IEnumerable<Func<LoadedLatent>> ReadGroup(ParquetRowGroupReader group, DataField column, ParquetPages pages, string path, LatentRequest request)
     {
-        using ParquetRowGroupReader group = reader.OpenRowGroupReader(number);
-        if (column.ClrType != typeof(float))
+        ColumnMetaData found = group.GetMetadata(column)?.MetaData ?? throw new InvalidDataException($"a row group has no column {column.Path}");
+        if (found.NumValues is < 0 or > MaximumValues)
         {
-            byte[]?[] rows = new byte[group.RowCount][];
-            Wait(group.ReadAsync(column, rows.AsMemory()));
-            return [.. rows.Select(row => (Func<LoadedLatent>)(() => RawLatent.Load(path, row ?? throw new LatentBridgeException($"{path}: the row has no latent."), request)))];
+            throw new LatentBridgeException($"{path}: a row group has {found.NumValues} values; at most {MaximumValues} are read. Write it with smaller row groups.");
         }
 
-        long count = group.GetMetadata(column)?.MetaData?.NumValues ?? 0;
-        if (count > MaximumValues)
-        {
-            throw new LatentBridgeException($"{path}: a row group has {count} values; at most {MaximumValues} are read. Write it with smaller row groups.");
-        }
-
-        float[] values = new float[count];
-        int[] levels = new int[count];
-        Wait(group.ReadRawAsync<float>(column, values.AsMemory(), new int[count].AsMemory(), levels.AsMemory(), CancellationToken.None));
-        return Rows(column.MaxRepetitionLevel, values, levels, path, request);
+        pages.Begins = null;
+        pages.Begins = ParquetLayout.CheckPages(pages, found, path);
+        return IsBytes(column) ? ReadBytes(group, column, found, path, request)
+            : column.ClrType == typeof(float) ? Rows(ReadLists<float>(group, column, found), column, path, request)
+            : Rows(ReadLists<double>(group, column, found), column, path, request);
     }
 
-    /// <summary>A row begins where the repetition level is 0, and each of its lists where the level is that list's or lower.</summary>
-    static List<Func<LoadedLatent>> Rows(int depth, float[] values, int[] levels, string path, LatentRequest request)
+    static IEnumerable<Func<LoadedLatent>> ReadBytes(ParquetRowGroupReader group, DataField column, ColumnMetaData found, string path, LatentRequest request)
     {
-        List<Func<LoadedLatent>> rows = [];
-        for (int start = 0, end; start < values.Length; start = end)
+        if (column.MaxRepetitionLevel > 0 || found.NumValues != group.RowCount)
         {
-            int next = Array.IndexOf(levels, 0, start + 1);
-            end = next < 0 ? values.Length : next;
-            (int from, int to) = (start, end);
-            rows.Add(() =>
+            throw new LatentBridgeException($"{path}: column {column.Path} has {found.NumValues} values in {group.RowCount} rows. A latent of bytes is one value a row.");
+        }
+
+        byte[]?[] rows = new byte[group.RowCount][];
+        Wait(group.ReadAsync(column, rows.AsMemory()));
+        return rows.Select(row => (Func<LoadedLatent>)(() => RawLatent.Load(path, row ?? throw NoLatent(path), request)));
+    }
+
+    static Lists<T> ReadLists<T>(ParquetRowGroupReader group, DataField column, ColumnMetaData found)
+        where T : struct
+    {
+        Lists<T> lists = new(new T[found.NumValues], new int[found.NumValues], new int[found.NumValues]);
+        Wait(group.ReadRawAsync<T>(column, lists.Values.AsMemory(), lists.Definitions.AsMemory(), lists.Repetitions.AsMemory(), CancellationToken.None));
+        return lists;
+    }
+
+    /// <summary>
+    /// A row begins where the repetition level is 0, and each of its lists where the level is that list's or lower. A value is there where the definition level is the column's; values that are
+    /// not there take no place.
+    /// </summary>
+    static IEnumerable<Func<LoadedLatent>> Rows<T>(Lists<T> lists, DataField column, string path, LatentRequest request)
+        where T : struct, INumberBase<T>
+    {
+        int depth = column.MaxRepetitionLevel, value = 0;
+        for (int start = 0, end; start < lists.Repetitions.Length; start = end)
+        {
+            int next = Array.IndexOf(lists.Repetitions, 0, start + 1);
+            end = next < 0 ? lists.Repetitions.Length : next;
+            Range levels = start..end, values = value..(value + lists.Definitions.AsSpan(levels).Count(column.MaxDefinitionLevel));
+            value = values.End.Value;
+            yield return () =>
             {
-                ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(values.AsSpan(from..to));
-                return depth < 2 ? RawLatent.LoadSquare(path, bytes, request) : RawLatent.Load(path, TensorElementType.F32, Axes(levels.AsSpan(from..to), depth, path), bytes, request);
-            });
-        }
+                float[] floats = Array.ConvertAll(lists.Values[values], float.CreateSaturating);
+                if (floats.Length < lists.Repetitions.AsSpan(levels).Length)
+                {
+                    throw NoLatent(path);
+                }
 
-        return rows;
+                ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(floats.AsSpan());
+                return depth < 2 ? RawLatent.LoadSquare(path, bytes, request) : RawLatent.Load(path, TensorElementType.F32, Axes(lists.Repetitions.AsSpan(levels), depth, path), bytes, request);
+            };
+        }
     }
+
+    static LatentBridgeException NoLatent(string path) => new($"{path}: the row has no latent, or one with values that are null.");
 
     static long[] Axes(ReadOnlySpan<int> levels, int depth, string path)
     {
@@ -144,10 +167,17 @@ static class ParquetShard
             return read();
         }
 #pragma warning disable CA1031 // Whatever the library throws at damaged bytes is a fault of the file.
+        catch (Exception failure) when (failure is NotImplementedException or NotSupportedException)
+        {
+            throw new LatentBridgeException($"{path}: uses a part of Parquet that is not read ({failure.Message.TrimEnd('.')}). Write it with data_page_version=\"1.0\", and without columns of float16.", failure);
+        }
         catch (Exception failure) when (failure is not LatentBridgeException and not OutOfMemoryException)
 #pragma warning restore CA1031
         {
             throw new LatentBridgeException($"{path}: cannot be read as Parquet ({failure.Message.TrimEnd('.')}). The file is cut off or damaged; copy or download it again.", failure);
         }
     }
+
+    /// <summary>A column of lists, as the format keeps it: values that are there, and a definition and a repetition level for each that could be.</summary>
+    sealed record Lists<T>(T[] Values, int[] Definitions, int[] Repetitions);
 }

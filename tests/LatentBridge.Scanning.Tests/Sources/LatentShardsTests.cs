@@ -8,6 +8,7 @@ using LatentBridge.Scanning.Sources;
 using LatentBridge.Tests.Files;
 using Parquet;
 using Parquet.Schema;
+using ZstdSharp;
 
 namespace LatentBridge.Scanning.Tests.Sources;
 
@@ -139,6 +140,46 @@ public sealed class LatentShardsTests : IDisposable
         Assert.Contains("cut off", Assert.Throws<LatentBridgeException>(() => Read(path, new())).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("zstd")]
+    [InlineData("gz")]
+    [InlineData("br")]
+    [InlineData("bz2")]
+    public void A_compressed_mds_shard_gives_the_same(string compression)
+    {
+        byte[] raw = Mds(512, 3);
+        using MemoryStream packed = new();
+        using (Stream pack = compression switch
+        {
+            "zstd" => new CompressionStream(packed, leaveOpen: true),
+            "gz" => new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+            _ => new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+        })
+        {
+            pack.Write(raw);
+        }
+
+        string path = Save($"shard.00000.mds.{compression}", packed.ToArray());
+        Save("index.json", Encoding.UTF8.GetBytes($$"""
+            {"version": 2, "shards": [{"column_encodings": ["str", "ndarray:float16:4,8,8", "int"], "column_names": ["caption", "x0", "id"], "column_sizes": [null, 512, 8],
+            "compression": "{{compression}}", "raw_data": {"basename": "shard.00000.mds", "bytes": {{raw.Length}} }, "samples": 3, "zip_data": {"basename": "shard.00000.mds.{{compression}}", "bytes": {{packed.Length}} } }]}
+            """));
+        Assert.Equal([path], LatentShards.Find(_folder));
+        if (compression == "bz2")
+        {
+            Assert.Contains("zstd", Assert.Throws<LatentBridgeException>(() => Read(path, new() { FormatId = "SDXL" })).Message, StringComparison.Ordinal);
+            return;
+        }
+
+        AssertRamp(Read(path, new() { FormatId = "SDXL" }), 3, 256);
+        File.WriteAllBytes(path, packed.ToArray()[..(int)(packed.Length / 2)]);
+        Assert.Contains("cut off", Assert.Throws<LatentBridgeException>(() => Read(path, new() { FormatId = "SDXL" })).Message, StringComparison.Ordinal);
+
+        // Where the writer kept the raw shard too, that one is read, and each latent once.
+        Save("shard.00000.mds", raw);
+        AssertRamp([.. LatentShards.Find(_folder).SelectMany(shard => Read(shard, new() { FormatId = "SDXL" }))], 3, 256);
+    }
+
     [Fact]
     public async Task A_parquet_file_gives_bytes_flat_lists_and_nested_lists()
     {
@@ -160,6 +201,28 @@ public sealed class LatentShardsTests : IDisposable
         File.WriteAllBytes(Path.Combine(_folder, "bytes.parquet"), File.ReadAllBytes(Path.Combine(_folder, "bytes.parquet"))[..300]);
         Assert.Contains("Parquet", Assert.Throws<LatentBridgeException>(() => Read(Path.Combine(_folder, "bytes.parquet"), new())).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task A_parquet_files_lists_may_be_of_doubles_and_a_row_without_its_values_is_told()
+    {
+        DataField<double> whole = new("element");
+        await WriteParquet("double.parquet", new ListField("latents", whole), group => WriteValues(group, whole, static i => (double)i, static _ => true));
+        AssertRamp(Read(Path.Combine(_folder, "double.parquet"), new() { FormatId = "SDXL" }), 2, 256);
+
+        DataField<float?> holes = new("element");
+        await WriteParquet("holes.parquet", new ListField("latents", holes), group => WriteValues(group, holes, static i => (float)i, static i => i != 5));
+        ShardItem[] items = Read(Path.Combine(_folder, "holes.parquet"), new() { FormatId = "SDXL" });
+        Assert.Contains("null", items[0].Problem, StringComparison.Ordinal);
+        Assert.Equal(Enumerable.Range(256, 256).Select(i => (float)i), Values(items[1]));
+    }
+
+    static Task WriteValues<T>(ParquetRowGroupWriter group, DataField field, Func<int, T> value, Func<int, bool> isThere)
+        where T : struct => group.WriteAllPartsAsync<T>(
+            field,
+            Enumerable.Range(0, 512).Where(isThere).Select(value).ToArray(),
+            Enumerable.Range(0, 512).Select(i => isThere(i) ? field.MaxDefinitionLevel : field.MaxDefinitionLevel - 1).ToArray(),
+            Enumerable.Range(0, 512).Select(static i => i % 256 == 0 ? 0 : 1).ToArray(),
+            TestContext.Current.CancellationToken);
 
     async Task WriteParquet(string name, Field column, Func<ParquetRowGroupWriter, Task> write)
     {

@@ -309,8 +309,8 @@ class Extension:
         if not self.is_chosen():
             return 'LatentBridge makes the previews once it is chosen at "Live previews", "Live preview method".'
         if latest is None:
-            return "LatentBridge is on."
-        return f"LatentBridge is on. The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.decode_milliseconds:.0f} ms."
+            return f"LatentBridge is on.{self._decoders.learned_in_words()}"
+        return f"LatentBridge is on. The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.decode_milliseconds:.0f} ms.{self._decoders.learned_in_words()}"
 
     def _is_watched(self) -> bool:
         return time.monotonic() - self._looked_at < WATCHED or self.live.is_watched()

@@ -108,10 +108,10 @@ class Pack:
         status = self.bridge.status(1.0)
         host = status.get("host") if self.bridge.host_pid else None
         if host is None:
-            return "Ready. The host starts with the next prompt."
+            return f"Ready. The host starts with the next prompt.{self.decoders.learned_in_words()}"
         latest = self.latest
         shown = f" The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.milliseconds:.0f} ms." if latest else ""
-        return f"Working, host {host}.{shown}"
+        return f"Working, host {host.get('host')}.{shown}{self.decoders.learned_in_words()}"
 
     def close(self) -> None:
         self.teacher.uninstall()
