@@ -12,9 +12,9 @@ static class LatentShards
 
     static readonly (string[] Endings, Func<string, LatentRequest, IEnumerable<ShardItem>> Read)[] Kinds =
     [
+        (MdsShard.Endings, MdsShard.Read), // before the .gz of tensors
         (TensorShard.Endings, TensorShard.Read),
         (TarShard.Endings, TarShard.Read),
-        (MdsShard.Endings, MdsShard.Read),
         (ParquetShard.Endings, ParquetShard.Read),
         (DiffusionPipeShard.Endings, DiffusionPipeShard.Read),
     ];

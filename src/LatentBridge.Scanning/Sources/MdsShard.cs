@@ -1,12 +1,14 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Compression;
 using System.Text.Json;
 using LatentBridge.Files;
+using ZstdSharp;
 
 namespace LatentBridge.Scanning.Sources;
 
 /// <summary>
-/// A Mosaic streaming shard (<c>shard.00000.mds</c>, uncompressed) and the <c>index.json</c> beside it: u32 sample count, u32 offsets of the samples and of the end, the writer's
+/// A Mosaic streaming shard (<c>shard.00000.mds</c>, or <c>.mds.zstd</c>, <c>.mds.gz</c>, <c>.mds.br</c>) and the <c>index.json</c> beside it: u32 sample count, u32 offsets of the samples and of the end, the writer's
 /// settings, then the samples. A sample: u32 lengths of the columns whose length varies, then the columns.
 /// </summary>
 /// <remarks>
@@ -16,7 +18,10 @@ namespace LatentBridge.Scanning.Sources;
 static class MdsShard
 {
     /// <summary>Endings of such files' names.</summary>
-    public static readonly string[] Endings = [".mds"];
+    public static readonly string[] Endings = [".mds", ".mds.zstd", ".mds.gz", ".mds.br", ".mds.snappy", ".mds.bz2"];
+
+    /// <summary>Bytes that a compressed shard may unpack to: so many, and as many more for each of its bytes. Latents hardly compress.</summary>
+    const long FreeBytes = 64 << 20, BytesPerByte = 64;
 
     const string Damaged = "It is cut off or damaged; copy or download it again.";
 
@@ -24,12 +29,54 @@ static class MdsShard
     /// <exception cref="LatentBridgeException">It has no index, or is not as its index says.</exception>
     public static IEnumerable<ShardItem> Read(string path, LatentRequest request)
     {
-        string index = Path.Combine(Path.GetDirectoryName(path) ?? "", "index.json");
-        using var bytes = TensorBytes.OpenFile(path);
-        foreach (ShardItem item in Read(bytes, ReadIndex(index, path), path, request))
+        byte[] index = ReadIndex(Path.Combine(Path.GetDirectoryName(path) ?? "", "index.json"), path);
+        if (!path.EndsWith(".mds", StringComparison.OrdinalIgnoreCase) && File.Exists(Path.ChangeExtension(path, null)))
+        {
+            yield break; // The writer was told to keep both; the other is read.
+        }
+
+        using TensorBytes bytes = path.EndsWith(".mds", StringComparison.OrdinalIgnoreCase) ? TensorBytes.OpenFile(path) : TensorBytes.FromMemory(Unpack(path), path);
+        foreach (ShardItem item in Read(bytes, index, path, request))
         {
             yield return item;
         }
+    }
+
+    static byte[] Unpack(string path)
+    {
+        using FileStream file = RegularFile.OpenRead(path);
+        string ending = Path.GetExtension(path).ToLowerInvariant();
+        try
+        {
+            using Stream unpacked = ending switch
+            {
+                ".zstd" => new DecompressionStream(file),
+                ".gz" => new GZipStream(file, CompressionMode.Decompress),
+                ".br" => new BrotliStream(file, CompressionMode.Decompress),
+                _ => throw new LatentBridgeException($"{path}: shards compressed by {ending[1..]} are not read; zstd, gz and br are. Unpack it beside its index.json."),
+            };
+            return ReadAll(unpacked, FreeBytes + (BytesPerByte * file.Length), path);
+        }
+        catch (Exception failure) when (failure is InvalidDataException or ZstdException or EndOfStreamException or InvalidOperationException)
+        {
+            throw new LatentBridgeException($"{path}: cannot be unpacked ({failure.Message.TrimEnd('.')}). {Damaged}", failure);
+        }
+    }
+
+    static byte[] ReadAll(Stream unpacked, long most, string path)
+    {
+        using MemoryStream all = new();
+        byte[] part = new byte[1 << 16];
+        for (int count = unpacked.Read(part); count > 0; count = unpacked.Read(part))
+        {
+            all.Write(part, 0, count);
+            if (all.Length > Math.Min(most, Array.MaxLength))
+            {
+                throw new LatentBridgeException($"{path}: unpacks to more than {most} bytes, which no latents do. {Damaged}");
+            }
+        }
+
+        return all.ToArray();
     }
 
     /// <summary>Reads an open shard, whose index is the text of an <c>index.json</c>.</summary>
@@ -112,7 +159,7 @@ static class MdsShard
             using JsonDocument document = JsonDocument.Parse(index);
             foreach (JsonElement shard in document.RootElement.GetProperty("shards").EnumerateArray())
             {
-                if (shard.GetProperty("raw_data").GetProperty("basename").GetString() == Path.GetFileName(path))
+                if (IsNamed(shard, "raw_data", path) || IsNamed(shard, "zip_data", path))
                 {
                     return [.. shard.GetProperty("column_names").EnumerateArray().Select((name, i) => new Column(
                         name.GetString()!,
@@ -129,6 +176,9 @@ static class MdsShard
 
         throw new LatentBridgeException($"{path}: its index.json does not name it. It must lie beside the index that was written with it.");
     }
+
+    static bool IsNamed(JsonElement shard, string kind, string path) =>
+        shard.TryGetProperty(kind, out JsonElement file) && file.ValueKind == JsonValueKind.Object && file.GetProperty("basename").GetString() == Path.GetFileName(path);
 
     static LatentBridgeException BadIndex(string path, Exception failure) =>
         new($"{path}: its index.json cannot be read ({failure.Message.TrimEnd('.')}). It must lie beside the shard.", failure);

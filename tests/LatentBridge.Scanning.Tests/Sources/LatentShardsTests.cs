@@ -8,6 +8,7 @@ using LatentBridge.Scanning.Sources;
 using LatentBridge.Tests.Files;
 using Parquet;
 using Parquet.Schema;
+using ZstdSharp;
 
 namespace LatentBridge.Scanning.Tests.Sources;
 
@@ -137,6 +138,46 @@ public sealed class LatentShardsTests : IDisposable
 
         File.WriteAllBytes(path, File.ReadAllBytes(path)[..900]);
         Assert.Contains("cut off", Assert.Throws<LatentBridgeException>(() => Read(path, new())).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("zstd")]
+    [InlineData("gz")]
+    [InlineData("br")]
+    [InlineData("bz2")]
+    public void A_compressed_mds_shard_gives_the_same(string compression)
+    {
+        byte[] raw = Mds(512, 3);
+        using MemoryStream packed = new();
+        using (Stream pack = compression switch
+        {
+            "zstd" => new CompressionStream(packed, leaveOpen: true),
+            "gz" => new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+            _ => new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true),
+        })
+        {
+            pack.Write(raw);
+        }
+
+        string path = Save($"shard.00000.mds.{compression}", packed.ToArray());
+        Save("index.json", Encoding.UTF8.GetBytes($$"""
+            {"version": 2, "shards": [{"column_encodings": ["str", "ndarray:float16:4,8,8", "int"], "column_names": ["caption", "x0", "id"], "column_sizes": [null, 512, 8],
+            "compression": "{{compression}}", "raw_data": {"basename": "shard.00000.mds", "bytes": {{raw.Length}} }, "samples": 3, "zip_data": {"basename": "shard.00000.mds.{{compression}}", "bytes": {{packed.Length}} } }]}
+            """));
+        Assert.Equal([path], LatentShards.Find(_folder));
+        if (compression == "bz2")
+        {
+            Assert.Contains("zstd", Assert.Throws<LatentBridgeException>(() => Read(path, new() { FormatId = "SDXL" })).Message, StringComparison.Ordinal);
+            return;
+        }
+
+        AssertRamp(Read(path, new() { FormatId = "SDXL" }), 3, 256);
+        File.WriteAllBytes(path, packed.ToArray()[..(int)(packed.Length / 2)]);
+        Assert.Contains("cut off", Assert.Throws<LatentBridgeException>(() => Read(path, new() { FormatId = "SDXL" })).Message, StringComparison.Ordinal);
+
+        // Where the writer kept the raw shard too, that one is read, and each latent once.
+        Save("shard.00000.mds", raw);
+        AssertRamp([.. LatentShards.Find(_folder).SelectMany(shard => Read(shard, new() { FormatId = "SDXL" }))], 3, 256);
     }
 
     [Fact]
