@@ -258,6 +258,7 @@ sealed class Learner(
 
         DecoderMeasure mean = DecoderMeasure.Of(candidate, heldOut, 1, cancellation);
         space.Write(weights, pictures, mean);
+        space.DropCheckpoint(); // before anybody hears of it
         log(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"A decoder of {space.Format.Id} was learned from {pictures} pictures and is used from now on: {mean.Psnr:0.0} dB."));
         changed();
     }
