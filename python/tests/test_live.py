@@ -7,10 +7,11 @@ import json
 import socket
 import threading
 import unittest
+import unittest.mock
 from concurrent.futures import ThreadPoolExecutor
 
 from latentbridge import BridgeError
-from latentbridge.live import Board, serve
+from latentbridge.live import Board, feeds, serve
 from latentbridge.live import board as boards
 from latentbridge.live.answers import ROOT, answer
 from latentbridge.live.board import TooMany, Wanted
@@ -204,6 +205,10 @@ class FeedTests(unittest.TestCase):
             (first, runs), (second, step) = read(await anext(pieces))
             self.assertEqual((first, [run["id"] for run in runs], second), ("runs", ["0-1"], "step"))
             self.assertEqual((step["run"], step["step"], step["total"], step["decoder"], step["milliseconds"], step["steps"]), ("0-1", 1, 20, "tiny", 12.3, [0]))
+            board.sent(*header(7))  # the run's last, whose picture did not come in time
+            with unittest.mock.patch.object(feeds, "AGAIN_SECONDS", 0.01):
+                (kind, runs), = read(await anext(pieces))
+            self.assertEqual((kind, runs[0]["steps"]), ("runs", [0, 7]))
             await pieces.aclose()
 
         def read(piece):

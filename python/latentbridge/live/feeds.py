@@ -17,7 +17,7 @@ from .board import Board, TooMany, Wanted
 
 BOUNDARY = "latentbridge"
 AGAIN_SECONDS = 10.0
-"""A film without news shows its picture again, and events say that they are there: so a client that has gone is noticed."""
+"""A film without news shows its picture again, and events tell the runs again: so a client that has gone is noticed."""
 
 LADDER = ((0, 0), (1024, 80), (768, 75), (512, 70), (384, 60), (256, 50))
 """Longest side and JPEG quality, the best first; 0: as the UI's own picture has it."""
@@ -107,7 +107,7 @@ async def events(board: Board) -> AsyncIterator[bytes]:
             if pieces:
                 yield b"".join(pieces)
             elif not await ear.wait(AGAIN_SECONDS):
-                yield b":\n\n"
+                yield event("runs", board.runs())  # with steps whose picture did not come in time
 
 
 def event(kind: str, data: Any) -> bytes:
