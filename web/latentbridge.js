@@ -41,8 +41,21 @@ function stateOfThings() {
   const words = document.createTextNode("");
   const link = Object.assign(document.createElement("a"), { textContent: "Details", target: "_blank", href: api.apiURL("/latentbridge/status") });
   link.style.textDecoration = "underline";
-  element.append(words, link);
-  const say = () => { words.data = `${state} `; };
+  const live = Object.assign(document.createElement("a"), { textContent: "Live view", target: "_blank", href: api.apiURL("/latentbridge/live") });
+  live.style.cssText = "text-decoration: underline; margin-left: 1em";
+  const forget = Object.assign(document.createElement("a"), { textContent: "Forget what was learned", href: "#" });
+  forget.style.cssText = "text-decoration: underline; margin-left: 1em";
+  forget.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const answer = await (await api.fetchApi("/latentbridge/forget", { method: "POST" })).json();
+    state = answer.state ?? answer.error;
+    say();
+  });
+  element.append(words, link, live, forget);
+  const say = () => {
+    words.data = `${state} `;
+    forget.hidden = !state.includes("kept to learn from");
+  };
   say();
   refresh().then(say);
   return element;

@@ -1,4 +1,4 @@
-"""``python PATH/latentbridge doctor | demo | bench``, or ``python -m latentbridge ...`` where the package can be imported."""
+"""``python PATH/latentbridge doctor | demo | bench | view``, or ``python -m latentbridge ...`` where the package can be imported."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ if not __package__:  # started by its path: a portable UI's Python can be told o
     import latentbridge  # noqa: F401
 
 from . import __version__, bench, demo, doctor
+from .live import view
 
 COMMANDS = {
     "doctor": (doctor, "what is there and what is wrong"),
     "demo": (demo, "the example latents through the real bridge"),
     "bench": (bench, "the bridge measured"),
+    "view": (view, "recorded runs in the browser, on the page of the live view"),
 }
 
 

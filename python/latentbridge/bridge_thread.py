@@ -82,6 +82,7 @@ class BridgeThread:
         self.spare: deque[bytearray] = deque(maxlen=4)
         self.counts = dict.fromkeys(("submitted", "shown", "replaced", "dropped", "stale", "hosts"), 0)
         self._decodes: deque[tuple[Frame, dict[str, Any], SimpleQueue[Any], Answer]] = deque()
+        self._copies: deque[tuple[dict[str, Any], SimpleQueue[Any], Answer]] = deque()
         self._lessons: deque[tuple[Frame, dict[str, Any], Answer]] = deque(maxlen=4)
         self._greeted = False
         self._refused_in_process: str | None = None
@@ -155,6 +156,13 @@ class BridgeThread:
         self._decodes.append((frame, params, answer, answered))
         if self.off is not None:
             answer.put(self.off)
+
+    def encode(self, params: dict[str, Any], answer: SimpleQueue[Any], answered: Answer) -> None:
+        """A picture to encode once more; no host is started for it, because a new one has none."""
+        if self.connection is not None and self.off is None:
+            self._copies.append((params, answer, answered))
+        else:
+            answer.put(self.off or self.down or "no host runs that has a picture")
 
     def teach(self, frame: Frame, params: dict[str, Any], answered: Answer) -> None:
         """A pair to learn from. A host that is not there is not started for it."""
@@ -434,6 +442,8 @@ class BridgeThread:
         """Nobody will make these pictures."""
         for _, _, answer, _ in tuple(self._decodes):
             answer.put(reason)
+        while self._copies:
+            self._copies.popleft()[1].put(reason)
 
     def _keep_newest(self, connection: Connection, state: Stream) -> None:
         """The newest latent that a dead host was given, and of which no picture came, lies in its slot still: the next host gets it, once."""
@@ -473,6 +483,9 @@ class BridgeThread:
             mapping.write_header(slot, frame.header)
             self.in_flight[frame.header.sequence] = (frame.started, frame.header)
             connection.decode(slot, frame.header.sequence, answered, **params)
+        while self._copies:
+            params, _, answered = self._copies.popleft()
+            connection.ask("encode", answered, **params)
         while self._lessons:
             frame, params, answered = self._lessons[0]
             slot = self._copy(connection, mapping, frame)

@@ -257,10 +257,10 @@ class Bridge:
         }
 
     def decode(
-        self, latent: Any, *, latent_format: str | None = None, space: str = "sampler", stream: int = 65535,
+        self, latent: Any, *, latent_format: str | None = None, space: str = "sampler", model: str | None = None, stream: int = 65535,
         timeout: float = 60.0, **options: Any,
     ) -> Preview:
-        """Decodes one latent and waits for the picture; never replaced by a newer one. ``BridgeError`` says why there is none."""
+        """Decodes one latent and waits for the picture; never replaced by a newer one. ``BridgeError`` says why there is none. ``model`` as for ``begin``."""
         check_options(options)
         if self._thread.off is not None:
             raise BridgeError(self._thread.off)
@@ -272,7 +272,7 @@ class Bridge:
         sequence = next(self._sequence)
         flags = protocol.FLAG_SHOWS_LAST_FRAME if source.has_past else 0
         header = LatentHeader(sequence, 0, stream, 0, 0, flags, source.element_type, source.axes, source.length)
-        params = {"format": latent_format, "space": space, **options_for_host(chosen)}
+        params = {"format": latent_format, "space": space, **({"model": model} if model else {}), **options_for_host(chosen)}
         frame = Frame(source, header, buffer, time.perf_counter_ns())
         found, rooms = None, set()
         end = time.monotonic() + timeout
@@ -286,6 +286,25 @@ class Bridge:
         if isinstance(found, Preview):
             return found
         raise BridgeError(str(found))
+
+    def encode(self, *, stream: int = 0, timeout: float = 10.0, **options: Any) -> Preview:
+        """The stream's newest picture once more: smaller (``size``), or as another ``encoding`` of some ``quality``. Nothing is decoded; the host has the
+        picture still. ``BridgeError`` says why there is none. The host must run: it is not started for this."""
+        check_options(options)
+        rooms: set[int] = set()
+        end = time.monotonic() + timeout
+        found: Preview | str | None = None
+        while found is None:  # the image slots grew for it
+            answer: SimpleQueue[Any] = SimpleQueue()
+            params = {"stream": _stream(stream), **options_for_host(options)}
+            self._thread.post(self._thread.encode, params, answer, partial(self._decoded, 0, answer, rooms))
+            try:
+                found = answer.get(self._thread.off is None, max(0.0, end - time.monotonic()))
+            except Empty:
+                found = self._thread.off or f"no picture within {timeout:g} s"
+        if isinstance(found, Preview):
+            return found
+        raise BridgeError(found)
 
     def teach(self, pair: Any, *, model: str, latent_format: str | None = None) -> None:
         """Teaches the host this model's colours from a latent and its picture, as ``calibration.pair`` gives them; returns at once.

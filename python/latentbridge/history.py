@@ -27,6 +27,8 @@ class Step(NamedTuple):
     number: int
     total: int
     latent: RawLatent
+    sequence: int = 0
+    """The bridge's count of it: a step that came once more is another."""
 
 
 class Run:
@@ -62,7 +64,7 @@ class History:
         with self._lock:
             run = self._of((header.stream, header.run))
             before = run.steps.get(header.step)
-            run.steps[header.step] = Step(header.step, header.total, latent)
+            run.steps[header.step] = Step(header.step, header.total, latent, header.sequence)
             self._length += len(data) - (len(before.latent.data) if before is not None else 0)
             self._make_room(run)
 
@@ -79,6 +81,11 @@ class History:
     def run(self, run: int, stream: int = 0) -> Run | None:
         with self._lock:
             return self._runs.get((stream, run))
+
+    @property
+    def length(self) -> int:
+        """Bytes of all latents."""
+        return self._length
 
     def clear(self) -> None:
         with self._lock:

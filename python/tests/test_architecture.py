@@ -8,8 +8,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "latentbridge"
 
 
 def floor(module):
-    """What a module belongs to: one of the folders, or the shim itself."""
-    for folder in ("integrations.comfyui", "integrations.a1111", "integrations", "reference", "diffusers"):
+    """What a module belongs to: one of the folders, the command line, or the shim itself."""
+    if module == "__main__":
+        return "commands"
+    for folder in ("integrations.comfyui", "integrations.a1111", "integrations", "reference", "diffusers", "live"):
         if module == folder or module.startswith(folder + "."):
             return folder
     return "shim"
@@ -19,9 +21,11 @@ MAY_USE = {
     "shim": {"shim"},
     "reference": {"reference", "shim"},
     "diffusers": {"diffusers", "shim"},
-    "integrations": {"integrations", "reference", "shim"},
-    "integrations.comfyui": {"integrations.comfyui", "integrations", "reference", "shim"},
-    "integrations.a1111": {"integrations.a1111", "integrations", "reference", "shim"},
+    "live": {"live", "shim"},
+    "commands": {"live", "shim"},
+    "integrations": {"integrations", "live", "reference", "shim"},
+    "integrations.comfyui": {"integrations.comfyui", "integrations", "live", "reference", "shim"},
+    "integrations.a1111": {"integrations.a1111", "integrations", "live", "reference", "shim"},
 }
 
 

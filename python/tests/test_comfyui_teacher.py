@@ -67,6 +67,17 @@ class TeacherTests(ComfyUITestCase):
         self.vae.decode(latent[..., :8])
         self.nothing_learned(pack)
 
+    def test_a_sampling_that_nobody_decoded_does_not_stand_in_the_way_of_the_next_ones_lesson(self):
+        pack = self.start()
+        self.sampled()
+        _, latent = self.sampled(prompt="p2")
+        given = []
+        pack.teacher._lessons.give = given.append
+        self.vae.decode(latent)
+        self.assertEqual(len(given), 1)  # a second one would be left out while the first is given
+        given[0]()
+        self.assertEqual(self.learned(pack)["axes"], [1, 16, 16, 16])
+
     def test_a_tiny_picture_teaches_nothing_and_says_nothing(self):
         pack = self.start()
         _, latent = self.sampled(1, 4, 15, 17)

@@ -93,6 +93,7 @@ class Lines(unittest.TestCase):
             "cancel": protocol.notification("cancel", stream=0, run=7),
             "end": protocol.notification("end", stream=0, run=7),
             "decode": protocol.request(4, "decode", slot=3, sequence=46, format="SDXL", decoder="latent2rgb"),
+            "encode": protocol.request(9, "encode", stream=0, encoding="jpeg", size=512, quality=80),
             "teach": protocol.request(8, "teach", slot=1, sequence=47, format="SDXL", model="sd_xl_base_1.0.safetensors"),
             "status": protocol.request(5, "status"),
             "shutdown": protocol.request(6, "shutdown"),

@@ -58,6 +58,25 @@ class DecoderListTests(unittest.TestCase):
                     with mock.patch("latentbridge.host_locator.find", return_value=command):
                         self.assertEqual(DecoderList().choices(), list(COMMON["decoder"].choices))
 
+    def test_what_is_kept_to_learn_from_is_said_and_forgotten(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program, asked = Path(folder, "host.py"), Path(folder, "asked")
+            program.write_text(f"""import sys
+open({str(asked)!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
+print('{{"decoders": [{{"id": "tiny"}}], "learned": [{{"format": "SDXL", "kept": 12, "bytes": 7400000, "pictures": 9, "decibels": 29.4}}, '
+      '{{"format": "Flux", "kept": 3, "bytes": 1600000, "pictures": null, "decibels": null}}]}}')
+""")
+            with mock.patch("latentbridge.host_locator.find", return_value=[sys.executable, str(program)]):
+                decoders = DecoderList()
+                self.assertEqual(decoders.learned_in_words(), "")
+                decoders.forget()  # of nothing
+                self.assertEqual(decoders.choices(), ["auto", "tiny", "learned"])
+                self.assertEqual(decoders.learned_in_words(), " Pictures kept to learn from: SDXL 12 (decoder of 9, 29.4 dB), Flux 3 (no decoder yet); 9 MB. "
+                                 "`latentbridge models forget all` deletes them.")
+                decoders.forget()
+            self.assertEqual(decoders.learned_in_words(), "")
+            self.assertEqual(asked.read_text().splitlines(), ["models list --json", "models forget all"])
+
 
 @unittest.skipIf(Image is None, "Pillow is not installed")
 class ReadyImageTests(unittest.TestCase):

@@ -23,6 +23,9 @@ sealed record ScanSettings
     /// <summary>Folder for a thumbnail of each latent; null: none are written.</summary>
     public string? Previews { get; init; }
 
+    /// <summary>Shards and folders that are scanned: thumbnails lie as their shards do below the folder that these have in common.</summary>
+    public IReadOnlyList<string> Paths { get; init; } = [];
+
     /// <summary>Longest side of a thumbnail in pixels.</summary>
     public int PreviewSize { get; init; } = 256;
 

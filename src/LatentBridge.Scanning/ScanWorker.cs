@@ -15,6 +15,7 @@ sealed class ScanWorker(ScanSettings settings) : IDisposable
     readonly Luminance _beside = new();
     readonly ImageScaler _scaler = new();
     readonly PngEncoder _png = new();
+    readonly PreviewNames _previews = new(settings.Paths);
 
     /// <summary>Checks a shard's latents, each by itself.</summary>
     /// <returns>A line for each, and whether it is a copy on purpose. A shard that cannot be read further ends with a line that says why; one without latents has no line.</returns>
@@ -138,11 +139,11 @@ sealed class ScanWorker(ScanSettings settings) : IDisposable
         return png[.._png.Encode(rgb, width, height, 3, png)];
     }
 
-    static void WritePreview(string folder, ReportLine line, byte[] png)
+    void WritePreview(string folder, ReportLine line, byte[] png)
     {
-        string beside = Path.Combine(folder, Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(line.File))) ?? "");
-        Directory.CreateDirectory(beside);
-        File.WriteAllBytes(Path.Combine(beside, $"{Path.GetFileName(line.File)}.{line.Item}.png"), png);
+        string name = Path.Combine(folder, $"{_previews.Of(line.File)}.{line.Item}.png");
+        Directory.CreateDirectory(Path.GetDirectoryName(name)!);
+        File.WriteAllBytes(name, png);
     }
 
     static ReportLine Unreadable(string path, int item, string key, string why) => new() { File = path, Item = item, Key = key, Error = why, Oddness = 10 };

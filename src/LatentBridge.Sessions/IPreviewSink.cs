@@ -25,6 +25,12 @@ public interface IPreviewSink
     /// <summary>A <see cref="PreviewSession.Decode"/> gives no picture.</summary>
     void DecodeFailed(DecodeRequest request, in DroppedLatent dropped);
 
+    /// <summary>The picture of a <see cref="PreviewSession.Encode"/> is ready.</summary>
+    void Encoded(EncodeRequest request, in ReadyPreview preview);
+
+    /// <summary>A <see cref="PreviewSession.Encode"/> gives no picture.</summary>
+    void EncodeFailed(EncodeRequest request, in DroppedLatent dropped);
+
     /// <summary>A <see cref="PreviewSession.Teach"/> was learned from.</summary>
     /// <param name="request">The request.</param>
     /// <param name="map">The best map of the model so far.</param>

@@ -31,6 +31,7 @@ public sealed class PreviewSession : IDisposable
     readonly SlotTable _slots;
     readonly Workbench _bench;
     readonly StreamTable _streams;
+    readonly PictureCopies _copies;
     readonly ClipMaker _clips;
     readonly SinglePictures _singles;
     readonly Calibrator _calibrator;
@@ -93,8 +94,9 @@ public sealed class PreviewSession : IDisposable
         _idle = threads is null ? new IdleCores(_time) : null;
         var pictures = new PictureMaker(_gate, _slots, _streams, _singles, _bench, _decoders, notice, sink, encoders, threads ?? _idle!.HalfOfIdle, _time);
         var preparation = new DecoderPreparation(_gate, _streams, _decoders, notice, Log, _time);
+        _copies = new PictureCopies(_gate, _slots, _streams, sink, () => _bench.IsStopping);
         _clips = new ClipMaker(_gate, _slots, _streams, _decoders, sink, () => _bench.IsStopping, threads ?? _idle!.HalfOfIdle, _time);
-        _worker = new Worker(_gate, () => _bench.IsStopping, [pictures, preparation, _clips], Log, DisposeWorkers);
+        _worker = new Worker(_gate, () => _bench.IsStopping, [pictures, _copies, preparation, _clips], Log, DisposeWorkers);
         foreach (AvoidedDecoder decoder in avoid ?? [])
         {
             Log($"{decoder.Decoder}{(decoder.File is { } file ? $" ({file})" : "")} is {Avoidance.Reason}.");
@@ -146,7 +148,7 @@ public sealed class PreviewSession : IDisposable
             _streams.DropAll(DropReason.Cancelled);
             _singles.DropAll(DropReason.Cancelled);
             _clips.Interrupt();
-            while (_bench.Current is not null || _clips.IsBusy)
+            while (_bench.Current is not null || _copies.IsBusy || _clips.IsBusy)
             {
                 Monitor.Wait(_gate);
             }
@@ -200,9 +202,10 @@ public sealed class PreviewSession : IDisposable
     public void Begin(uint streamId, ulong run, LatentFormat? format, LatentSpace space, PreviewOptions options, string? model = null)
     {
         _learner.Disturb();
+        bool isOutdated = options.Learn && _learner.HasChanged();
         lock (_gate)
         {
-            if (_isLearning != options.Learn)
+            if (isOutdated || _isLearning != options.Learn)
             {
                 _isLearning = options.Learn;
                 _decoders.Refresh();
@@ -243,7 +246,7 @@ public sealed class PreviewSession : IDisposable
                 return;
             }
 
-            if (slot != _bench.Current?.ImageSlot && slot != _clips.ImageSlot)
+            if (slot != _bench.Current?.ImageSlot && slot != _copies.ImageSlot && slot != _clips.ImageSlot)
             {
                 _slots.FreeImageSlot(slot);
                 Monitor.PulseAll(_gate);
@@ -284,6 +287,22 @@ public sealed class PreviewSession : IDisposable
             }
 
             _singles.Add(request, latent);
+            _clips.Interrupt();
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Encodes a stream's newest picture once more, after what is to be decoded. Answered by one <c>Encoded</c> or <c>EncodeFailed</c>.</summary>
+    public void Encode(EncodeRequest request)
+    {
+        lock (_gate)
+        {
+            if (!_copies.TryAdd(request))
+            {
+                _sink.EncodeFailed(request, new(0, 0, request.Stream, 0, DropReason.Failed, "too many copies are asked for at once"));
+                return;
+            }
+
             _clips.Interrupt();
             Monitor.PulseAll(_gate);
         }

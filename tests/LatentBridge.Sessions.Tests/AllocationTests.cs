@@ -81,6 +81,14 @@ public class AllocationTests
         {
         }
 
+        void IPreviewSink.Encoded(EncodeRequest request, in ReadyPreview preview)
+        {
+        }
+
+        void IPreviewSink.EncodeFailed(EncodeRequest request, in DroppedLatent dropped)
+        {
+        }
+
         void IPreviewSink.Taught(TeachRequest request, Fitting.CalibratedMap map, bool isUsed)
         {
         }

@@ -85,6 +85,10 @@ sealed class RecordingSink : IPreviewSink
 
     void IPreviewSink.DecodeFailed(DecodeRequest request, in DroppedLatent dropped) => Add(new Answer(request.Tag, null, dropped));
 
+    void IPreviewSink.Encoded(EncodeRequest request, in ReadyPreview preview) => Add(new Answer(request.Tag, preview, null));
+
+    void IPreviewSink.EncodeFailed(EncodeRequest request, in DroppedLatent dropped) => Add(new Answer(request.Tag, null, dropped));
+
     void IPreviewSink.Taught(TeachRequest request, CalibratedMap map, bool isUsed) => Add(new Lesson(request.Tag, map, isUsed, null));
 
     void IPreviewSink.TeachFailed(TeachRequest request, string why) => Add(new Lesson(request.Tag, null, false, why));

@@ -24,6 +24,7 @@ sealed class Rooms : IDisposable
         Pool = new DecoderPool(Gate, (format, _) => catalogue!(format), new Avoidance(avoid), (format, model) => Streams.All.Any(s => s.Context.Uses(format, model)), Clock);
         Preparation = new DecoderPreparation(Gate, Streams, Pool, notice, Log.Add, Clock);
         Pictures = new PictureMaker(Gate, Slots, Streams, Singles, Bench, Pool, notice, Sink, [], () => 1, Clock);
+        Copies = new PictureCopies(Gate, Slots, Streams, Sink, () => Bench.IsStopping);
     }
 
     public HeaderPage Page { get; }
@@ -49,6 +50,8 @@ sealed class Rooms : IDisposable
     public DecoderPreparation Preparation { get; }
 
     public PictureMaker Pictures { get; }
+
+    public PictureCopies Copies { get; }
 
     /// <summary>Writes a latent and takes its slot.</summary>
     public SubmittedLatent Take(int slot, ulong run = 1, uint stream = 0, int step = 0, bool last = false, float value = 0)

@@ -76,6 +76,7 @@ class DecoderList:
     def __init__(self, folders: Sequence[str] = ()) -> None:
         self._folders = folders
         self._found: list[str] = []
+        self._learned: list[dict[str, Any]] = []
         self._thread: threading.Thread | None = None
 
     def look(self) -> None:
@@ -94,12 +95,34 @@ class DecoderList:
         """The same, without asking or waiting: as of the last time somebody asked."""
         return ["auto", *self._found] if self._found else list(COMMON["decoder"].choices)
 
+    def learned_in_words(self) -> str:
+        """Which pictures are kept to learn from, what came of them, and how they are forgotten: a sentence with a space before it, as of the last time
+        somebody asked; empty where nothing is kept."""
+        if not self._learned:
+            return ""
+        spaces = (f"{space['format']} {space['kept']} (" + (f"decoder of {space['pictures']}, {space['decibels']:.1f} dB)" if space["pictures"] else "no decoder yet)")
+                  for space in self._learned)
+        megabytes = sum(space["bytes"] for space in self._learned) / 1e6
+        return f" Pictures kept to learn from: {', '.join(spaces)}; {megabytes:.0f} MB. `latentbridge models forget all` deletes them."
+
+    def forget(self) -> None:
+        """Deletes the pictures that are kept to learn from, and what was learned. A host that runs follows with its next run."""
+        if self._learned:
+            self._run("models", "forget", "all").check_returncode()
+            self._learned = []
+
     def _ask(self) -> None:
         try:
-            folders = os.pathsep.join([*self._folders, *filter(None, [os.environ.get("LATENTBRIDGE_MODELS")])])
-            answer = subprocess.run(
-                [*host_locator.find(), "models", "list", "--json"], env={**host_locator.environment(), "LATENTBRIDGE_MODELS": folders},
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, creationflags=NO_WINDOW)
-            self._found = list(dict.fromkeys(decoder["id"] for decoder in json.loads(answer.stdout)["decoders"]))
+            answer = json.loads(self._run("models", "list", "--json").stdout)
+            self._found = list(dict.fromkeys(decoder["id"] for decoder in answer["decoders"]))
+            self._learned = list(answer.get("learned", ()))
+            if any(space["pictures"] for space in self._learned):
+                self._found.append("learned")
         except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
-            self._found = []  # no host, or one of another kind
+            self._found, self._learned = [], []  # no host, or one of another kind
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        folders = os.pathsep.join([*self._folders, *filter(None, [os.environ.get("LATENTBRIDGE_MODELS")])])
+        return subprocess.run(
+            [*host_locator.find(), *command], env={**host_locator.environment(), "LATENTBRIDGE_MODELS": folders},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, creationflags=NO_WINDOW)

@@ -42,6 +42,7 @@ class FakeHost:
         self.runs: list[tuple[int, str]] = []
         self.seen: list[str] = []
         self.options: dict = {}
+        self.newest: tuple[protocol.LatentHeader, bytes] | None = None
 
     def serve(self) -> None:
         if "say-on-stderr" in QUIRKS:
@@ -196,6 +197,7 @@ class FakeHost:
                 **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
+        self.newest = (header, digest)
         self.finish(header, digest, lambda picture: tell("ready", **picture))
 
     def finish(self, header: protocol.LatentHeader, digest: bytes, send) -> None:
@@ -220,6 +222,17 @@ class FakeHost:
             say(id=identifier, error={"code": -32004, "message": "image-slot-too-small: too big", "data": {"needed": number("needed")}})
         else:
             self.finish(header, digest, lambda picture: say(id=identifier, result=picture))
+
+    def encode(self, identifier: int, params: dict) -> None:
+        """The newest picture as the digest of itself and of what was asked for."""
+        if self.newest is None:
+            say(id=identifier, error={"code": -32004, "message": "failed: stream 0 has no picture yet"})
+        elif self.geometry.image_capacity < number("copy-needed"):
+            say(id=identifier, error={"code": -32004, "message": "image-slot-too-small: too big", "data": {"needed": number("copy-needed")}})
+        else:
+            header, digest = self.newest
+            words = hashlib.sha256(digest + json.dumps(params, sort_keys=True).encode()).digest()
+            self.finish(header, words, lambda picture: say(id=identifier, result=picture))
 
     def teach(self, identifier: int, params: dict) -> None:
         offset = self.geometry.latent_offset(params["slot"])

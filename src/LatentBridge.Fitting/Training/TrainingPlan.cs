@@ -6,8 +6,11 @@ namespace LatentBridge.Fitting.Training;
 /// <param name="Rate">Adam's first rate.</param>
 /// <param name="Crops">Crops of a batch.</param>
 /// <param name="CropSide">Cells of a crop's side.</param>
-public sealed record TrainingPlan(int Steps, int Seed = 0, double Rate = 2e-3, int Crops = 4, int CropSide = 24)
+public sealed record TrainingPlan(int Steps, int Seed = 0, double Rate = TrainingPlan.DefaultRate, int Crops = 4, int CropSide = 24)
 {
+    /// <summary>For a network that has to learn nearly all.</summary>
+    public const double DefaultRate = 2e-3;
+
     /// <summary>Steps that so many pairs are worth: further ones no longer gain, or only what these pairs have by chance.</summary>
     public static int StepsFor(int pairs) => pairs switch { < 12 => 1500, < 40 => 4500, _ => 11_000 };
 

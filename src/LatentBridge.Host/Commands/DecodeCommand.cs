@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using LatentBridge.Decoders;
 using LatentBridge.Host.Output;
 using LatentBridge.Previews;
@@ -143,26 +144,21 @@ sealed partial class DecodeCommand
         }
     }
 
-    /// <summary>Decodes what is in the folders and what appears there, until Ctrl-C.</summary>
+    /// <summary>Decodes what is in the folders and what appears there, until Ctrl-C or a request to end.</summary>
     static void Follow(string[] paths, Action<string> decode)
     {
         using ManualResetEventSlim ended = new();
-        ConsoleCancelEventHandler end = (_, press) =>
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        foreach (string file in FolderWatch.Follow(paths, () => !ended.Wait(FolderWatch.Interval)).TakeWhile(_ => !ended.IsSet))
         {
-            press.Cancel = true;
-            ended.Set();
-        };
-        Console.CancelKeyPress += end;
-        try
-        {
-            foreach (string file in FolderWatch.Follow(paths, () => !ended.Wait(FolderWatch.Interval)).TakeWhile(_ => !ended.IsSet))
-            {
-                decode(file);
-            }
+            decode(file);
         }
-        finally
+
+        void End(PosixSignalContext signal)
         {
-            Console.CancelKeyPress -= end;
+            signal.Cancel = true;
+            ended.Set();
         }
     }
 

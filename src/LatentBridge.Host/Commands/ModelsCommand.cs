@@ -39,7 +39,7 @@ static class ModelsCommand
         convert.Add(output);
         convert.SetAction(parsed => ConvertToOnnx(terminal, parsed.GetValue(file)!, parsed.GetValue(output)));
 
-        return new Command("models", "List decoders, weights and latent formats.") { list, formats, verify, convert };
+        return new Command("models", "List decoders, weights and latent formats.") { list, formats, verify, convert, LearnedCommands.Forget(terminal), LearnedCommands.RollBack(terminal) };
     }
 
     static int ConvertToOnnx(Terminal terminal, string file, string? output)
@@ -79,21 +79,24 @@ static class ModelsCommand
                 .ThenBy(decoder => decoder.Source, StringComparer.Ordinal),
         ];
         FoundWeights[] useless = [.. weights.Found.Where(found => found.Problem is not null)];
-        LearnedModel[] learned = [.. LearnedModel.All().Where(model => formatId is null || model.Format.Id == formats[0].Id)];
+        LearnedModel[] calibrated = [.. LearnedModel.All().Where(model => formatId is null || model.Format.Id == formats[0].Id)];
+        LearnedDecoder[] learned = [.. LearnedDecoder.All().Where(space => formatId is null || space.Format == formats[0].Id)];
 
         if (json)
         {
-            terminal.WriteJson(writer => WriteJson(writer, weights, decoders, useless, learned));
+            terminal.WriteJson(writer => WriteJson(writer, weights, decoders, useless, calibrated, learned));
         }
         else
         {
-            Write(terminal, weights, decoders, useless, learned);
+            Write(terminal, weights, decoders, useless, calibrated);
+            LearnedCommands.Write(terminal, learned);
+            terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names more.");
         }
 
         return ExitCode.Done;
     }
 
-    static void WriteJson(JsonTextWriter writer, WeightLibrary weights, List<FoundDecoder> decoders, FoundWeights[] useless, LearnedModel[] learned)
+    static void WriteJson(JsonTextWriter writer, WeightLibrary weights, List<FoundDecoder> decoders, FoundWeights[] useless, LearnedModel[] calibrated, LearnedDecoder[] learned)
     {
         writer.WriteStartObject();
         WriteArray(writer, "folders", weights.Folders, folder => writer.WriteValue(folder));
@@ -115,7 +118,7 @@ static class ModelsCommand
             WriteMember(writer, "problem", found.Problem!);
             writer.WriteEndObject();
         });
-        WriteArray(writer, "calibrated", learned, model =>
+        WriteArray(writer, "calibrated", calibrated, model =>
         {
             writer.WriteStartObject();
             WriteMember(writer, "model", model.Model);
@@ -127,10 +130,23 @@ static class ModelsCommand
             WriteMember(writer, "when", model.When.ToUniversalTime());
             writer.WriteEndObject();
         });
+        WriteArray(writer, "learned", learned, space =>
+        {
+            writer.WriteStartObject();
+            WriteMember(writer, "space", space.Space);
+            WriteMember(writer, "format", space.Format);
+            WriteMember(writer, "kept", space.Kept);
+            WriteMember(writer, "bytes", space.Bytes);
+            WriteMember(writer, "pictures", space.Pictures);
+            WriteMember(writer, "decibels", space.Psnr);
+            WriteMember(writer, "when", space.When?.ToUniversalTime());
+            WriteMember(writer, "canRollBack", space.HasBefore);
+            writer.WriteEndObject();
+        });
         writer.WriteEndObject();
     }
 
-    static void Write(Terminal terminal, WeightLibrary weights, List<FoundDecoder> decoders, FoundWeights[] useless, LearnedModel[] learned)
+    static void Write(Terminal terminal, WeightLibrary weights, List<FoundDecoder> decoders, FoundWeights[] useless, LearnedModel[] models)
     {
         TextTable table = new("decoder", "weights", "pixels per cell>", "multiply-adds per cell>", "latent formats");
         foreach (FoundDecoder decoder in decoders)
@@ -147,10 +163,10 @@ static class ModelsCommand
             terminal.Say($"unusable: {found.Path} ({found.Title}): {found.Problem}");
         }
 
-        if (learned.Length > 0)
+        if (models.Length > 0)
         {
             TextTable calibrated = new("calibrated: model", "latent format", "pictures>", "dB>", "over the shipped map>", "used", "learned");
-            foreach (LearnedModel model in learned)
+            foreach (LearnedModel model in models)
             {
                 calibrated.Add(
                     model.Model, model.Format.Id, Number(model.Map.PictureCount), model.Map.Psnr.ToString("0.0", CultureInfo.InvariantCulture),
@@ -160,8 +176,6 @@ static class ModelsCommand
 
             terminal.Write(calibrated);
         }
-
-        terminal.Say($"Weights are looked for in {(weights.Folders.Count == 0 ? "no folder" : string.Join(", ", weights.Folders))}; {WeightLibrary.FoldersVariable} names more.");
     }
 
     /// <summary>What the table that comes with LatentBridge reached over the same pictures, in dB; null where there is none.</summary>

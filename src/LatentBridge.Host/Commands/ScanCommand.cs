@@ -50,7 +50,7 @@ sealed class ScanCommand
         string[] paths = parsed.GetValue(_paths)!;
         string? folder = parsed.GetValue(_folder);
         bool isMerge = parsed.GetValue(_merge);
-        ScanSettings settings = Settings(parsed);
+        ScanSettings settings = Settings(parsed, paths);
         if (folder is not null)
         {
             Directory.CreateDirectory(folder);
@@ -101,7 +101,7 @@ sealed class ScanCommand
         _terminal.Track(total, onShard => new DatasetScan(settings, report).Run(paths.SelectMany(LatentShards.Find), output.Write, onShard, CancellationToken.None));
     }
 
-    ScanSettings Settings(ParseResult parsed) => new()
+    ScanSettings Settings(ParseResult parsed, string[] paths) => new()
     {
         Request = _latent.Request(parsed),
         Decoder = parsed.GetValue(_decoder)!,
@@ -113,6 +113,7 @@ sealed class ScanCommand
             return (image.ToRgb(), image.Width, image.Height);
         },
         Previews = parsed.GetValue(_preview),
+        Paths = paths,
         PreviewSize = parsed.GetValue(_size),
     };
 }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Tiny;
+using LatentBridge.Files;
 using LatentBridge.Fitting;
 using LatentBridge.Fitting.Training;
 using LatentBridge.Formats;
@@ -24,6 +25,8 @@ sealed class TrainCommand
     /// <summary>Of the full picture's side, what the decoder's picture has: half.</summary>
     const int Reduction = 2;
 
+    const int StepsBetweenCheckpoints = 100;
+
     readonly Terminal _terminal;
     readonly Argument<string[]> _pictures = new Argument<string[]>("PICTURE")
     {
@@ -40,6 +43,8 @@ sealed class TrainCommand
     readonly Option<int> _side = new Option<int>("--side") { Description = "Pixels per cell and side: 1, 2, 4, 8 or 16; 0: half the picture's side.", HelpName = "N" };
     readonly Option<string> _from = new("--from") { Description = "First weights: auto, linear, or a tiny decoder's file.", HelpName = "FILE", DefaultValueFactory = _ => "auto" };
     readonly Option<int> _steps = new Option<int>("--steps") { Description = "Training steps; 0: as many as the pairs are worth.", HelpName = "N" }.Within(0, 10_000_000);
+    readonly Option<double> _rate = new("--rate") { Description = "Adam's first rate; smaller to go on from a decoder that is good already.", HelpName = "N", DefaultValueFactory = _ => TrainingPlan.DefaultRate };
+    readonly Option<string?> _checkpoint = new("--checkpoint") { Description = "A file to save the training in now and then, and to go on from.", HelpName = "FILE" };
     readonly Option<int> _seed = new("--seed") { Description = "What batches and first weights follow from.", HelpName = "N" };
     readonly Option<string?> _licence = new("--licence") { Description = "Licence that the file names.", HelpName = "TEXT" };
     readonly Option<string[]> _models = new("--models") { Description = "More folders of weights.", HelpName = "DIR", DefaultValueFactory = _ => [] };
@@ -58,7 +63,7 @@ sealed class TrainCommand
             }
         });
         command.Add(_pictures);
-        command.Add(_pairs, _format, _vae, _scales, _output, _test, _side, _from, _steps, _seed, _licence, _models, _threads);
+        command.Add(_pairs, _format, _vae, _scales, _output, _test, _side, _from, _steps, _rate, _checkpoint, _seed, _licence, _models, _threads);
         _json = command.Json();
         command.SetAction(Run);
     }
@@ -80,9 +85,9 @@ sealed class TrainCommand
         (PicturePair[] pairs, PicturePair[] others) = Read(parsed, format, weights, training, heldOut, side, threads);
 
         (TrainedWeights first, string from) = First(parsed, pairs, format, weights, seed, threads);
-        TrainingPlan plan = new(parsed.GetValue(_steps) is > 0 and int steps ? steps : TrainingPlan.StepsFor(pairs.Length), seed);
+        TrainingPlan plan = new(parsed.GetValue(_steps) is > 0 and int steps ? steps : TrainingPlan.StepsFor(pairs.Length), seed, parsed.GetValue(_rate));
         TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
-        TrainedWeights trained = Train(pairs, first, plan, threads);
+        TrainedWeights trained = Train(pairs, first, plan, threads, parsed.GetValue(_checkpoint));
         double minutes = (Process.GetCurrentProcess().TotalProcessorTime - before).TotalMinutes;
 
         List<(string Name, DecoderMeasure Measure)> rows = Measure(format, weights, pairs, others, threads);
@@ -206,10 +211,28 @@ sealed class TrainCommand
         return (best, relative < 0 ? "the linear fit" : Path.GetFileName(files[relative]));
     }
 
-    TrainedWeights Train(PicturePair[] pairs, TrainedWeights first, TrainingPlan plan, int threads)
+    TrainedWeights Train(PicturePair[] pairs, TrainedWeights first, TrainingPlan plan, int threads, string? checkpoint)
     {
         using TinyTrainer trainer = new(pairs, first, plan, threads);
-        _terminal.ForEach([.. Enumerable.Range(0, plan.Steps)], step => $"step {step + 1}", _ => trainer.Step());
+        if (checkpoint is not null && File.Exists(checkpoint))
+        {
+            using TensorFile saved = TensorFile.Open(checkpoint);
+            if (!trainer.Restore(saved))
+            {
+                throw new InputException($"--checkpoint \"{checkpoint}\" is of another training: other channels or pixels a cell. Name another file, or delete this one.");
+            }
+
+            _terminal.Note($"Goes on after step {trainer.StepsDone}.");
+        }
+
+        _terminal.ForEach([.. Enumerable.Range(trainer.StepsDone, Math.Max(0, plan.Steps - trainer.StepsDone))], step => $"step {step + 1}", step =>
+        {
+            trainer.Step();
+            if (checkpoint is not null && trainer.StepsDone % StepsBetweenCheckpoints == 0)
+            {
+                SafetensorsWriter.Write(checkpoint, trainer.Save(), new Dictionary<string, string>());
+            }
+        });
         return trainer.Weights();
     }
 

@@ -33,7 +33,7 @@ public sealed record Greeting(string Client, int Process, IReadOnlyList<string> 
 /// <remarks>One thread calls <see cref="Receive"/>; the output is called from that one and from the session's worker, never by two at once.</remarks>
 public sealed class ControlChannel : IPreviewSink, IDisposable
 {
-    const string Methods = "hello, attach, configure, status, decode, teach, shutdown, begin, submit, release, cancel, end";
+    const string Methods = "hello, attach, configure, status, decode, encode, teach, shutdown, begin, submit, release, cancel, end";
 
     readonly ControlMessage _message = new();
     readonly ControlWriter _writer;
@@ -100,9 +100,11 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
 
     void IPreviewSink.Decoded(DecodeRequest request, in ReadyPreview preview) => _writer.Decoded(request.Tag, preview);
 
-    void IPreviewSink.DecodeFailed(DecodeRequest request, in DroppedLatent dropped) =>
-        _writer.Error(
-            request.Tag, ControlException.NoPicture, dropped.Detail is null ? dropped.Reason.Name() : $"{dropped.Reason.Name()}: {dropped.Detail}", dropped.NeededByteLength);
+    void IPreviewSink.DecodeFailed(DecodeRequest request, in DroppedLatent dropped) => RefusePicture(request.Tag, dropped);
+
+    void IPreviewSink.Encoded(EncodeRequest request, in ReadyPreview preview) => _writer.Decoded(request.Tag, preview);
+
+    void IPreviewSink.EncodeFailed(EncodeRequest request, in DroppedLatent dropped) => RefusePicture(request.Tag, dropped);
 
     void IPreviewSink.Taught(TeachRequest request, CalibratedMap map, bool isUsed)
     {
@@ -167,6 +169,9 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
                 return ChannelState.Open;
             case "decode":
                 Decode(session);
+                return ChannelState.Open;
+            case "encode":
+                Encode(session);
                 return ChannelState.Open;
             case "teach":
                 Teach(session);
@@ -268,6 +273,25 @@ public sealed class ControlChannel : IPreviewSink, IDisposable
         PreviewOptions options = _message.Options.Apply(session.Defaults, session.Encodings);
         session.Decode(new DecodeRequest(Slot, Sequence, Format(), Space, options, _message.Id, _message.Model));
     }
+
+    void Encode(PreviewSession session)
+    {
+        if (!session.IsAttached)
+        {
+            throw new ControlException(ControlException.NotReady, "\"attach\" must come before \"encode\".");
+        }
+
+        if (!_message.HasId)
+        {
+            throw new ControlException(ControlException.InvalidRequest, "\"encode\" needs an id: its answer is the picture.");
+        }
+
+        session.Encode(new EncodeRequest(Stream, _message.Options.Apply(session.Defaults, session.Encodings), _message.Id));
+    }
+
+    void RefusePicture(object? id, in DroppedLatent dropped) =>
+        _writer.Error(
+            id, ControlException.NoPicture, dropped.Detail is null ? dropped.Reason.Name() : $"{dropped.Reason.Name()}: {dropped.Detail}", dropped.NeededByteLength);
 
     void Teach(PreviewSession session)
     {

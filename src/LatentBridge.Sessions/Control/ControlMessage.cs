@@ -10,7 +10,7 @@ namespace LatentBridge.Sessions.Control;
 sealed class ControlMessage
 {
     const int MaximumDepth = 16;
-    static readonly string[] Methods = ["submit", "release", "begin", "end", "cancel", "hello", "attach", "configure", "status", "decode", "teach", "shutdown"];
+    static readonly string[] Methods = ["submit", "release", "begin", "end", "cancel", "hello", "attach", "configure", "status", "decode", "encode", "teach", "shutdown"];
 
     string? _wrong;
     bool _hasWrongId;

@@ -49,8 +49,8 @@ readonly record struct DecoderChoice(
         }
     }
 
-    /// <summary>Why the decoder that somebody chose does not make this picture, in a few words; null when it does, or nobody chose one.</summary>
-    public string? Note => IsAsWished ? null
+    /// <summary>Why the decoder that somebody chose does not make this picture, in a few words; else what a learned one was learned from, or null.</summary>
+    public string? Note => IsAsWished ? Decoder.Description.Id == LearnedSpace.DecoderId ? Decoder.Source : null
         : IsMissing ? IsSearching ? $"{Pin} is being looked for" : $"no {Pin} here"
         : Better!.Failure is not null ? $"{Pin} failed"
         : Better.IsLoaded ? $"{Pin} would come too late" : $"{Pin} is being loaded";

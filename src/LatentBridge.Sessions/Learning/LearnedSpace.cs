@@ -13,21 +13,21 @@ sealed class LearnedSpace(string folder, LatentFormat format)
     /// <summary>Above <c>tiny</c>, because it was measured to be better than all that are as quick; below TAESD.</summary>
     const int Quality = 61;
 
-    const string Checkpoint = "checkpoint.safetensors";
-    const string Decoder = "decoder.safetensors";
+    /// <summary>The learned decoder's id.</summary>
+    internal const string DecoderId = "learned";
 
-    string CheckpointPath => Path.Combine(folder, Checkpoint);
-
-    string DecoderPath => Path.Combine(folder, Decoder);
+    readonly LearnedFiles _files = new(folder);
 
     public LatentFormat Format => format;
 
     public PairStore Pairs { get; } = new(folder);
 
-    public bool HasCheckpoint => File.Exists(CheckpointPath);
+    public LearnedFiles Files => _files;
+
+    public bool HasCheckpoint => File.Exists(_files.Checkpoint);
 
     /// <summary>The folder within that for what is kept, which is by default this user's; null where there is none.</summary>
-    public static string? FolderIn(string? data) => CalibrationStore.FolderIn(data) is { } calibrations ? Path.Combine(Path.GetDirectoryName(calibrations)!, "learned") : null;
+    public static string? FolderIn(string? data) => CalibrationStore.FolderIn(data) is { } calibrations ? Path.Combine(Path.GetDirectoryName(calibrations)!, DecoderId) : null;
 
     /// <summary>A format's space below the folder of all.</summary>
     public static LearnedSpace In(string all, LatentFormat format) =>
@@ -37,38 +37,44 @@ sealed class LearnedSpace(string folder, LatentFormat format)
     /// <exception cref="LatentBridgeException">Its file is damaged.</exception>
     public DecoderEntry? Entry()
     {
-        if (!File.Exists(DecoderPath))
+        if (!File.Exists(_files.Decoder))
         {
             return null;
         }
 
         string pictures, psnr;
-        using (TensorFile file = TensorFile.Open(DecoderPath))
+        using (TensorFile file = TensorFile.Open(_files.Decoder))
         {
             (pictures, psnr) = (file.Metadata.GetValueOrDefault("pairs", "?"), file.Metadata.GetValueOrDefault("psnr", "?"));
         }
 
-        using ILatentDecoder decoder = TrainedWeights.Read(DecoderPath).ToDecoder();
+        using ILatentDecoder decoder = TrainedWeights.Read(_files.Decoder).ToDecoder();
         if (decoder.Description.Channels != format.PlaneChannels)
         {
-            throw new LatentBridgeException($"{DecoderPath}: reads {decoder.Description.Channels} channels; {format.PlaneChannels} were expected. Delete it; a new one is made.");
+            throw new LatentBridgeException($"{_files.Decoder}: reads {decoder.Description.Channels} channels; {format.PlaneChannels} were expected. Delete it; a new one is made.");
         }
 
-        DecoderDescription description = decoder.Description with { Id = "learned", Source = $"{pictures} pictures, {psnr} dB", Quality = Quality };
-        return new(description, false, () => new DescribedDecoder(TrainedWeights.Read(DecoderPath).ToDecoder(), description)) { File = DecoderPath };
+        DecoderDescription description = decoder.Description with { Id = DecoderId, Source = $"{pictures} pictures, {psnr} dB", Quality = Quality };
+        return new(description, false, () => new DescribedDecoder(TrainedWeights.Read(_files.Decoder).ToDecoder(), description)) { File = _files.Decoder };
     }
 
-    /// <summary>Keeps a decoder in place of the one before.</summary>
+    /// <summary>Keeps a decoder in place of the one before, which <see cref="LearnedFiles.RollBack"/> brings back.</summary>
     /// <exception cref="LatentBridgeException">It cannot be written; the one before stays.</exception>
-    public void Write(TrainedWeights weights, int pairs, DecoderMeasure reached) => PrivateFolder.Write(
-        DecoderPath,
-        path => weights.Write(path, new Dictionary<string, string>
+    public void Write(TrainedWeights weights, int pairs, DecoderMeasure reached)
+    {
+        if (File.Exists(_files.Decoder))
+        {
+            PrivateFolder.Copy(_files.Decoder, _files.Before);
+        }
+
+        PrivateFolder.Write(_files.Decoder, path => weights.Write(path, new Dictionary<string, string>
         {
             ["latent_format"] = format.Id,
             ["pairs"] = pairs.ToString(CultureInfo.InvariantCulture),
             ["psnr"] = reached.Psnr.ToString("0.0", CultureInfo.InvariantCulture),
             ["source"] = "learned by LatentBridge from this user's own pictures",
         }));
+    }
 
     /// <summary>Goes on with an interrupted training of the same pairs.</summary>
     public void Restore(TinyTrainer trainer, string pairs)
@@ -80,7 +86,7 @@ sealed class LearnedSpace(string folder, LatentFormat format)
 
         try
         {
-            using TensorFile file = TensorFile.Open(CheckpointPath);
+            using TensorFile file = TensorFile.Open(_files.Checkpoint);
             if (file.Metadata.GetValueOrDefault("pairs") == pairs)
             {
                 trainer.Restore(file);
@@ -95,14 +101,14 @@ sealed class LearnedSpace(string folder, LatentFormat format)
     /// <summary>Keeps all that is needed to go on after an interruption.</summary>
     /// <exception cref="LatentBridgeException">It cannot be written.</exception>
     public void Save(TinyTrainer trainer, string pairs) =>
-        PrivateFolder.Write(CheckpointPath, path => SafetensorsWriter.Write(path, trainer.Save(), new Dictionary<string, string> { ["pairs"] = pairs }));
+        PrivateFolder.Write(_files.Checkpoint, path => SafetensorsWriter.Write(path, trainer.Save(), new Dictionary<string, string> { ["pairs"] = pairs }));
 
     /// <summary>The training is over.</summary>
     public void DropCheckpoint()
     {
         if (HasCheckpoint)
         {
-            File.Delete(CheckpointPath);
+            File.Delete(_files.Checkpoint);
         }
     }
 }

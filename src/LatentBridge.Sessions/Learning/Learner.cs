@@ -23,6 +23,7 @@ sealed class Learner(
     readonly object _gate = new();
     readonly List<LatentFormat> _due = [];
     readonly HashSet<string> _said = [];
+    readonly Dictionary<string, DateTime> _handedOut = [];
     CancellationTokenSource _pause = new();
     long _lastDisturbed;
     Thread? _thread;
@@ -36,14 +37,31 @@ sealed class Learner(
             return shipped;
         }
 
+        LearnedSpace space = LearnedSpace.In(folder, format);
+        lock (_gate)
+        {
+            _handedOut[space.Files.Decoder] = File.GetLastWriteTimeUtc(space.Files.Decoder);
+        }
+
         try
         {
-            return LearnedSpace.In(folder, format).Entry() is { } own ? [.. shipped.Append(own).OrderByDescending(entry => entry.Description.Quality)] : shipped;
+            return space.Entry() is { } own ? [.. shipped.Append(own).OrderByDescending(entry => entry.Description.Quality)] : shipped;
         }
         catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
         {
             SayOnce($"A learned decoder is left out: {e.Message}");
             return shipped;
+        }
+    }
+
+    /// <summary>Whether a decoder of those that <see cref="With"/> named, or where it named none, is another now: another program learned or forgot one.</summary>
+    public bool HasChanged()
+    {
+        lock (_gate)
+        {
+            string[] changed = [.. _handedOut.Where(file => File.GetLastWriteTimeUtc(file.Key) != file.Value).Select(file => file.Key)];
+            Array.ForEach(changed, file => _handedOut.Remove(file));
+            return changed.Length > 0;
         }
     }
 
@@ -204,6 +222,7 @@ sealed class Learner(
         space.Restore(trainer, names);
         try
         {
+            space.Save(trainer, names); // so that it is taken up again wherever it is killed
             while (!trainer.IsDone)
             {
                 trainer.Step(cancellation);
@@ -225,12 +244,12 @@ sealed class Learner(
     /// <summary>Uses what was learned only where it is closer, on the held-out pairs, than each of the quick decoders that are there.</summary>
     void Judge(LearnedSpace space, TrainedWeights weights, int pictures, PicturePair[] heldOut, CancellationToken cancellation)
     {
+        DropWhereOthersAreBetter(space, heldOut, cancellation);
         using ILatentDecoder candidate = weights.ToDecoder();
-        DecoderMeasure[] reached = Measure(candidate);
-        foreach (DecoderEntry entry in With(catalogue(space.Format), space.Format).Where(entry => !entry.Stateful && entry.Description.MultiplyAddsPerCell <= MostMultiplyAddsCompared))
+        DecoderMeasure[] reached = Measure(candidate, heldOut, cancellation);
+        foreach (DecoderEntry entry in With(Quick(space), space.Format))
         {
-            using ILatentDecoder current = entry.Load();
-            if (!HoldOutGate.IsBetter(reached, Measure(current)))
+            if (!HoldOutGate.IsBetter(reached, Measure(entry, heldOut, cancellation)))
             {
                 log($"A decoder of {space.Format.Id} was learned from {pictures} pictures and is not used: {entry.Description.Id} ({entry.Description.Source}) is as good.");
                 return;
@@ -239,11 +258,41 @@ sealed class Learner(
 
         DecoderMeasure mean = DecoderMeasure.Of(candidate, heldOut, 1, cancellation);
         space.Write(weights, pictures, mean);
+        space.DropCheckpoint(); // before anybody hears of it
         log(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"A decoder of {space.Format.Id} was learned from {pictures} pictures and is used from now on: {mean.Psnr:0.0} dB."));
         changed();
-
-        DecoderMeasure[] Measure(ILatentDecoder decoder) => [.. heldOut.Select(pair => DecoderMeasure.Of(decoder, [pair], 1, cancellation))];
     }
+
+    /// <summary>What was learned before may have been of other pictures than those that are made now.</summary>
+    void DropWhereOthersAreBetter(LearnedSpace space, PicturePair[] heldOut, CancellationToken cancellation)
+    {
+        if (space.Entry() is not { } own)
+        {
+            return;
+        }
+
+        DecoderMeasure[] reached = Measure(own, heldOut, cancellation);
+        if (Quick(space).FirstOrDefault(entry => HoldOutGate.IsBetter(Measure(entry, heldOut, cancellation), reached)) is { } better)
+        {
+            File.Delete(space.Files.Before);
+            space.Files.RollBack();
+            log($"The learned decoder of {space.Format.Id} is dropped: of newer pictures {better.Description.Id} ({better.Description.Source}) is closer.");
+            changed();
+        }
+    }
+
+    /// <summary>The decoders that a learned one is compared with.</summary>
+    IReadOnlyList<DecoderEntry> Quick(LearnedSpace space) =>
+        [.. catalogue(space.Format).Where(entry => !entry.Stateful && entry.Description.MultiplyAddsPerCell <= MostMultiplyAddsCompared)];
+
+    static DecoderMeasure[] Measure(DecoderEntry entry, PicturePair[] heldOut, CancellationToken cancellation)
+    {
+        using ILatentDecoder decoder = entry.Load();
+        return Measure(decoder, heldOut, cancellation);
+    }
+
+    static DecoderMeasure[] Measure(ILatentDecoder decoder, PicturePair[] heldOut, CancellationToken cancellation) =>
+        [.. heldOut.Select(pair => DecoderMeasure.Of(decoder, [pair], 1, cancellation))];
 
     void SayOnce(string message)
     {

@@ -25,6 +25,9 @@ sealed class PairStore(string folder)
 
     const int ThumbnailSide = 8;
 
+    /// <summary>Longer ago than any write takes: what is left of a program that was killed.</summary>
+    static readonly TimeSpan LongestWrite = TimeSpan.FromHours(1);
+
     /// <summary>Root of the mean square difference of two thumbnails, in steps of a byte, below which one picture is the other again.</summary>
     const double SamePicture = 4;
 
@@ -100,6 +103,11 @@ sealed class PairStore(string folder)
     /// <summary>Takes away the older of the two most alike, or the oldest, of those with the role of the one that came; until the rest is few enough.</summary>
     void Trim(bool isTest)
     {
+        foreach (FileInfo left in new DirectoryInfo(folder).GetFiles("*.partial").Where(file => DateTime.UtcNow - file.LastWriteTimeUtc > LongestWrite))
+        {
+            left.Delete();
+        }
+
         PairFile[] files = [.. Files()];
         while (files.Length > MaximumPairs || (files.Length > 2 && files.Sum(file => Length(file.Path)) > MaximumBytes))
         {

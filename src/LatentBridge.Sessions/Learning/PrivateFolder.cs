@@ -40,6 +40,23 @@ static class PrivateFolder
         }
     }
 
+    /// <summary>Copies a file; one that is there is replaced only when the new one is complete.</summary>
+    /// <exception cref="LatentBridgeException">It cannot be written.</exception>
+    public static void Copy(string from, string to)
+    {
+        string partial = $"{to}.{Environment.ProcessId}.partial";
+        try
+        {
+            File.Copy(from, partial, overwrite: true); // with its mode
+            File.Move(partial, to, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            File.Delete(partial);
+            throw new LatentBridgeException($"{to}: cannot be written ({e.Message.TrimEnd('.')}). Check the room on the disk.", e);
+        }
+    }
+
     // A mode is only given to the last of several folders that are made at once.
     [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     static void MakeMissing(string folder)

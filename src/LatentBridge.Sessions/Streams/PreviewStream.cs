@@ -1,4 +1,5 @@
 using LatentBridge.Formats;
+using LatentBridge.Ipc;
 using LatentBridge.Latents;
 using LatentBridge.Previews;
 
@@ -59,6 +60,9 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
 
     /// <summary>What made the run's last picture, and of which step; null before the first.</summary>
     public (DecoderCandidate Decoder, int Step)? OnScreen { get; set; }
+
+    /// <summary>The picture that was announced last, also after its run; null before the first.</summary>
+    public (LatentSlotHeader Header, string Decoder)? Picture { get; set; }
 
     /// <summary>Milliseconds of the last picture, decode and encode.</summary>
     public double? DecodeMilliseconds { get; set; }

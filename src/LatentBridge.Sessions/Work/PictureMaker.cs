@@ -288,6 +288,7 @@ sealed class PictureMaker(
             {
                 stream.Shown++;
                 stream.OnScreen = (choice.Decoder, header.Step);
+                stream.Picture = (header, choice.Decoder.Description.Id);
                 if (choice.Warning is { } missing)
                 {
                     stream.Warn(missing);
@@ -322,6 +323,11 @@ sealed class PictureMaker(
     void Drop(Job job, DropReason reason, string? detail, long needed)
     {
         slots.FreeImageSlot(job.ImageSlot);
+        if (job.Stream is { } drawnOver)
+        {
+            drawnOver.Picture = null; // what the renderer holds now is not what was announced
+        }
+
         if (job.Stream is { } stream && reason == DropReason.Replaced)
         {
             stream.Replaced++;

@@ -38,6 +38,9 @@ sealed class RenderContext : IDisposable
 
     public bool Uses(LatentFormat format, string? model) => Format?.Id == format.Id && Model == model;
 
+    /// <summary>The renderer that made the last picture; null before the first.</summary>
+    public PreviewRenderer? Renderer => _renderer;
+
     /// <summary>The renderer of this format; kept until another format comes.</summary>
     public PreviewRenderer RendererOf(LatentFormat format, IReadOnlyList<IPictureEncoder> encoders)
     {

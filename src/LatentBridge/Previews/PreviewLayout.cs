@@ -35,6 +35,12 @@ readonly record struct PreviewLayout(int DecodedWidth, int DecodedHeight, int Ti
         return new PreviewLayout(width, height, tileWidth, tileHeight, columns, rows);
     }
 
+    /// <summary>The sides of a picture whose longer side is to be at most <paramref name="longest"/>; 0: as it is.</summary>
+    public static (int Width, int Height) Within(int width, int height, int longest) =>
+        longest == 0 || Math.Max(width, height) <= longest ? (width, height)
+        : width >= height ? (longest, InProportion(height, width, longest))
+        : (InProportion(width, height, longest), longest);
+
     static int InProportion(int side, int other, int newOther) => Math.Max(1, (int)(((2L * side * newOther) + other) / (2L * other)));
 
     static void Limit(long width, long height, string decoder)

@@ -24,6 +24,7 @@ public sealed class PreviewRenderer : IDisposable
     byte[] _decoded = [];
     byte[] _tile = [];
     byte[] _picture = [];
+    (int Width, int Height)? _drawn;
 
     /// <summary>Makes one for latents of a format.</summary>
     /// <param name="format">The format.</param>
@@ -123,21 +124,20 @@ public sealed class PreviewRenderer : IDisposable
         }
 
         PreviewLayout layout = PreviewLayout.Of(decoder.Description, PlaneHeight, PlaneWidth, ItemCount, options);
-        IPictureEncoder? encoder = options.Encoding is PreviewEncoding.Rgb24 or PreviewEncoding.Png ? null : FindEncoder(options.Encoding);
-        int needed = options.Encoding == PreviewEncoding.Rgb24 ? layout.ByteLength : PngEncoder.MaximumLength(layout.Width, layout.Height, 3);
+        IPictureEncoder? encoder = FindEncoder(options.Encoding);
+        int needed = NeededLength(options.Encoding, layout.Width, layout.Height);
         if (destination.Length < needed)
         {
             return new PreviewResult(needed, layout.Width, layout.Height, options.Encoding, 0, 0, NonFiniteCount, Fits: false);
         }
 
         long start = Stopwatch.GetTimestamp();
-        bool isRaw = options.Encoding == PreviewEncoding.Rgb24;
-        Span<byte> picture = isRaw ? destination[..layout.ByteLength] : Reserve(ref _picture, layout.ByteLength);
+        Span<byte> picture = Reserve(ref _picture, layout.ByteLength);
+        _drawn = null;
         Draw(decoder, layout, options, picture, cancellation);
+        _drawn = (layout.Width, layout.Height);
         long drawn = Stopwatch.GetTimestamp();
-        int length = isRaw ? layout.ByteLength
-            : encoder?.Encode(picture, layout.Width, layout.Height, options.Quality, destination)
-            ?? _png.Encode(picture, layout.Width, layout.Height, 3, destination);
+        int length = Encode(encoder, picture, layout.Width, layout.Height, options, destination);
         return new PreviewResult(
             length,
             layout.Width,
@@ -150,10 +150,63 @@ public sealed class PreviewRenderer : IDisposable
     }
 
     /// <summary>Gives the scratch memory back.</summary>
-    public void Dispose() => (_arranged, _decoded, _tile, _picture) = ([], [], [], []);
+    public void Dispose() => (_arranged, _decoded, _tile, _picture, _drawn) = ([], [], [], [], null);
 
-    IPictureEncoder FindEncoder(PreviewEncoding encoding)
+    /// <summary>Encodes the picture that <see cref="Render"/> drew last once more, smaller or as something else. Nothing is decoded.</summary>
+    /// <param name="options">Of these the size (at most the picture's own; 0: that), scaling, encoding and quality.</param>
+    /// <param name="destination">Where the bytes go, with room as for <see cref="Render"/>.</param>
+    /// <returns>Null when nothing was drawn, or the last picture was stopped half-way.</returns>
+    /// <exception cref="LatentBridgeException">The encoding is not to be had here.</exception>
+    internal PreviewResult? EncodeAgain(PreviewOptions options, Span<byte> destination)
     {
+        if (_drawn is not { } drawn)
+        {
+            return null;
+        }
+
+        (int width, int height) = PreviewLayout.Within(drawn.Width, drawn.Height, options.Size);
+        IPictureEncoder? encoder = FindEncoder(options.Encoding);
+        int needed = NeededLength(options.Encoding, width, height);
+        if (destination.Length < needed)
+        {
+            return new PreviewResult(needed, width, height, options.Encoding, 0, 0, NonFiniteCount, Fits: false);
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        Span<byte> picture = _picture.AsSpan(0, 3 * drawn.Width * drawn.Height);
+        if (width != drawn.Width || height != drawn.Height)
+        {
+            Span<byte> scaled = Reserve(ref _tile, 3 * width * height);
+            _scaler.Scale(picture, drawn.Width, drawn.Height, scaled, width, height, options.Scaling);
+            picture = scaled;
+        }
+
+        int length = Encode(encoder, picture, width, height, options, destination);
+        return new PreviewResult(length, width, height, options.Encoding, 0, Stopwatch.GetElapsedTime(start).TotalMilliseconds, NonFiniteCount, Fits: length <= destination.Length);
+    }
+
+    int Encode(IPictureEncoder? encoder, ReadOnlySpan<byte> picture, int width, int height, PreviewOptions options, Span<byte> destination)
+    {
+        if (options.Encoding == PreviewEncoding.Rgb24)
+        {
+            picture.CopyTo(destination);
+            return picture.Length;
+        }
+
+        return encoder?.Encode(picture, width, height, options.Quality, destination) ?? _png.Encode(picture, width, height, 3, destination);
+    }
+
+    static int NeededLength(PreviewEncoding encoding, int width, int height) =>
+        encoding == PreviewEncoding.Rgb24 ? 3 * width * height : PngEncoder.MaximumLength(width, height, 3);
+
+    /// <returns>Null for what is built in.</returns>
+    IPictureEncoder? FindEncoder(PreviewEncoding encoding)
+    {
+        if (encoding is PreviewEncoding.Rgb24 or PreviewEncoding.Png)
+        {
+            return null;
+        }
+
         foreach (IPictureEncoder encoder in _encoders)
         {
             if (encoder.Encoding == encoding)

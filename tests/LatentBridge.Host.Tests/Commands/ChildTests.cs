@@ -149,6 +149,32 @@ public sealed class ChildTests : IDisposable
         Assert.Contains(_run.Folder, output);
     }
 
+    [Fact]
+    public void Decode_follows_a_folder_until_it_is_told_to_end()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signal that one program sends to another.");
+        string cache = Directory.CreateDirectory(Path.Combine(_run.Folder, "cache")).FullName, pictures = Path.Combine(_run.Folder, "pictures");
+        string source = CommandRun.Example("SDXL_kodim04");
+        File.Copy(source, Path.Combine(cache, "first.safetensors"));
+        using Process process = Begin("decode", cache, "--follow", "-o", pictures, "-d", "latent2rgb");
+        WaitForPicture("first");
+        File.Copy(source, Path.Combine(cache, "second.safetensors"));
+        WaitForPicture("second");
+
+        using (Process kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
+        {
+            kill.WaitForExit();
+        }
+
+        Assert.Equal(0, Finish(process).ExitCode);
+        Assert.Equal(2, Directory.GetFiles(pictures).Length);
+
+        void WaitForPicture(string name) => Assert.True(
+            SpinWait.SpinUntil(() => process.HasExited || (Directory.Exists(pictures) && Directory.GetFiles(pictures, $"{name}*").Any(file => new FileInfo(file).Length > 0)), 60_000)
+                && !process.HasExited,
+            $"no picture of {name}");
+    }
+
     static bool HasPython()
     {
         try

@@ -140,6 +140,39 @@ public sealed class ScanCommandTests
         Assert.Equal(2, Directory.GetFiles(preview, "*.png", SearchOption.AllDirectories).Length);
     }
 
+    [Fact]
+    public void Thumbnails_of_shards_with_the_same_name_lie_apart()
+    {
+        using CommandRun run = new();
+        Dataset(run, 1, Path.Combine("a", "cache"));
+        Dataset(run, 1, Path.Combine("b", "cache"));
+        string preview = Path.Combine(run.Folder, "preview");
+        run.Run("scan", Path.Combine(run.Folder, "a"), Path.Combine(run.Folder, "b", "cache", "0.safetensors"), "--preview", preview);
+        Assert.Equal(
+            [Path.Combine("a", "cache", "0.safetensors.0.png"), Path.Combine("b", "cache", "0.safetensors.0.png")],
+            Directory.GetFiles(preview, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(preview, file)).Order(StringComparer.Ordinal));
+
+        run.Run("scan", Path.Combine(run.Folder, "a"), "--preview", Path.Combine(run.Folder, "other"));
+        Assert.True(File.Exists(Path.Combine(run.Folder, "other", "cache", "0.safetensors.0.png")));
+    }
+
+    /// <summary>Latents that are encoded from the pictures beside them, two of them changed over.</summary>
+    [Fact]
+    public void A_picture_that_belongs_to_another_latent_is_told()
+    {
+        using CommandRun run = new();
+        string folder = Dataset(run, 4), pictures = Path.Combine(run.Folder, "pictures");
+        Assert.Equal(ExitCode.Done, run.Run(["decode", .. Directory.GetFiles(folder), "--decoder", "latent2rgb", "-o", pictures]));
+        string[] images = [.. Directory.GetFiles(pictures).Order(StringComparer.Ordinal)];
+        for (int i = 0; i < images.Length; i++)
+        {
+            File.Move(images[i], Path.Combine(pictures, $"{(i < 2 ? 1 - i : i)}.png"));
+        }
+
+        Assert.Equal(ExitCode.Failed, run.Run("scan", folder, "--images", pictures, "--json"));
+        Assert.Equal(["picture", "picture", "", ""], Lines(run).Select(line => string.Join(' ', line.GetProperty("faults").EnumerateArray())));
+    }
+
     static string Dataset(CommandRun run, int count, string name = "set", int first = 0)
     {
         string folder = Directory.CreateDirectory(Path.Combine(run.Folder, name)).FullName;

@@ -67,6 +67,11 @@ public sealed class ControlChannelTests : IDisposable
         AssertLast("decode");
         sink.DecodeFailed(request, new DroppedLatent(46, 7, 0, 6, DropReason.ImageSlotTooSmall, "the picture takes 2000000 bytes, an image slot holds 1576832", 2000000));
         AssertLast("decode-needed");
+        var copy = new EncodeRequest(0, PreviewOptions.Default, 9L);
+        sink.Encoded(copy, new ReadyPreview(2, 42, 7, 0, 3, 20, new PreviewResult(30000, 512, 512, PreviewEncoding.Jpeg, 0, 2.5, 0, true), "tiny", 0));
+        AssertLast("encode");
+        sink.EncodeFailed(copy, new DroppedLatent(0, 0, 0, 0, DropReason.Failed, "stream 0 has no picture yet"));
+        AssertLast("encode-none");
         var lesson = new TeachRequest(1, 47, null, "sd_xl_base_1.0.safetensors", 8L);
         sink.Taught(lesson, new CalibratedMap(new FittedMap(ColourMapKind.Linear, []), 24.125, 0.9, 3, new Dictionary<string, double> { ["latent2rgb"] = 19.25, ["tiny"] = 30.5 }), true);
         AssertLast("teach");
@@ -168,6 +173,8 @@ public sealed class ControlChannelTests : IDisposable
         Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
         Send("hello");
         Send("decode");
+        Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
+        Send("encode");
         Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);
         Send("teach");
         Assert.Contains("-32002", _lines[^1], StringComparison.Ordinal);

@@ -154,6 +154,25 @@ public sealed class PreviewRendererTests
         return [.. Enumerable.Range(0, (int)shape.Length).Select(_ => (float)((random.NextDouble() * 4) - 2))];
     }
 
+    [Fact]
+    public void What_was_drawn_last_is_encoded_again_without_a_decode()
+    {
+        using var renderer = new PreviewRenderer(LatentFormats.Get("SD15"));
+        Assert.Null(renderer.EncodeAgain(PreviewOptions.Default, new byte[9999]));
+        var shape = new LatentShape(1, 4, 1, 16, 24);
+        var raw = new PreviewOptions { Encoding = PreviewEncoding.Rgb24 };
+        (PreviewResult drawn, byte[] bytes) = Render(renderer, new LinearDecoder(renderer.Format), RandomValues(shape), shape, raw);
+        byte[] again = new byte[drawn.ByteLength];
+        Assert.Equal((24, 16, true), Sides(renderer.EncodeAgain(raw, again)));
+        Assert.Equal(bytes, again);
+        Assert.Equal((12, 8, true), Sides(renderer.EncodeAgain(raw with { Size = 12 }, again)));
+        Assert.Equal((24, 16, false), Sides(renderer.EncodeAgain(raw, new byte[1])));
+        renderer.Dispose();
+        Assert.Null(renderer.EncodeAgain(raw, again));
+
+        static (int, int, bool) Sides(PreviewResult? result) => (result!.Value.Width, result.Value.Height, result.Value.Fits);
+    }
+
     static (PreviewResult Result, byte[] Bytes) Render(PreviewRenderer renderer, ILatentDecoder decoder, float[] values, LatentShape shape, PreviewOptions options)
     {
         renderer.Stage(new Latent(MemoryMarshal.AsBytes(values.AsSpan()), LatentElementType.F32, shape), options);

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...client import Bridge
+from ...live import Board
 from ...preview import Preview
 from ...say_once import SayOnce
 from ..host_trouble import host_trouble
@@ -64,7 +65,8 @@ class Extension:
         self._say = SayOnce()
         folders = ui.weight_folders()
         self._decoders = DecoderList(folders)
-        self.bridge = Bridge(on_preview=self._publish, **{"models": folders, "host": settings.read(ui.stored)["host_mode"], **bridge})
+        self.live = Board(lambda: self.bridge)
+        self.bridge = Bridge(on_preview=self._publish, on_latent=self.live.sent, **{"models": folders, "host": settings.read(ui.stored)["host_mode"], **bridge})
         self.latest: Preview | None = None
         self._teacher = Teacher(self.bridge, self._say, self._lesson)
         self._recorder = Recorder(ui.recordings_folder(), self._say)
@@ -174,10 +176,16 @@ class Extension:
     def _app_started(self, _demo: Any, app: Any) -> None:
         self._is_served = True
         app.add_api_route("/latentbridge/status", self.status, methods=["GET"])
+        self._guarded(self._offer_live_view, app)
         if (trouble := host_trouble(settings.read(self._ui.stored)["host_mode"])) is not None:
             log.warning("LatentBridge: %s", trouble)
         elif self.is_chosen():
             self.bridge.start()
+
+    def _offer_live_view(self, app: Any) -> None:
+        from . import live  # needs the server's own modules
+
+        live.add(app, self.live, bool(getattr(self._ui.shared.cmd_opts, "api_auth", None)))
 
     # --- the sampler's thread ----------------------------------------------------------------------------------------
 
@@ -237,6 +245,7 @@ class Extension:
             batch = "grid" if ui.stored.get("show_progress_grid", True) else "first"
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
+        self.live.describe(self._runs, latent_format=ui.latent_format(), model=ui.model_name(), steps=ui.shared.state.sampling_steps)
         self.bridge.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"], learn=wanted["learn"],
             decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
@@ -300,16 +309,17 @@ class Extension:
         if not self.is_chosen():
             return 'LatentBridge makes the previews once it is chosen at "Live previews", "Live preview method".'
         if latest is None:
-            return "LatentBridge is on."
-        return f"LatentBridge is on. The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.decode_milliseconds:.0f} ms."
+            return f"LatentBridge is on.{self._decoders.learned_in_words()}"
+        return f"LatentBridge is on. The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.decode_milliseconds:.0f} ms.{self._decoders.learned_in_words()}"
 
     def _is_watched(self) -> bool:
-        return time.monotonic() - self._looked_at < WATCHED
+        return time.monotonic() - self._looked_at < WATCHED or self.live.is_watched()
 
     # --- the bridge's thread -----------------------------------------------------------------------------------------
 
     def _publish(self, preview: Preview) -> None:
         """Hands a picture over, unless its job is over."""
+        self.live.arrived(preview)
         sampling = self._sampling
         if sampling is None or preview.run != sampling.number:
             return

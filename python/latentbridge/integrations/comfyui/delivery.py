@@ -82,6 +82,10 @@ class Destination(NamedTuple):
         }
         return cls(server, server.client_id, has_metadata(server, server.client_id), prompt_id, node_id, metadata)
 
+    def nobody(self) -> Destination:
+        """The same for pictures that no client gets."""
+        return self._replace(client="", with_metadata=False)
+
     def model(self) -> str | None:
         """What the model is called that the node samples with; None where its graph does not say."""
         try:

@@ -223,7 +223,7 @@ class Hook:
         """For a sampler with a callback of its own that core gives nothing, because nobody asked."""
         try:
             found = colours(latent_format)
-            if found and args.preview_method == LatentPreviewMethod.NoPreviews and (wish := self._pack.wish(True)) is not None:
+            if found and args.preview_method == LatentPreviewMethod.NoPreviews and (wish := self._pack.wish(True)) is not None and not wish.is_quiet:
                 return Guest(self._pack, latent_format, wish, found)
         except Exception as error:
             self._pack.say(f"a sampler of another pack has no previews: {error!r}")

@@ -14,6 +14,7 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
 from ...client import Bridge
+from ...live import Board
 from ...preview import Preview
 from ...say_once import SayOnce
 from ..host_trouble import host_trouble
@@ -27,10 +28,12 @@ PREVIEW_METHODS = ("default", "auto", "latent2rgb", "taesd")
 
 
 class Wish(NamedTuple):
-    """What the user wants of this prompt: a preview method (``auto``, ``latent2rgb``, ``taesd``), and the workflow's own settings."""
+    """What the user wants of this prompt: a preview method (``auto``, ``latent2rgb``, ``taesd``), and the workflow's own settings. Pictures of a quiet one
+    go to the live view alone: whoever queued it asked for none."""
 
     method: str
     settings: dict[str, Any]
+    is_quiet: bool = False
 
 
 class Pack:
@@ -42,6 +45,7 @@ class Pack:
         self.folders = _model_folders()
         self.decoders = DecoderList(self.folders)
         self._bridge_arguments = bridge
+        self.live = Board(lambda: self.bridge)
         self.bridge = self._new_bridge(self.settings)
         self.outbox = Outbox(PromptServer.instance)
         self.teacher = Teacher(self)
@@ -61,14 +65,15 @@ class Pack:
         settings = _settings_of_workflow(item[2])
         if not self.settings.changed(settings).enabled:
             return None
-        method = getattr(args.preview_method, "value", "auto")
+        method, is_quiet = getattr(args.preview_method, "value", "auto"), False
         if shows_nothing:
             if item[3].get("preview_method") == "none" or _none_on_command_line() or _none_by_node(item[2]):
                 return None
-            if not has_metadata(PromptServer.instance, PromptServer.instance.client_id):
+            is_quiet = not has_metadata(PromptServer.instance, PromptServer.instance.client_id)
+            if is_quiet and not self.live.is_watched():
                 return None
             method = "auto"
-        return Wish(method, settings)
+        return Wish(method, settings, is_quiet)
 
     def change(self, values: dict[str, Any]) -> None:
         """Takes new settings, effective at the next step; where no host works, it is tried again with all that was wrong forgotten."""
@@ -103,20 +108,21 @@ class Pack:
         status = self.bridge.status(1.0)
         host = status.get("host") if self.bridge.host_pid else None
         if host is None:
-            return "Ready. The host starts with the next prompt."
+            return f"Ready. The host starts with the next prompt.{self.decoders.learned_in_words()}"
         latest = self.latest
         shown = f" The last preview: {latest.decoder}, {latest.width} x {latest.height}, {latest.milliseconds:.0f} ms." if latest else ""
-        return f"Working, host {host}.{shown}"
+        return f"Working, host {host.get('host')}.{shown}{self.decoders.learned_in_words()}"
 
     def close(self) -> None:
         self.teacher.uninstall()
         self.bridge.close()
 
     def _new_bridge(self, settings: Settings) -> Bridge:
-        return Bridge(on_preview=self._on_preview, on_clip=self._on_clip, models=self.folders, **{"host": settings.host_mode, **self._bridge_arguments})
+        return Bridge(on_preview=self._on_preview, on_clip=self._on_clip, on_latent=self.live.sent, models=self.folders, **{"host": settings.host_mode, **self._bridge_arguments})
 
     def _on_preview(self, preview: Preview) -> None:
         self.latest = preview
+        self.live.arrived(preview)
         for warning in preview.warnings:
             self.say(warning)
         if (sampling := self.sampling) is not None and sampling.run == preview.run:

@@ -1,8 +1,9 @@
-"""``/latentbridge/settings`` for the page, ``/latentbridge/status`` for people and bug reports."""
+"""``/latentbridge/settings`` and ``/latentbridge/forget`` for the page, ``/latentbridge/status`` for people and bug reports, ``/latentbridge/live``."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from server import PromptServer, web
 
 from ... import host_locator
 from ..._version import VERSION
-from . import settings
+from . import live, settings
 from .hook import Hook
 from .pack import Pack
 
@@ -19,6 +20,7 @@ from .pack import Pack
 def add(pack: Pack, hook: Hook) -> None:
     """Adds the routes to ComfyUI's server."""
     routes = PromptServer.instance.routes
+    live.add(routes, pack.live)
 
     @routes.get("/latentbridge/settings")
     async def controls(request: Any) -> Any:
@@ -35,6 +37,14 @@ def add(pack: Pack, hook: Hook) -> None:
         except (ValueError, AttributeError, TypeError):
             return web.json_response({"error": "expected a JSON object of settings"}, status=400)
         return web.json_response(asdict(pack.settings))
+
+    @routes.post("/latentbridge/forget")
+    async def forget(request: Any) -> Any:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, pack.decoders.forget)
+        except (OSError, subprocess.SubprocessError) as error:
+            return web.json_response({"error": f"not all was deleted ({error}); `latentbridge models forget all` says why"}, status=500)
+        return web.json_response({"state": await asyncio.get_running_loop().run_in_executor(None, pack.state)})
 
     @routes.get("/latentbridge/status")
     async def status(request: Any) -> Any:

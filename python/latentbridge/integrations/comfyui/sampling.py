@@ -68,7 +68,7 @@ class Sampling:
 
     def lacks_a_host(self) -> bool:
         """Whether LatentBridge would show this sampling if it could; says so beside the picture that stands in."""
-        lacks = self._settings.enabled and self._bridge.off_reason is not None
+        lacks = self._settings.enabled and self._bridge.off_reason is not None and not self._wish.is_quiet
         if lacks and not self._is_told:
             self._is_told = True
             destination = self._destination or Destination.here()
@@ -134,7 +134,8 @@ class Sampling:
 
     def _begin(self, settings: Settings) -> None:
         if self._destination is None:
-            self._destination = Destination.here()
+            here = Destination.here()
+            self._destination = here.nobody() if self._wish.is_quiet else here
             self._model = self._destination.model()
             add_progress_handler(NodeEnd(self._pack, self._destination.node_id))
         self._awaited = -1
@@ -144,12 +145,13 @@ class Sampling:
                            clip=settings.clip and self._destination.with_metadata,
                            **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata)))
         self.run = run
+        self._pack.live.describe(run, latent_format=self._format, model=self._model)
         self._pack.sampling = self
 
     def _submit(self, x0: Any, step: int, total: int) -> bool:
         settings = self._settings
         self._began_at = self._began_at or time.monotonic()
-        if not self._destination.clients():
+        if not self._destination.clients() and not self._pack.live.is_watched():
             return False
         if settings.batch == "turn" and x0.shape[0] > 1:
             x0 = x0[self._turn % x0.shape[0]:][:1]
@@ -178,7 +180,7 @@ class Sampling:
         self._awaited = 1 << 62
         if not self._has(step):
             return None
-        if self._destination.client is None:  # core would send it to every page too
+        if self._destination.client is None or self._wish.is_quiet:  # core would send it to every page too, or to one who asked for none
             for message in self._destination.messages(self._latest):
                 self._destination.server.send_sync(*message)
             return None

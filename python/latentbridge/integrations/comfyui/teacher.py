@@ -78,25 +78,34 @@ class Teacher:
         return decode
 
     def _decoded(self, latent: Any, picture: Any) -> None:
-        for ended in tuple(self._ended):
-            if ended.x0.shape == latent.shape and latent[0, 0].numel() >= LEAST_CELLS:
-                self._lessons.give(partial(self._teach, ended, latent, picture))
+        ended = [ended for ended in self._ended if ended.x0.shape == latent.shape]
+        if ended and latent[0, 0].numel() >= LEAST_CELLS:
+            self._lessons.give(partial(self._teach, ended, latent, picture))
 
-    def _teach(self, ended: _Ended, latent: Any, picture: Any) -> None:
+    def _teach(self, candidates: list[_Ended], latent: Any, picture: Any) -> None:
         """On the lesson's thread. Of a batch the first picture, of a video the first frame: the one latent frame that is a
         single picture in every VAE."""
         import torch
 
         with torch.inference_mode():
-            latent = ended.latent_format.process_in(latent[:1].to("cpu", torch.float32))
-            x0 = ended.x0[:1].to("cpu", torch.float32)
-            if not bool((latent - x0).square().mean() <= LARGEST_DIFFERENCE * x0.var()):
+            ended = next((ended for ended in reversed(candidates) if _is_same(latent, ended)), None)
+            if ended is None:
                 return
             picture = picture[0] if picture.dim() == 4 else picture[0, 0]
+            latent = ended.latent_format.process_in(latent[:1].to("cpu", torch.float32))
             latent = latent[0] if latent.dim() == 4 else latent[0, :, 0]
             lesson = pair(latent, picture[..., :3].movedim(-1, 0) * 2 - 1)
         self._ended = deque((other for other in self._ended if other is not ended), maxlen=2)
         self._pack.bridge.teach(lesson, model=ended.model, latent_format=ended.format_id)
+
+
+def _is_same(latent: Any, ended: _Ended) -> bool:
+    """Whether what is decoded is what that sampling ended with."""
+    import torch
+
+    latent = ended.latent_format.process_in(latent[:1].to("cpu", torch.float32))
+    x0 = ended.x0[:1].to("cpu", torch.float32)
+    return bool((latent - x0).square().mean() <= LARGEST_DIFFERENCE * x0.var())
 
 
 def model_of(graph: Any, node_id: str) -> str | None:
