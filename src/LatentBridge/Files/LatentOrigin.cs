@@ -9,7 +9,7 @@ namespace LatentBridge.Files;
 /// <remarks>
 /// Trainers store the VAE's output (VAE's scale) or what they train on (sampler's scale); which one is a habit of each program, noted here.
 /// Sources: kohya-ss/sd-scripts library/strategy_*.py, kohya-ss/musubi-tuner dataset/architectures.py, ostris/ai-toolkit
-/// toolkit/dataloader_mixins.py, Nerogar/OneTrainer.
+/// toolkit/dataloader_mixins.py, Nerogar/OneTrainer, Lightricks/LTX-2.
 /// </remarks>
 sealed partial record LatentOrigin
 {
@@ -48,6 +48,8 @@ sealed partial record LatentOrigin
         ("omnigen", "Flux"), ("zimage", "Flux"), ("wan225b", "Wan22"), ("wan22ti2v5b", "Wan22"), ("wan", "Wan21"), ("qwenimage", "Wan21"), ("ltx", "LTXV"),
     ];
 
+    const long LtxChannels = 128;
+
     /// <summary>The latent format's id, and where it stands; null when nothing says it.</summary>
     public (string Id, string Why)? Format { get; set; }
 
@@ -69,6 +71,7 @@ sealed partial record LatentOrigin
         LatentOrigin origin = new();
         origin.ReadKey(file, entry);
         origin.ReadMetadata(file);
+        origin.ReadNumbers(file, entry);
         origin.ReadName(file, entry, path);
         return origin;
     }
@@ -124,6 +127,22 @@ sealed partial record LatentOrigin
             Space = (LatentSpace.Sampler, "ai-toolkit's caches are in it");
         }
     }
+
+    /// <summary>LTX-Video's trainers: <c>num_frames</c>, <c>height</c> and <c>width</c> beside a clip or its tokens, in the sampler's scale.</summary>
+    /// <remarks>Source: Lightricks/LTX-Video-Trainer, scripts/process_videos.py (tokens); Lightricks/LTX-2, packages/ltx-trainer/scripts/process_videos.py (clips).</remarks>
+    void ReadNumbers(TensorFile file, TensorEntry entry)
+    {
+        if (Number(file, "num_frames") is { } frames && Number(file, "height") is { } height && Number(file, "width") is { } width
+            && entry.Dimensions is [_, LtxChannels] or [LtxChannels, _, _, _] && (Int128)frames * height * width * LtxChannels == entry.Length)
+        {
+            const string Why = "the file has LTX's num_frames, height and width";
+            (Size, SizeWhy) = (new(frames, height, width), Why);
+            Format ??= ("LTXV", Why);
+        }
+    }
+
+    static long? Number(TensorFile file, string name) =>
+        long.TryParse(file.Metadata.GetValueOrDefault(name), NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number > 0 ? number : null;
 
     void ReadName(TensorFile file, TensorEntry entry, string path)
     {

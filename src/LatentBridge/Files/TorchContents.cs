@@ -5,7 +5,7 @@ namespace LatentBridge.Files;
 
 /// <summary>
 /// The tensors of what was saved: a tensor, or dictionaries and lists of them, however nested. Names are the keys on the
-/// way, joined by dots; text among them becomes metadata, what is not read is named there, everything else is passed over.
+/// way, joined by dots; text among them, and the outermost whole numbers, become metadata, what is not read is named there, everything else is passed over.
 /// </summary>
 sealed class TorchContents
 {
@@ -33,7 +33,7 @@ sealed class TorchContents
     /// <summary>The tensors, in the file's order.</summary>
     public List<TensorEntry> Tensors { get; } = [];
 
-    /// <summary>Text values by their names.</summary>
+    /// <summary>Text and whole numbers by their names.</summary>
     public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
 
     // A list may hold itself or the same list many times over, so both depth and visits are counted.
@@ -59,6 +59,9 @@ sealed class TorchContents
                 break;
             case string text when name.Length > 0:
                 Metadata[name] = text;
+                break;
+            case long number when depth == 1 && name.Length > 0:
+                Metadata[name] = number.ToString(CultureInfo.InvariantCulture);
                 break;
             case PickleDictionary dictionary:
                 foreach ((object? key, object? item) in dictionary.Items)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Text;
 using LatentBridge.Files;
 using LatentBridge.Latents;
@@ -122,6 +123,27 @@ public sealed class LatentShardsTests : IDisposable
         Assert.Contains("cut off", Assert.Throws<LatentBridgeException>(() => Read(path, new() { FormatId = "SDXL" })).Message, StringComparison.Ordinal);
         Save("shard_0.bin", "other"u8.ToArray());
         Assert.Throws<NoLatentException>(() => Read(path, new()));
+    }
+
+    /// <summary>LTX-Video-Trainer's tokens [F H W, C], and LTX-2's clips [C, F, H, W]; both with the size beside them.</summary>
+    [Theory]
+    [InlineData(new long[] { 30, 128 }, new long[] { 128, 1 })]
+    [InlineData(new long[] { 128, 2, 3, 5 }, new long[] { 1, 1920, 640, 128 })]
+    public void Ltxs_precomputed_latents_are_clips_of_the_size_beside_them(long[] axes, long[] strides)
+    {
+        byte[] tensor = TensorFileWriters.TensorPickle(3840, 0, axes, strides)[2..^1];
+        byte[] pickle = [0x80, 2, (byte)'}', (byte)'(', .. Key("latents"), .. tensor, .. Key("num_frames"), (byte)'K', 2, .. Key("height"), (byte)'K', 3, .. Key("width"), (byte)'K', 5, (byte)'u', (byte)'.'];
+        string path = Save(Path.Combine(".precomputed", "latents", "clip.pt"), TensorFileWriters.Torch(pickle, Floats(3840)));
+        Assert.Equal([path], LatentShards.Find(_folder));
+        LoadedLatent latent = Assert.Single(Read(path, new())).Latent!;
+        Assert.Equal(("LTXV", LatentSpace.Sampler, new LatentShape(1, 128, 2, 3, 5)), (latent.Format.Id, latent.Space, latent.Shape));
+
+        // Channel c of frame 1, row 2, column 4 is value c of the last token.
+        float[] values = MemoryMarshal.Cast<byte, float>(latent.Bytes).ToArray(), written = MemoryMarshal.Cast<byte, float>(Floats(3840)).ToArray();
+        Assert.Equal(written[(29 * 128) + 7], values[(7 * 30) + 29]);
+        Assert.Equal(written[(3 * 128) + 100], values[(100 * 30) + 3]);
+
+        static byte[] Key(string text) => [(byte)'X', (byte)text.Length, 0, 0, 0, .. Encoding.UTF8.GetBytes(text)];
     }
 
     [Theory]
