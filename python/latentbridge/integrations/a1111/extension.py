@@ -32,6 +32,7 @@ from ...live import Board
 from ...preview import Preview
 from ...say_once import SayOnce
 from ..host_trouble import host_trouble
+from ..last_resort import LastResort
 from ..ready_image import ReadyImage, encode, pixels
 from ..recorder import Recorder
 from ..settings import DecoderList
@@ -67,6 +68,7 @@ class Extension:
         self._decoders = DecoderList(folders)
         self.live = Board(lambda: self.bridge)
         self.bridge = Bridge(on_preview=self._publish, on_latent=self.live.sent, **{"models": folders, "host": settings.read(ui.stored)["host_mode"], **bridge})
+        self.last_resort = LastResort(self._publish, self._say)
         self.latest: Preview | None = None
         self._teacher = Teacher(self.bridge, self._say, self._lesson)
         self._recorder = Recorder(ui.recordings_folder(), self._say)
@@ -110,6 +112,7 @@ class Extension:
             if getattr(owner, name) is wrapper:
                 setattr(owner, name, wrapper.__wrapped__)
         self.bridge.close()
+        self.last_resort.close()
 
     def is_chosen(self) -> bool:
         return _is_chosen(self._ui.stored)
@@ -169,7 +172,7 @@ class Extension:
         with self._lock:
             self._job += 1
         if (sampling := self._sampling) is not None:
-            self._guarded(self.bridge.end, run=sampling.number)
+            self._guarded(sampling.maker.end, run=sampling.number)
         self._recorder.end()
         return original(state)
 
@@ -222,7 +225,7 @@ class Extension:
         step it would have 50 ms, and be worse than the one before wherever steps are long."""
         sampling.submitted_at = time.monotonic()
         part = sampling.choose(latent) if sampling.batch == "turn" else latent
-        self.bridge.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps + 1)
+        sampling.maker.submit(part, run=sampling.number, step=step, total=self._ui.shared.state.sampling_steps + 1)
 
     def _here(self, latent: Any) -> Sampling:
         """The sampling that the newest latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
@@ -231,7 +234,7 @@ class Extension:
         ui, sampling, now, place = self._ui, self._sampling, time.monotonic(), self._place
         if sampling is not None and sampling.place == place and now < sampling.settled_until:
             return sampling
-        chosen = (id(ui.shared.sd_model), *map(ui.stored.get, READ))
+        chosen = (id(ui.shared.sd_model), self._maker(), *map(ui.stored.get, READ))
         if sampling is None or sampling.place != place or sampling.settings != chosen:
             sampling = self._sampling = self._begin(place, chosen)
         sampling.settled_until = now + SETTLED
@@ -245,12 +248,13 @@ class Extension:
             batch = "grid" if ui.stored.get("show_progress_grid", True) else "first"
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
+        maker = self._maker()
         self.live.describe(self._runs, latent_format=ui.latent_format(), model=ui.model_name(), steps=ui.shared.state.sampling_steps)
-        self.bridge.begin(
+        maker.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"], learn=wanted["learn"],
             decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
             encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
-        return Sampling(self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)
+        return Sampling(maker, self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)
 
     def _lesson(self) -> tuple[str, str | None] | None:
         """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
@@ -288,7 +292,8 @@ class Extension:
         """One line; None when all is well."""
         sampling, latest = self._sampling, self.latest
         if (reason := self.bridge.off_reason) is not None:
-            text = f"LatentBridge is off, {self._ui.stand_in} shows the previews: {reason}"
+            stand_in = self._ui.stand_in if self._maker() is self.bridge else "Python"
+            text = f"LatentBridge is off, {stand_in} shows the previews: {reason}"
         elif latest is None or sampling is None or latest.run != sampling.number:
             return None
         elif latest.warnings:
@@ -305,7 +310,7 @@ class Extension:
         if not self._is_served:
             return ""
         if (reason := self.bridge.off_reason or host_trouble(settings.read(self._ui.stored)["host_mode"])) is not None:
-            return f"LatentBridge is off: {reason}"
+            return f"{'Python makes simple previews' if self.last_resort.is_there else 'LatentBridge is off'}: {reason}"
         if not self.is_chosen():
             return 'LatentBridge makes the previews once it is chosen at "Live previews", "Live preview method".'
         if latest is None:
@@ -342,10 +347,14 @@ class Extension:
 
     def _has_pictures(self) -> bool:
         """Whether a picture of ours is there or to be expected; if not, the UI's own method takes over."""
-        if self.bridge.off_reason is not None or self.bridge.host_pid == 0:
+        if self._maker() is self.bridge and (self.bridge.off_reason is not None or self.bridge.host_pid == 0):
             return False
         sampling = self._sampling
         return sampling is None or sampling.is_shown or time.monotonic() - sampling.started < PATIENCE
+
+    def _maker(self) -> Bridge | LastResort:
+        """Who makes the previews now: the bridge, unless it is off and the last resort can."""
+        return self.last_resort if self.bridge.off_reason is not None and self.last_resort.shows(self._ui.latent_format()) else self.bridge
 
     def _every(self) -> int:
         return self._ui.stored.get(EVERY, 10)

@@ -8,11 +8,11 @@ from typing import Any
 
 
 class Sampling:
-    """What the bridge calls a run."""
+    """What the bridge calls a run. ``maker`` makes its previews: the bridge or the last resort."""
 
-    def __init__(self, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
+    def __init__(self, maker: Any, number: int, place: tuple[Any, ...], settings: tuple[Any, ...], batch: str, count: int, pause: int, format: str,
                  is_rearranged: bool) -> None:
-        self.number, self.place, self.settings = number, place, settings
+        self.maker, self.number, self.place, self.settings = maker, number, place, settings
         self.settled_until = 0.0
         self.batch, self.count, self.pause = batch, count, pause
         self.format, self.is_rearranged = format, is_rearranged

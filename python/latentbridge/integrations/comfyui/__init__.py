@@ -27,8 +27,8 @@ def install() -> dict[str, type] | None:
     hook.install()
     pack.teacher.install()
     routes.add(pack, hook)
-    if (trouble := pack.trouble()) is not None:
-        log.warning("LatentBridge: ComfyUI's own previews go on: %s", trouble)
+    if pack.trouble() is not None:
+        log.warning("LatentBridge: %s", pack.state())
     else:
         log.info("LatentBridge %s makes the previews; Settings > LatentBridge, /latentbridge/status", VERSION)
     return nodes.mappings(pack)

@@ -18,6 +18,7 @@ from ...live import Board
 from ...preview import Preview
 from ...say_once import SayOnce
 from ..host_trouble import host_trouble
+from ..last_resort import LastResort
 from ..recorder import Recorder
 from ..settings import DecoderList
 from .delivery import Outbox, has_metadata
@@ -47,6 +48,7 @@ class Pack:
         self._bridge_arguments = bridge
         self.live = Board(lambda: self.bridge)
         self.bridge = self._new_bridge(self.settings)
+        self.last_resort = LastResort(self._on_preview, self.say)
         self.outbox = Outbox(PromptServer.instance)
         self.teacher = Teacher(self)
         self.recorder = Recorder(os.path.join(folder_paths.get_output_directory(), "latentbridge"), self.say)
@@ -93,6 +95,10 @@ class Pack:
         if self.settings.enabled and asked != "none" and self.bridge.host_pid == 0:
             self.bridge.start()
 
+    def maker(self, latent_format: str | None) -> Bridge | LastResort:
+        """Who makes the previews of a format now: the bridge, unless it is off and the last resort can."""
+        return self.last_resort if self.bridge.off_reason is not None and self.last_resort.shows(latent_format) else self.bridge
+
     def trouble(self) -> str | None:
         """Why there are no previews of ours, and what helps; None when all is well."""
         if self.bridge.off_reason is not None:
@@ -104,7 +110,8 @@ class Pack:
         if not self.settings.enabled:
             return "Off: ComfyUI shows its own previews."
         if (trouble := self.trouble()) is not None:
-            return f"ComfyUI shows its own previews, because {trouble}."
+            stand_in = "Python makes simple previews" if self.last_resort.is_there else "ComfyUI shows its own previews"
+            return f"{stand_in}, because {trouble}."
         status = self.bridge.status(1.0)
         host = status.get("host") if self.bridge.host_pid else None
         if host is None:
@@ -116,6 +123,7 @@ class Pack:
     def close(self) -> None:
         self.teacher.uninstall()
         self.bridge.close()
+        self.last_resort.close()
 
     def _new_bridge(self, settings: Settings) -> Bridge:
         return Bridge(on_preview=self._on_preview, on_clip=self._on_clip, on_latent=self.live.sent, models=self.folders, **{"host": settings.host_mode, **self._bridge_arguments})

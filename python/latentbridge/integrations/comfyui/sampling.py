@@ -30,7 +30,7 @@ class Sampling:
 
     def __init__(self, pack: Any, latent_format: Any, wish: Any) -> None:
         self._pack = pack
-        self._bridge = pack.bridge  # another one once the settings name another host
+        self._bridge = pack.bridge  # or the last resort; another one once that works, or the settings name another host
         self._wish = wish
         self._latent_format, self._format = latent_format, format_id(latent_format)
         self._model: str | None = None
@@ -52,13 +52,13 @@ class Sampling:
 
     def plays(self, rate: float) -> bool:
         """Whether the moving picture is ours to show through VideoHelperSuite's widget, at so many pictures a second."""
-        shows = self.takes() and self._settings.clip and self._destination.client is not None and formats.is_causal_video(self._format)
+        shows = self.takes() and self._bridge is self._pack.bridge and self._settings.clip and self._destination.client is not None and formats.is_causal_video(self._format)
         self._video_helper_rate = rate if shows else 0.0
         return shows
 
     def takes(self) -> bool:
         """Whether LatentBridge shows this sampling now; otherwise ComfyUI's own previewer does."""
-        if self._pack.settings is not self._of_page:
+        if self._pack.settings is not self._of_page or self._bridge is not self._pack.maker(self._format):
             self._adopt(self._pack.settings)
         takes = self._settings.enabled and self._bridge.off_reason is None
         if self._is_shown and not takes and self._destination.with_metadata:
@@ -125,7 +125,7 @@ class Sampling:
 
     def _adopt(self, settings: Settings) -> None:
         """The first step, or the first with new settings: the bridge counts it as a run of its own."""
-        self._bridge = self._pack.bridge
+        self._bridge = self._pack.maker(self._format)
         self._settings = mine = settings.changed(self._wish.settings)
         self._is_steady = (mine.every_steps, mine.every_milliseconds) == (1, 0)
         if mine.enabled and self._bridge.off_reason is None:
