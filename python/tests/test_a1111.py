@@ -16,6 +16,7 @@ import unittest.mock
 from pathlib import Path
 
 from latentbridge import Bridge, host_locator
+from latentbridge.integrations.last_resort import LastResort
 from tests.bridges import QUICK, real_host, until
 
 try:
@@ -52,6 +53,13 @@ class UiTestCase(unittest.TestCase):
         looks = unittest.mock.patch("latentbridge.integrations.settings.DecoderList.look")
         looks.start()
         self.addCleanup(looks.stop)
+        self.has_last_resort(False)
+
+    def has_last_resort(self, is_there):
+        """Whether Python could make previews, whatever else this process has imported."""
+        there = unittest.mock.patch.object(LastResort, "is_there", is_there)
+        there.start()
+        self.addCleanup(there.stop)
 
     def load(self, *quirks, method="LatentBridge", looks=True, **options):
         """Installs the extension as the UI's script does, and chooses the method; somebody looks."""
@@ -616,6 +624,25 @@ class Faults(UiTestCase):
             until(lambda: self.extension.bridge.off_reason)
         self.assertEqual(set(self.ui.decodes), {2})
         self.assertEqual(len(logs.output), 1)
+
+    def test_without_a_host_python_makes_the_pictures_and_says_so(self):
+        try:
+            import torch
+        except ImportError as error:
+            self.skipTest(f"{error}; the UIs always have it")
+        self.has_last_resort(True)
+        with self.assertLogs("latentbridge", "WARNING"), unittest.mock.patch("latentbridge.integrations.last_resort.REST_BESIDE_CPU", 0):
+            self.load(host="/nonexistent/latentbridge")
+            self.start_page()
+            until(lambda: self.extension.bridge.off_reason)
+            self.ui.decodes.clear()
+            seen = self.job([torch.full((1, 4, 8, 8), 0.5 * step) for step in range(4)])
+        self.assertEqual([size for size, _ in seen], [(32, 32)] * 4)
+        self.assertEqual(len({red for _, red in seen}), 4)
+        self.assertEqual(self.ui.decodes, [])
+        self.assertEqual(self.extension.latest.decoder, "tiny")
+        self.assertRegex(self.ui.state.textinfo, "^LatentBridge is off, Python shows the previews: .*/nonexistent/latentbridge")
+        self.assertRegex(self.line(), "^Python makes simple previews: .*/nonexistent/latentbridge")
 
     def test_a_host_that_drops_everything_is_stood_in_for(self):
         patience = unittest.mock.patch.object(self.a1111.extension, "PATIENCE", 0.1)

@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from latentbridge.integrations.last_resort import LastResort
 from tests.bridges import FAKE_HOST, QUICK, digest, latent, until
 
 FAKES = Path(__file__).parent / "fakes" / "comfyui"
@@ -36,6 +37,7 @@ class ComfyUITestCase(unittest.TestCase):
         arguments = mock.patch.object(sys, "argv", list(self.argv))
         arguments.start()
         self.addCleanup(arguments.stop)
+        self.has_last_resort(False)
         self.module = importlib.import_module
         self.latent_preview = self.module("latent_preview")
         self.args = self.module("comfy.cli_args").args
@@ -46,6 +48,12 @@ class ComfyUITestCase(unittest.TestCase):
         self.addCleanup(self.server.stop)
         self.page = self.connect("page")
         self.core = self.latent_preview.get_previewer
+
+    def has_last_resort(self, is_there):
+        """Whether Python could make previews, whatever else this process has imported."""
+        there = mock.patch.object(LastResort, "is_there", is_there)
+        there.start()
+        self.addCleanup(there.stop)
 
     def forget(self):
         for name in [name for name in sys.modules if name.split(".")[0] in NAMES or name.startswith(OURS)]:
