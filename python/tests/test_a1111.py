@@ -631,18 +631,21 @@ class Faults(UiTestCase):
         except ImportError as error:
             self.skipTest(f"{error}; the UIs always have it")
         self.has_last_resort(True)
-        with self.assertLogs("latentbridge", "WARNING"), unittest.mock.patch("latentbridge.integrations.last_resort.REST_BESIDE_CPU", 0):
-            self.load(host="/nonexistent/latentbridge")
-            self.start_page()
+        with (self.assertLogs("latentbridge", "WARNING"), unittest.mock.patch("latentbridge.integrations.last_resort.REST_BESIDE_CPU", 0),
+              unittest.mock.patch("latentbridge.host_locator.find", return_value=None)):
+            self.load(host="process")
+            self.extension.bridge.start()
             until(lambda: self.extension.bridge.off_reason)
             self.ui.decodes.clear()
+            self.extension.bridge.start = lambda: None  # which a job does, and until it has failed previews count on it
             seen = self.job([torch.full((1, 4, 8, 8), 0.5 * step) for step in range(4)])
         self.assertEqual([size for size, _ in seen], [(32, 32)] * 4)
         self.assertEqual(len({red for _, red in seen}), 4)
         self.assertEqual(self.ui.decodes, [])
         self.assertEqual(self.extension.latest.decoder, "tiny")
-        self.assertRegex(self.ui.state.textinfo, "^LatentBridge is off, Python shows the previews: .*/nonexistent/latentbridge")
-        self.assertRegex(self.line(), "^Python makes simple previews: .*/nonexistent/latentbridge")
+        self.assertRegex(self.ui.state.textinfo, "^LatentBridge is off, Python shows the previews: no host was found; ")
+        self.extension._app_started(None, unittest.mock.Mock())
+        self.assertRegex(self.ui.opts.latentbridge_status, "^Python makes simple previews: no host was found; ")
 
     def test_a_host_that_drops_everything_is_stood_in_for(self):
         patience = unittest.mock.patch.object(self.a1111.extension, "PATIENCE", 0.1)

@@ -23,11 +23,11 @@ class LastResortTests(ComfyUITestCase):
         super().setUp()
         self.args.preview_method = self.method.NoPreviews
         self.has_last_resort(True)
-        rest = mock.patch.object(last_resort, "REST_BESIDE_CPU", 0)
-        rest.start()
-        self.addCleanup(rest.stop)
+        for patch in (mock.patch.object(last_resort, "REST_BESIDE_CPU", 0), mock.patch("latentbridge.host_locator.find", return_value=None)):
+            patch.start()
+            self.addCleanup(patch.stop)
         self.pack("die-at-start")
-        self.made.bridge._settings.host = "/nonexistent/latentbridge"
+        self.made.bridge._settings.host = "process"
         self.made.bridge.start()
         until(lambda: self.made.bridge.off_reason)
 
@@ -47,7 +47,7 @@ class LastResortTests(ComfyUITestCase):
         self.assertEqual((caption["decoder"], caption["note"]), ("tiny", "in Python: LatentBridge has no host, see its settings"))
 
     def test_the_settings_page_says_that_python_makes_them_and_why(self):
-        self.assertRegex(self.made.state(), "^Python makes simple previews, because .*/nonexistent/latentbridge")
+        self.assertRegex(self.made.state(), "^Python makes simple previews, because no host was found; install it with ")
 
     def test_none_means_none_and_off_means_off(self):
         self.sample(latents=[torch.zeros(1, 4, 8, 8)], preview_method="none")
@@ -73,4 +73,4 @@ class LastResortTests(ComfyUITestCase):
         self.sample(latents=latents, each=mended)
         self.settle()
         decoders = [caption["caption"]["decoder"] for caption in self.captions() if caption["caption"]]
-        self.assertEqual((decoders[0], decoders[-1], made.latest.decoder), ("tiny", "fake", "fake"))
+        self.assertEqual((decoders[0], decoders[-1], made.latest.decoder), ("tiny", "sha256", "sha256"))

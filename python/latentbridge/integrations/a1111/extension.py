@@ -231,16 +231,16 @@ class Extension:
         """The sampling that the newest latent belongs to: a new one for each batch, pass of hires fix, checkpoint, and change of a setting."""
         if self._place[-1:] != (latent.shape,):
             self._arrive(latent)  # it was there before this extension was, or did not come through the UI's own function
-        ui, sampling, now, place = self._ui, self._sampling, time.monotonic(), self._place
-        if sampling is not None and sampling.place == place and now < sampling.settled_until:
+        ui, sampling, now, place, maker = self._ui, self._sampling, time.monotonic(), self._place, self._maker()
+        if sampling is not None and sampling.place == place and sampling.maker is maker and now < sampling.settled_until:
             return sampling
-        chosen = (id(ui.shared.sd_model), self._maker(), *map(ui.stored.get, READ))
+        chosen = (id(ui.shared.sd_model), maker, *map(ui.stored.get, READ))
         if sampling is None or sampling.place != place or sampling.settings != chosen:
-            sampling = self._sampling = self._begin(place, chosen)
+            sampling = self._sampling = self._begin(maker, place, chosen)
         sampling.settled_until = now + SETTLED
         return sampling
 
-    def _begin(self, place: tuple[Any, ...], chosen: tuple[Any, ...]) -> Sampling:
+    def _begin(self, maker: Bridge | LastResort, place: tuple[Any, ...], chosen: tuple[Any, ...]) -> Sampling:
         ui, count = self._ui, place[-1][0]
         wanted, format = settings.read(ui.stored), ui.stored.get("live_previews_image_format", "png")
         batch = wanted["batch"]
@@ -248,7 +248,6 @@ class Extension:
             batch = "grid" if ui.stored.get("show_progress_grid", True) else "first"
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
         self._runs += 1
-        maker = self._maker()
         self.live.describe(self._runs, latent_format=ui.latent_format(), model=ui.model_name(), steps=ui.shared.state.sampling_steps)
         maker.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"], learn=wanted["learn"],
