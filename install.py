@@ -21,7 +21,7 @@ def main() -> None:
             return
         _install(f"latentbridge=={VERSION}")
         if host_locator.find() is None:
-            _say(f"no host was found, so the UI's own previews go on; {host_locator.ADVICE}")
+            _say(f"no host was found, so simple previews stand in; {host_locator.ADVICE}")
     except Exception as error:
         _say(f"its host could not be looked for: {error!r}")
 

@@ -228,7 +228,7 @@ app.registerExtension({
   },
   setup() {
     if (trouble) {
-      app.extensionManager.toast?.add({ severity: "warn", summary: "LatentBridge has no host", detail: "ComfyUI shows its own previews. Settings, LatentBridge says what to do.", life: 15000 });
+      app.extensionManager.toast?.add({ severity: "warn", summary: "LatentBridge has no host", detail: "Simple previews stand in. Settings, LatentBridge says what to do.", life: 15000 });
     }
     api.addEventListener("latentbridge.preview", show);
     api.addEventListener("latentbridge.clip", move);

@@ -360,7 +360,7 @@ class BridgeThread:
         command = host_locator.find()
         if command is not None:
             return [*command, "serve"]
-        reason = "no host was found; " + host_locator.ADVICE
+        reason = host_locator.trouble()
         if host in (None, "auto") and not os.environ.get("LATENTBRIDGE_HOST"):
             if (problem := self._problem_in_process()) is None:
                 return list(inprocess.COMMAND)

@@ -62,6 +62,15 @@ def find() -> list[str] | None:
     return None
 
 
+def trouble() -> str:
+    """Why no host was found, and what helps here. A program that is there and cannot be used comes first: another one might not be looked at, or not be needed."""
+    for place in places():
+        if not place.found and place.path is not None and (place.finder == "LATENTBRIDGE_HOST" or place.path.is_file()):
+            helps = "set it to the path of a host, or unset it" if place.finder == "LATENTBRIDGE_HOST" else ADVICE
+            return f"no host was found: {place.path} ({place.finder}) is {place.problem}; {helps}"
+    return f"no host was found; {ADVICE}"
+
+
 def places() -> Iterator[Place]:
     """Every place of the chain, in order, found or not."""
     yield _environment()

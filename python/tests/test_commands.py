@@ -187,6 +187,20 @@ class Doctor(unittest.TestCase):
             with self.subTest(error=error):
                 self.assertIn(cure, host_locator.starting_problem(program, error))
 
+    def test_a_host_that_was_chosen_and_is_not_there_has_no_other_cure(self):
+        with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": "/nonexistent"}):
+            self.assertEqual(host_locator.trouble(), "no host was found: /nonexistent (LATENTBRIDGE_HOST) is not there; set it to the path of a host, or unset it")
+
+    def test_a_host_that_is_there_and_cannot_be_started_is_named_before_the_advice(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder, "latentbridge")
+            program.touch()
+            places = [host_locator.Place("PATH", None, (), "no latentbridge on PATH"), host_locator.Place("packaged", program, (), "not executable")]
+            with unittest.mock.patch.object(host_locator, "places", return_value=places):
+                self.assertRegex(host_locator.trouble(), r"^no host was found: .*latentbridge \(packaged\) is not executable; install it with ")
+            with unittest.mock.patch.object(host_locator, "places", return_value=places[:1]):
+                self.assertEqual(host_locator.trouble(), f"no host was found; {host_locator.ADVICE}")
+
     def test_a_missing_host_ends_with_one_and_advice(self):
         with unittest.mock.patch.dict(os.environ, {"LATENTBRIDGE_HOST": "/nonexistent"}):
             code, output = call("doctor")

@@ -9,4 +9,4 @@ def host_trouble(mode: str) -> str | None:
     """Why no host can be had in this host mode, and what helps; None when all is well."""
     if host_locator.find() is not None or (mode != "process" and inprocess.problem() is None):
         return None
-    return f"no host was found; {host_locator.ADVICE}"
+    return host_locator.trouble()
