@@ -1,7 +1,9 @@
 """Previews made in Python where there is no host. No clock of these tests runs by itself."""
 
 import io
+import shutil
 import sys
+import tempfile
 import threading
 import unittest
 from pathlib import Path
@@ -130,6 +132,17 @@ class PictureTests(LastResortTestCase):
         x0[0, 0] = float("nan")
         self.begin()
         self.assertEqual(self.show(x0).decoder, "tiny")
+
+
+    def test_without_the_file_of_tiny_or_with_a_damaged_one_the_linear_map_goes_on(self):
+        self.addCleanup(last_resort._weights.cache_clear)
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(last_resort, "MODELS", Path(folder)):
+            for prepare in (lambda: None, lambda: shutil.copy(ROOT / "models" / "manifest.json", folder), lambda: Path(folder, "tiny").mkdir(),
+                            lambda: Path(folder, "tiny", "tiny-sdxl.safetensors").write_bytes(b"half a file")):
+                prepare()
+                last_resort._weights.cache_clear()
+                self.begin()
+                self.assertEqual(self.show(example("SDXL_kodim23")).decoder, "latent2rgb")
 
 
 class CourseTests(LastResortTestCase):

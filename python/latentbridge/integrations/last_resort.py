@@ -228,14 +228,17 @@ def tiny(x0: Any, weights: dict[str, Any]) -> Any:
 
 @functools.lru_cache(4)
 def _weights(latent_format: str) -> dict[str, Any]:
-    """Those of the format's ``tiny``; empty where it has none."""
+    """Those of the format's ``tiny``; empty where it has none, or its file is not there (ComfyUI's registry has it in the wheel only) or damaged."""
     import torch
 
     from ..reference.weights import read
 
-    manifest = json.loads((MODELS / "manifest.json").read_text(encoding="utf-8"))
-    files = [MODELS / entry["file"] for entry in manifest["weights"] if entry["architecture"] == "latentbridge-tiny" and latent_format in entry["formats"]]
-    return {name: torch.from_numpy(values) for name, values in read(files[0]).items()} if files and files[0].is_file() else {}
+    try:
+        manifest = json.loads((MODELS / "manifest.json").read_text(encoding="utf-8"))
+        files = (entry["file"] for entry in manifest["weights"] if entry["architecture"] == "latentbridge-tiny" and latent_format in entry["formats"])
+        return next(({name: torch.from_numpy(values) for name, values in read(MODELS / file).items()} for file in files), {})
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 def planes(buffer: bytearray, source: tensors.Source, latent_format: str) -> Any:
