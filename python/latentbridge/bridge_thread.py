@@ -364,7 +364,8 @@ class BridgeThread:
         if host in (None, "auto") and not os.environ.get("LATENTBRIDGE_HOST"):
             if (problem := self._problem_in_process()) is None:
                 return list(inprocess.COMMAND)
-            reason += f". In this process neither: {problem}"
+            if inprocess.find() is not None:  # else pythonnet would not help
+                reason += f". In this process neither: {problem}"
         self._refused(reason)
         return None
 
