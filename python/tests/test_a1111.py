@@ -544,7 +544,8 @@ class Words(UiTestCase):
             self.ui.poll()
         self.assertEqual(self.ui.state.textinfo, "Finishing profile...")
 
-    def test_the_settings_page_says_how_it_stands_each_time_that_it_is_loaded(self):
+    @unittest.mock.patch("latentbridge.host_locator.find", return_value=["a host"])
+    def test_the_settings_page_says_how_it_stands_each_time_that_it_is_loaded(self, _):
         self.load(method="TAESD")
         first = next(name for name in self.ui.opts.data_labels if name.startswith("latentbridge_"))
         self.assertEqual(first, "latentbridge_status")
