@@ -202,6 +202,7 @@ class CourseTests(LastResortTestCase):
         self.assertTrue(self.maker.submit(x0, run=1, step=1))
         self.maker.end(run=1)
         self.gate.set()
+        until(lambda: not self.maker._waiting)  # taken: it would be the next picture
         self.assertFalse(self.maker.submit(x0, run=1, step=2))
         self.begin(run=2)
         self.show(x0, run=2)
