@@ -1,4 +1,4 @@
-"""Wan2GP's preview. Its own plugin manager runs here where LATENTBRIDGE_WAN2GP names a checkout, with gradio stubbed; else a fake base class does."""
+"""Wan2GP's preview. Its own plugin manager runs here where LATENTBRIDGE_WAN2GP names a checkout, with what it imports stubbed; else a fake base class does."""
 
 import importlib.util
 import os
@@ -100,11 +100,12 @@ class Plugin(unittest.TestCase):
 
 @unittest.skipUnless(CHECKOUT, "LATENTBRIDGE_WAN2GP names no checkout of deepbeepmeep/Wan2GP")
 class RealManager(Plugin):
-    """The tests above with Wan2GP's own ``shared/utils/plugins.py``; gradio is stubbed."""
+    """The tests above with Wan2GP's own ``shared/utils/plugins.py``; what it imports is stubbed."""
 
     def base_modules(self):
         found = super().base_modules()
-        found["gradio"] = mock.MagicMock()
+        for name in ("gradio", "git", "requests", "shared.utils.wgp_config_migration"):
+            found[name] = mock.MagicMock()
         path = Path(CHECKOUT, "shared", "utils", "plugins.py")
         for name, folder in (("shared", path.parents[1]), ("shared.utils", path.parent)):
             found[name].__path__ = [str(folder)]
@@ -117,7 +118,7 @@ class RealManager(Plugin):
     def test_its_manager_loads_the_repository_as_a_plugin(self):
         import tempfile
 
-        folder = self.enterContext(tempfile.TemporaryDirectory()) if hasattr(self, "enterContext") else tempfile.mkdtemp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
         Path(folder, "wan2gp-latentbridge").symlink_to(host_locator.ROOT)
         self.enterContext(mock.patch.object(sys, "path", [folder, *sys.path]))
         manager = sys.modules["shared.utils.plugins"].PluginManager(folder)
