@@ -11,7 +11,7 @@ def floor(module):
     """What a module belongs to: one of the folders, the command line, or the shim itself."""
     if module == "__main__":
         return "commands"
-    for folder in ("integrations.comfyui", "integrations.a1111", "integrations", "reference", "diffusers", "live"):
+    for folder in ("integrations.comfyui", "integrations.a1111", "integrations.sdnext", "integrations", "reference", "diffusers", "live"):
         if module == folder or module.startswith(folder + "."):
             return folder
     return "shim"
@@ -25,6 +25,7 @@ MAY_USE = {
     "commands": {"live", "shim"},
     "integrations": {"integrations", "live", "reference", "shim"},
     "integrations.comfyui": {"integrations.comfyui", "integrations", "live", "reference", "shim"},
+    "integrations.sdnext": {"integrations.sdnext", "integrations", "diffusers", "shim"},
     "integrations.a1111": {"integrations.a1111", "integrations", "live", "reference", "shim"},
 }
 
