@@ -129,7 +129,7 @@ function show({ detail }) {
     return;
   }
   const time = told.milliseconds === undefined ? "" : ` ${told.milliseconds} ms`;
-  const caption = [`${told.decoder}${time}`, told.total ? `${told.step}/${told.total}` : `${told.step ?? ""}`, told.note ?? ""];
+  const caption = [`${told.decoder}${time}`, told.total ? `${told.step}/${told.total}` : `${told.step ?? ""}`, told.warning ?? told.note ?? ""];
   captions.set(node, caption);
   if (element) {
     let line = element.querySelector(".latentbridge-caption");

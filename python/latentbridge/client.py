@@ -37,7 +37,7 @@ from . import protocol, tensors
 from .bridge_thread import BridgeThread, HostSettings
 from .connection import HOST_ENDED
 from .options import check as check_options
-from .preview import ClipPlace, Preview
+from .preview import ALARMS, ClipPlace, Preview
 from .protocol import LatentHeader
 from .say_once import SayOnce
 from .shared_memory import SharedMemoryError
@@ -461,6 +461,7 @@ class Bridge:
             header.total, header.sequence, str(params.get("decoder")), milliseconds,
             *(_number(params.get(name)) for name in ("decodeMilliseconds", "encodeMilliseconds", "waitMilliseconds")),
             tuple(map(str, params.get("warnings") or ())), str(params.get("note") or ""),
+            alarm if (alarm := params.get("alarm")) in ALARMS else "",
             ClipPlace(int(params["picture"]), int(params["pictures"]), int(params.get("sharp", 0)), _number(params.get("rate"))) if is_clip else None,
         )
 

@@ -503,6 +503,21 @@ class Words(UiTestCase):
             said.append(self.ui.state.textinfo)
         self.assertEqual(said, ["LatentBridge: 7 values were NaN or infinite"] * 2 + [None])
 
+    def test_a_run_that_goes_wrong_is_interrupted_where_the_settings_say_so(self):
+        for is_wanted, alarm, stopped in ((False, "flat", 0), (True, "flat", 1), (True, "of-a-newer-host", 0)):
+            with self.subTest(is_wanted=is_wanted, alarm=alarm):
+                self.load("warn=1", f"alarm={alarm}")
+                self.ui.opts.data["latentbridge_interrupt"] = is_wanted
+                self.ui.state.begin()
+                interrupts = []
+                with unittest.mock.patch.object(self.ui.state, "interrupt", lambda: interrupts.append(self.ui.state.sampling_step)), \
+                        unittest.mock.patch("latentbridge.integrations.a1111.extension.log") as log:
+                    for _ in self.ui.sample([batch(10)] * 4):
+                        before = self.ui.state.id_live_preview
+                        until(lambda: self.ui.poll() and self.ui.state.id_live_preview > before)
+                self.assertEqual(len(interrupts), stopped)
+                self.assertEqual([call.args[2] for call in log.warning.call_args_list if "interrupted at" in call.args[0]], ["the picture is one flat colour"] * stopped)
+
     def test_beside_the_progress_bar_why_another_decoder_stands_in(self):
         for quirks, text in ((("note=taesd is being loaded",), "LatentBridge: fake (taesd is being loaded)"), ((), None)):
             self.load(*quirks)

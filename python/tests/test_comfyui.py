@@ -233,6 +233,31 @@ class PreviewTests(ComfyUITestCase):
         self.assertEqual(self.captions()[-1]["caption"]["note"], "no tinny here")
         self.assertEqual([line for line in log.output if "tinny" in line], ["WARNING:latentbridge:LatentBridge: the decoder tinny was chosen"])
 
+    def test_a_run_that_goes_wrong_is_told_at_once_and_ended_only_where_the_settings_say_so(self):
+        management = self.module("comfy.model_management")
+        for is_wanted, alarm, ended in ((False, "flat", False), (True, "flat", True), (True, "of-a-newer-host", False)):
+            with self.subTest(is_wanted=is_wanted, alarm=alarm):
+                management.interrupt_processing = False
+                self.pack(f"alarm={alarm}", "warning=the picture is one flat colour", interrupt=is_wanted)
+                self.made.bridge.start(20)
+                self.page.messages.clear()
+                seen = []
+
+                def each(step):
+                    seen.append(management.interrupt_processing)
+                    self.one_by_one(step)
+
+                with self.assertLogs("latentbridge", "WARNING") as log:
+                    self.sample(steps=3, each=each)
+                    self.settle()
+                self.assertEqual(seen, [False, ended, ended])  # before the next step, on the sampler's thread
+                self.assertEqual(sum("interrupted at step 2: the picture is one flat colour" in line for line in log.output), ended)
+                known = alarm == "flat"
+                self.assertEqual([(told["caption"]["alarm"], told["caption"]["warning"]) for told in self.captions()[:1]],
+                                 [("flat", "the picture is one flat colour") if known else (None, None)])
+                self.made.close()
+                self.hook.uninstall()
+
     def test_of_a_causal_video_the_first_frame_is_shown_unless_somebody_chose_another(self):
         self.pack()
         frames = [latent(1, 16, 5, 8, 8)]

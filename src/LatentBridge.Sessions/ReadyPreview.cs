@@ -14,6 +14,7 @@ namespace LatentBridge.Sessions;
 /// <param name="WaitMilliseconds">From submit to the beginning of the work.</param>
 /// <param name="Note">Why the decoder that somebody chose did not make it, in a few words; null when it did.</param>
 /// <param name="Warning">What somebody should do something about; null when there is nothing.</param>
+/// <param name="Alarm">What is wrong with the run; null when nothing is.</param>
 public readonly record struct ReadyPreview(
     int Slot,
     ulong Sequence,
@@ -25,4 +26,5 @@ public readonly record struct ReadyPreview(
     string Decoder,
     double WaitMilliseconds,
     string? Note = null,
-    string? Warning = null);
+    string? Warning = null,
+    RunAlarm? Alarm = null);

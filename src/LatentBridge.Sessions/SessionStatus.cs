@@ -24,9 +24,10 @@ public sealed record SessionStatus(
 /// <param name="Replaced">Latents that a newer one replaced.</param>
 /// <param name="Failed">Latents that gave no picture because something was wrong.</param>
 /// <param name="Warnings">What was noteworthy in this run.</param>
+/// <param name="Alarm">What was wrong with this run last, null when nothing was.</param>
 public sealed record StreamStatus(
     uint Stream, ulong Run, string? Format, bool FormatGuessed, string? Decoder, string? Source, string? Reason, double? StepMilliseconds,
-    double? DecodeMilliseconds, long Submitted, long Shown, long Replaced, long Failed, IReadOnlyList<string> Warnings);
+    double? DecodeMilliseconds, long Submitted, long Shown, long Replaced, long Failed, IReadOnlyList<string> Warnings, RunAlarm? Alarm = null);
 
 /// <summary>One decoder of a <see cref="SessionStatus"/>.</summary>
 /// <param name="Id">Its id.</param>

@@ -30,7 +30,8 @@ class Cancelled(BaseException):
 
 
 class Frame:
-    """One step's picture. ``data`` is a finished file in ``encoding``; ``image`` decodes it with Pillow when it is asked for.
+    """One step's picture. ``data`` is a finished file in ``encoding``; ``image`` decodes it with Pillow when it is asked for. ``alarm`` is empty unless
+    the run goes wrong: ``nan``, ``flat``, ``exploding``, ``still`` or ``motionless`` (docs/warnings.md).
 
     ``output`` is None but for the last frame of ``stream``: there it is what the pipeline returned, and ``image`` its first picture.
     """
@@ -38,7 +39,7 @@ class Frame:
     def __init__(self, preview: Preview, output: Any = None) -> None:
         self.preview, self.output = preview, output
         self.data, self.encoding = preview.data, preview.encoding
-        self.step, self.total = preview.step, preview.total
+        self.step, self.total, self.alarm = preview.step, preview.total, preview.alarm
 
     @functools.cached_property
     def image(self) -> Any:

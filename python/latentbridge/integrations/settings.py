@@ -63,6 +63,7 @@ COMMON = {
     "threads": of_host("threads", "Threads of a decode", range=(0, 32, 1)),
     "record": Setting(False, "Record", "Keeps the latents of the newest 20 runs (256 MB a run at most) in the folder latentbridge of the outputs; "
                       "latentbridge replay shows them again"),
+    "interrupt": Setting(False, "Interrupt runs that go wrong", "When values are NaN or explode, the picture is one colour or no longer changes, or a video does not move"),
     "calibrate": of_host("calibrate", "Learn each model's colours"),
     "learn": of_host("learn", "Learn a sharp decoder"),
     "host_mode": Setting("auto", "Host mode", "process: C# runs in a program of its own; pythonnet: in the UI's own process (docs/inprocess.md); "

@@ -118,4 +118,5 @@ def words(preview: Preview) -> dict[str, Any]:
     """A picture without its bytes."""
     return {"run": f"{preview.stream}-{preview.run}", "step": preview.step, "total": preview.total, "sequence": preview.sequence,
             "width": preview.width, "height": preview.height, "encoding": preview.encoding, "decoder": preview.decoder,
-            "milliseconds": round(preview.milliseconds, 1), "note": preview.note or None, "warnings": list(preview.warnings)}
+            "milliseconds": round(preview.milliseconds, 1), "note": preview.note or None, "warnings": list(preview.warnings),
+            "alarm": preview.alarm or None}

@@ -123,6 +123,9 @@ class FakeUi:
                 self.interrupted = self.skipped = False
                 self.textinfo = None
 
+            def interrupt(self):
+                self.interrupted = True
+
             def end(self):
                 self.job, self.job_count = "", 0
 

@@ -49,6 +49,8 @@ class PictureHost(FakeHost):
         if "warn" not in QUIRKS or self.warned >= int(QUIRKS["warn"] or 999):
             return {}
         self.warned += 1
+        if "alarm" in QUIRKS:
+            return {"alarm": QUIRKS["alarm"], "warnings": ["the picture is one flat colour"]}
         return {"warnings": ["7 values were NaN or infinite"]}
 
     def picture(self, header, data):

@@ -194,7 +194,7 @@ class FakeHost:
         self.memory[start:start + len(digest)] = digest
         return {"slot": slot, "sequence": header.sequence, "decoder": "sha256", "decodeMilliseconds": 1.5, "encodeMilliseconds": 0.5,
                 "waitMilliseconds": 0.25,
-                **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
+                **({"note": QUIRKS["note"]} if "note" in QUIRKS else {}), **({"alarm": QUIRKS["alarm"]} if "alarm" in QUIRKS else {}), **({"warnings": [QUIRKS["warning"]]} if "warning" in QUIRKS else {})}
 
     def ready(self, header: protocol.LatentHeader, digest: bytes) -> None:
         self.newest = (header, digest)

@@ -27,7 +27,7 @@ public sealed class LatentChecker : IDisposable
     readonly ILatentDecoder _decoder;
     readonly ScaleCheck _scale;
     readonly Luminance _luminance = new();
-    readonly ChannelMoments[] _moments;
+    readonly ValueMoments[] _moments;
     byte[] _picture = [];
 
     /// <summary>Makes one for a format.</summary>
@@ -43,7 +43,7 @@ public sealed class LatentChecker : IDisposable
             ? new LinearDecoder(format)
             : LatentDecoders.Choose(format, weights ?? LatentDecoders.WeightsOfThisMachine(), decoder ?? "estimated").Load();
         _scale = new(format, _width);
-        _moments = new ChannelMoments[format.PlaneChannels];
+        _moments = new ValueMoments[format.PlaneChannels];
     }
 
     /// <summary>The decoded picture of the latent that was checked last: RGB24 rows without padding.</summary>
@@ -104,7 +104,7 @@ public sealed class LatentChecker : IDisposable
         PreviewOptions options = PreviewOptions.Default with { Batch = BatchChoice.Item, Item = item };
         int frames = latent.Shape.Frames, shown = options.Frame.IndexOf(frames, _format);
         long nonFinite = 0;
-        Array.Fill(_moments, ChannelMoments.None);
+        Array.Fill(_moments, ValueMoments.None);
         for (int turn = 1; turn <= frames; turn++)
         {
             _renderer.Stage(latent, frames == 1 ? options : options with { Frame = FrameChoice.At((shown + turn) % frames) });

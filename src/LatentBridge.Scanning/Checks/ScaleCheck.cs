@@ -100,7 +100,7 @@ sealed class ScaleCheck(LatentFormat format, KernelWidth width)
                 planes.Plane(c).Slice(y * planes.Width, columns).CopyTo(taken[(row * columns)..]);
             }
 
-            _mean[c] = MomentsKernel.Add(ChannelMoments.None, taken, width).Mean;
+            _mean[c] = MomentsKernel.Add(ValueMoments.None, taken, width).Mean;
         }
 
         for (int a = 0; a < planes.Channels; a++)

@@ -184,13 +184,28 @@ sealed class ControlWriter(Action<ReadOnlyMemory<byte>> output) : IDisposable
             Member(json, "note", note);
         }
 
-        if (picture.NonFiniteCount > 0 || preview.Warning is not null)
+        if (preview.Alarm is { } alarm)
+        {
+            Member(json, "alarm", alarm.Name());
+        }
+
+        WriteWarnings(json, preview);
+    }
+
+    static void WriteWarnings(Utf8JsonWriter json, in ReadyPreview preview)
+    {
+        int nonFinite = preview.Picture.NonFiniteCount;
+        if (nonFinite > 0 || preview.Alarm is not null || preview.Warning is not null)
         {
             json.WritePropertyName("warnings");
             json.WriteStartArray();
-            if (picture.NonFiniteCount > 0)
+            if (nonFinite > 0)
             {
-                json.WriteStringValue(string.Create(CultureInfo.InvariantCulture, $"{picture.NonFiniteCount} values were NaN or infinite"));
+                json.WriteStringValue(string.Create(CultureInfo.InvariantCulture, $"{nonFinite} values were NaN or infinite"));
+            }
+            else if (preview.Alarm is { } alarm)
+            {
+                json.WriteStringValue(alarm.Sentence());
             }
 
             if (preview.Warning is { } warning)

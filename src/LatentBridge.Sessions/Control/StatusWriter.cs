@@ -102,6 +102,7 @@ static class StatusWriter
         }
 
         json.WriteEndArray();
+        ControlWriter.Member(json, "alarm", stream.Alarm?.Name());
         json.WriteEndObject();
     }
 }

@@ -70,6 +70,9 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
     /// <summary>What was noteworthy in this run, each once.</summary>
     public List<string> Warnings { get; } = [];
 
+    /// <summary>What was wrong with the run last; null when nothing was.</summary>
+    public RunAlarm? Alarm { get; private set; }
+
     /// <summary>What the last step's picture may take: longer where the whole sampling took long, because a hundredth of it is not missed.</summary>
     public int LastStepMilliseconds(PreviewOptions options)
     {
@@ -104,6 +107,7 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
         DecodeMilliseconds = null;
         IsWarmUpDue = format is not null;
         _lastSubmit = null;
+        Alarm = null;
         Warnings.Clear();
     }
 
@@ -149,9 +153,18 @@ sealed class PreviewStream(uint id, TimeProvider time) : IDisposable
         }
     }
 
+    public void Raise(RunAlarm? alarm)
+    {
+        if (alarm is { } wrong)
+        {
+            Alarm = wrong;
+            Warn(wrong.Sentence());
+        }
+    }
+
     public StreamStatus Status() => new(
         Id, Run, Context.Format?.Id, IsFormatGuessed, Choice?.Decoder.Description.Id, Choice?.Decoder.Source, Choice?.Reason,
-        StepMilliseconds, DecodeMilliseconds, Submitted, Shown, Replaced, Failed, [.. Warnings]);
+        StepMilliseconds, DecodeMilliseconds, Submitted, Shown, Replaced, Failed, [.. Warnings], Alarm);
 
     public void Dispose()
     {

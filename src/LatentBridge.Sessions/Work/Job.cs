@@ -22,11 +22,17 @@ sealed class Job
     // As they were when the work began: a newer run may want others meanwhile.
     public LatentFormat? Format { get; set; }
 
+    /// <summary>Somebody named the format of the stream.</summary>
+    public bool IsFormatNamed { get; private set; }
+
     public LatentSpace Space { get; private set; }
 
     public string? Model { get; private set; }
 
     public PreviewOptions Options { get; private set; } = PreviewOptions.Default;
+
+    /// <summary>What is wrong with the run; null when nothing is.</summary>
+    public RunAlarm? Alarm { get; set; }
 
     /// <summary>Set when the picture must not be shown any more.</summary>
     public DropReason? Stopped { get; set; }
@@ -42,9 +48,11 @@ sealed class Job
         Latent = latent;
         ImageSlot = imageSlot;
         Format = context.Format;
+        IsFormatNamed = stream is { IsFormatGuessed: false };
         Space = context.Space;
         Model = context.Model;
         Options = latent.ShowsLastFrame ? context.OptionsForLastFrame : context.Options;
+        Alarm = null;
         Stopped = null;
     }
 }

@@ -50,10 +50,7 @@ sealed class PictureMaker(
         int idle = idleThreads();
         double waited = time.GetElapsedTime(job.Latent.Timestamp).TotalMilliseconds;
         PreviewRenderer? renderer = Stage(job, out DropReason reason, out string? problem);
-        if (renderer is not null && job is { Options.Clip: true, Stream: { } stream })
-        {
-            StageClip(job, stream);
-        }
+        PreviewRenderer? frames = renderer is not null && job is { Options.Clip: true, Stream: { } stream } ? StageClip(job, stream) : null;
 
         lock (gate)
         {
@@ -68,7 +65,7 @@ sealed class PictureMaker(
         }
 
         // More threads than cores only wait for one another.
-        Render(job, renderer, job.Options.Threads > 0 ? Math.Min(job.Options.Threads, Environment.ProcessorCount) : idle, waited);
+        Render(job, renderer, frames, job.Options.Threads > 0 ? Math.Min(job.Options.Threads, Environment.ProcessorCount) : idle, waited);
     }
 
     /// <returns>The renderer that holds the staged latent; null when it cannot be staged.</returns>
@@ -101,7 +98,8 @@ sealed class PictureMaker(
     }
 
     /// <summary>Keeps all frames for the moving picture, before the slot is given back.</summary>
-    void StageClip(Job job, PreviewStream stream)
+    /// <returns>What holds them; null where there are none.</returns>
+    PreviewRenderer? StageClip(Job job, PreviewStream stream)
     {
         try
         {
@@ -114,6 +112,8 @@ sealed class PictureMaker(
                         stream.Clip.Start(job, time.GetTimestamp());
                     }
                 }
+
+                return stream.Clip.Renderer;
             }
         }
 #pragma warning disable CA1031 // Whatever fails costs the moving picture, never the still.
@@ -125,6 +125,8 @@ sealed class PictureMaker(
                 stream.Warn($"no moving picture: {Problem.Describe(e)}");
             }
         }
+
+        return null;
     }
 
     LatentFormat GuessFormat(Job job, ReadOnlySpan<long> axes)
@@ -142,12 +144,13 @@ sealed class PictureMaker(
         return guess.Format;
     }
 
-    void Render(Job job, PreviewRenderer renderer, int threads, double waited)
+    void Render(Job job, PreviewRenderer renderer, PreviewRenderer? frames, int threads, double waited)
     {
         FormatDecoders? decoders = null;
         DecoderCandidate? candidate = null;
         try
         {
+            job.Alarm = job.Stream is null ? null : job.Context.Watch.Look(job.Latent.Header, renderer, frames, job.IsFormatNamed);
             decoders = pool.Of(job.Format!, job.Model);
             long cells = (long)renderer.PlaneHeight * renderer.PlaneWidth * renderer.ItemCount;
             DecoderChoice choice = Choose(job, renderer, decoders, cells, threads, out int size);
@@ -260,11 +263,7 @@ sealed class PictureMaker(
             if (job is { Stopped: null, Stream: { } stream })
             {
                 stream.DecodeMilliseconds = milliseconds;
-            }
-
-            if (picture.NonFiniteCount > 0)
-            {
-                job.Stream?.Warn("values of the latent were NaN or infinite");
+                stream.Raise(job.Alarm);
             }
         }
     }
@@ -283,7 +282,7 @@ sealed class PictureMaker(
             slots.WriteHeader(job.ImageSlot, header, picture);
             var ready = new ReadyPreview(
                 job.ImageSlot, header.Sequence, header.Run, header.Stream, header.Step, header.TotalSteps, picture, choice.Decoder.Description.Id, waited,
-                choice.Note, leftOut ?? choice.Warning);
+                choice.Note, leftOut ?? choice.Warning, job.Alarm);
             if (job.Stream is { } stream)
             {
                 stream.Shown++;

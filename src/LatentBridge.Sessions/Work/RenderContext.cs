@@ -38,6 +38,9 @@ sealed class RenderContext : IDisposable
 
     public bool Uses(LatentFormat format, string? model) => Format?.Id == format.Id && Model == model;
 
+    /// <summary>Looks whether the run goes wrong.</summary>
+    public RunWatch Watch { get; } = new();
+
     /// <summary>The renderer that made the last picture; null before the first.</summary>
     public PreviewRenderer? Renderer => _renderer;
 

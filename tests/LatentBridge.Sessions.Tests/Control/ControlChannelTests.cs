@@ -46,8 +46,11 @@ public sealed class ControlChannelTests : IDisposable
         Assert.Equal(162, _lines[^1].Length);
         sink.Ready(new ReadyPreview(1, 42, 7, 0, 3, 20, picture, "tiny", 0.25, Note: "taesd would come too late"));
         AssertLast("ready-noted");
-        sink.Ready(new ReadyPreview(0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5));
+        sink.Ready(new ReadyPreview(
+            0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, Alarm: RunAlarm.Nan));
         AssertLast("ready-warned");
+        sink.Ready(new ReadyPreview(1, 44, 7, 0, 3, 20, picture, "tiny", 0.25, Alarm: RunAlarm.Flat));
+        AssertLast("ready-alarm");
         sink.Ready(new ReadyPreview(
             0, 43, 7, 0, 4, 20, new PreviewResult(9000, 64, 64, PreviewEncoding.Png, 0.25, 0.125, 3, true), "latent2rgb", 0.5, Warning: "tiny is left out"));
         AssertLast("ready-left-out");
@@ -273,7 +276,7 @@ public sealed class ControlChannelTests : IDisposable
         Receive("""{"jsonrpc":"2.0","id":9,"method":"status"}""");
         using JsonDocument status = JsonDocument.Parse(_lines[^1]);
         JsonElement stream = status.RootElement.GetProperty("result").GetProperty("streams")[0];
-        Assert.Equal("""["stream","run","format","formatGuessed","decoder","source","reason","stepMilliseconds","decodeMilliseconds","submitted","shown","replaced","failed","warnings"]""",
+        Assert.Equal("""["stream","run","format","formatGuessed","decoder","source","reason","stepMilliseconds","decodeMilliseconds","submitted","shown","replaced","failed","warnings","alarm"]""",
             JsonSerializer.Serialize(stream.EnumerateObject().Select(m => m.Name)));
         Assert.Equal(1, stream.GetProperty("shown").GetInt32());
     }

@@ -205,9 +205,19 @@ class Extension:
         state = self._ui.shared.state
         sampling = self._here(latent)
         step = 0 if is_first and state.sampling_step == 0 else state.sampling_step + 1
+        self._stop_if_wrong(sampling, step)
         is_edge = step == 0 or step + 1 >= state.sampling_steps
         if is_edge or (step % max(1, every) == 0 and sampling.has_paused()):
             self._submit(sampling, latent, step)
+
+    def _stop_if_wrong(self, sampling: Sampling, step: int) -> None:
+        """The same as the button Interrupt, where the settings ask for it."""
+        latest = self.latest
+        if latest is None or not latest.alarm or latest.run != sampling.number or sampling.is_stopped or not settings.read(self._ui.stored)["interrupt"]:
+            return
+        sampling.is_stopped = True
+        log.warning("LatentBridge: interrupted at step %d: %s (setting: %s)", step, "; ".join(latest.warnings), settings.TABLE["interrupt"].name)
+        self._ui.shared.state.interrupt()
 
     def _record(self, latent: Any) -> None:
         """Keeps the latent, whether or not it is shown."""

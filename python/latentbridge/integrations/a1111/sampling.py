@@ -19,6 +19,7 @@ class Sampling:
         self.started = time.monotonic()
         self.submitted_at = -math.inf
         self.is_shown = False
+        self.is_stopped = False  # by us, because it went wrong
         self._turn = 0
 
     def has_paused(self) -> bool:

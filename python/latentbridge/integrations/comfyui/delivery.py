@@ -40,7 +40,8 @@ class Frame(ReadyImage):
     def of(cls, preview: Preview, with_caption: bool) -> Frame:
         """The file that the host made."""
         caption = {"decoder": preview.decoder, "milliseconds": round(preview.milliseconds), "step": preview.step + 1,
-                   "total": preview.total, "note": preview.note or None} if with_caption else None
+                   "total": preview.total, "note": preview.note or None,
+                   "alarm": preview.alarm or None, "warning": preview.warnings[0] if preview.alarm and preview.warnings else None} if with_caption else None
         return cls(preview.data, preview.encoding.upper(), (preview.width, preview.height), preview.step, caption)
 
     def for_core(self) -> tuple[str, Frame, None]:
@@ -129,7 +130,7 @@ class Outbox:
         self._server = server
         self._waiting: tuple[Frame, Destination] | None = None
         self._queued_at = 0.0  # 0: none of ours is in the server's queue
-        self._captioned: tuple[Destination | None, float] = (None, 0.0)  # the last caption's, and when
+        self._captioned: tuple[Destination | None, str | None, float] = (None, None, 0.0)  # the last caption's, its alarm, and when
         self.sent = self.replaced = self.late = 0
 
     def put(self, frame: Frame, destination: Destination) -> None:
@@ -160,8 +161,9 @@ class Outbox:
         for message in messages:
             self._server.messages.put_nowait(message)
         if destination.with_metadata and frame.caption is not None:
-            last, at = self._captioned
-            if last is not destination or now - at >= CAPTION_EVERY_SECONDS:
-                self._captioned = (destination, now)
+            *last, at = self._captioned
+            said = [destination, frame.caption["alarm"]]
+            if last != said or now - at >= CAPTION_EVERY_SECONDS:
+                self._captioned = (*said, now)
                 self._server.messages.put_nowait(destination.caption(frame.caption))
         self.sent += 1

@@ -15,7 +15,7 @@ from .settings import TABLE
 
 CATEGORY = "latent/LatentBridge"
 PATIENCE_SECONDS = 300.0
-OF_THE_PAGE_ALONE = ("caption", "record", "calibrate", "learn", "host_mode")
+OF_THE_PAGE_ALONE = ("caption", "record", "interrupt", "calibrate", "learn", "host_mode")
 
 
 def formats() -> list[str]:

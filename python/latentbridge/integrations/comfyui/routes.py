@@ -64,7 +64,7 @@ def describe(pack: Pack, hook: Hook, bridge: dict[str, Any]) -> dict[str, Any]:
             "decoder": latest.decoder, "step": latest.step, "total": latest.total, "size": [latest.width, latest.height],
             "encoding": latest.encoding, "bytes": len(latest.data), "milliseconds": round(latest.milliseconds, 2),
             "decodeMilliseconds": latest.decode_milliseconds, "encodeMilliseconds": latest.encode_milliseconds,
-            "warnings": list(latest.warnings),
+            "warnings": list(latest.warnings), "alarm": latest.alarm or None,
         },
         "messages": {"sent": pack.outbox.sent, "replaced": pack.outbox.replaced, "late": pack.outbox.late},
         "bridge": bridge,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from functools import partial
 from typing import Any
 
+from comfy import model_management
 from comfy_execution.progress import ProgressHandler, add_progress_handler
 
 from ... import formats
 from ...preview import Preview
 from .delivery import Destination, Frame
 from .moving import MovingPicture
-from .settings import Settings
+from .settings import TABLE, Settings
+
+log = logging.getLogger("latentbridge")
 
 LAST_STEP_SECONDS = 0.05
 LAST_STEP_SHARE = 0.01
@@ -45,6 +49,7 @@ class Sampling:
         self._turn = 0
         self._awaited = -1  # the step that the sampler's thread waits for
         self._latest: Frame | None = None
+        self._wrong: str | None = None  # a sentence: what is wrong with the run
         self._encoded = threading.Condition()
         self._moving: MovingPicture | None = None  # of the run, once its first picture came
         self._video_helper_rate = 0.0  # where VideoHelperSuite would show the clip: how fast
@@ -83,6 +88,8 @@ class Sampling:
     def send(self, x0: Any, step: int, total: int) -> None:
         """Sends a step's latent on its way, if it is due and somebody watches."""
         try:
+            if self._wrong is not None:
+                self._interrupt(step)
             if self._settings.record:
                 self._record(x0)
             if self._is_steady or self._is_due(step):
@@ -104,6 +111,7 @@ class Sampling:
 
     def arrived(self, preview: Preview) -> None:
         """A picture came. Called on the bridge's thread."""
+        self._wrong = preview.warnings[0] if preview.alarm and preview.warnings else None
         if self._video_helper_rate:
             return  # its page takes every picture for one of the clip
         frame = Frame.of(preview, self._settings.caption)
@@ -157,6 +165,13 @@ class Sampling:
             x0 = x0[self._turn % x0.shape[0]:][:1]
             self._turn += 1
         return self._bridge.submit(x0, run=self.run, step=step, total=total)
+
+    def _interrupt(self, step: int) -> None:
+        """The same as the page's button, where the settings ask for it. On the sampler's thread, so that it can never hit a later prompt."""
+        wrong, self._wrong = self._wrong, None
+        if self._settings.interrupt:
+            log.warning("LatentBridge: interrupted at step %d: %s (setting: %s)", step + 1, wrong, TABLE["interrupt"].name)
+            model_management.interrupt_current_processing()
 
     def _record(self, x0: Any) -> None:
         """Every step, shown or not."""

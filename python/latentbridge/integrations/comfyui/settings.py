@@ -35,6 +35,7 @@ TABLE = {
     "threads": COMMON["threads"],
     "caption": Setting(True, "Caption", "Decoder, milliseconds and step under the picture"),
     "record": COMMON["record"],
+    "interrupt": COMMON["interrupt"],
     "calibrate": COMMON["calibrate"],
     "learn": COMMON["learn"],
     "host_mode": replace(COMMON["host_mode"], tooltip=COMMON["host_mode"].tooltip.partition(" Holds from")[0].removesuffix(".")),
@@ -57,6 +58,7 @@ class Settings:
     threads: int = TABLE["threads"].default
     caption: bool = TABLE["caption"].default
     record: bool = TABLE["record"].default
+    interrupt: bool = TABLE["interrupt"].default
     calibrate: bool = TABLE["calibrate"].default
     learn: bool = TABLE["learn"].default
     host_mode: str = TABLE["host_mode"].default

@@ -1,15 +1,15 @@
-namespace LatentBridge.Scanning.Checks;
+namespace LatentBridge.Latents;
 
-/// <summary>The values of one channel, all frames together.</summary>
+/// <summary>What is known of some values without keeping them.</summary>
 /// <param name="Count">Number of values.</param>
 /// <param name="Minimum">The smallest.</param>
 /// <param name="Maximum">The largest.</param>
 /// <param name="Sum">Of all values.</param>
 /// <param name="SumOfSquares">Of all values.</param>
-readonly record struct ChannelMoments(long Count, float Minimum, float Maximum, double Sum, double SumOfSquares)
+readonly record struct ValueMoments(long Count, float Minimum, float Maximum, double Sum, double SumOfSquares)
 {
     /// <summary>Nothing measured yet.</summary>
-    public static ChannelMoments None => new(0, float.MaxValue, float.MinValue, 0, 0);
+    public static ValueMoments None => new(0, float.MaxValue, float.MinValue, 0, 0);
 
     /// <summary>The mean value.</summary>
     public double Mean => Sum / Count;

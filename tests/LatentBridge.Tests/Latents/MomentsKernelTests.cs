@@ -1,7 +1,7 @@
-using LatentBridge.Scanning.Checks;
+using LatentBridge.Latents;
 using LatentBridge.Simd;
 
-namespace LatentBridge.Scanning.Tests.Checks;
+namespace LatentBridge.Tests.Latents;
 
 [Trait("Category", "Kernels")]
 public sealed class MomentsKernelTests
@@ -18,7 +18,7 @@ public sealed class MomentsKernelTests
         foreach (int length in (int[])[.. Enumerable.Range(1, 70), 4095, 4096, 4097, 9001])
         {
             float[] values = [.. Enumerable.Range(0, length).Select(_ => (4 * random.NextSingle()) - 1)];
-            ChannelMoments found = MomentsKernel.Add(ChannelMoments.None, values, width);
+            ValueMoments found = MomentsKernel.Add(ValueMoments.None, values, width);
             Assert.Equal(values.Min(), found.Minimum);
             Assert.Equal(values.Max(), found.Maximum);
             Assert.Equal(length, found.Count);
@@ -42,6 +42,6 @@ public sealed class MomentsKernelTests
     [Fact]
     public void Equal_values_deviate_by_exactly_nothing()
     {
-        Assert.Equal(0, MomentsKernel.Add(ChannelMoments.None, [.. Enumerable.Repeat(0.1f, 1000)], Kernel.Width).Deviation);
+        Assert.Equal(0, MomentsKernel.Add(ValueMoments.None, [.. Enumerable.Repeat(0.1f, 1000)], Kernel.Width).Deviation);
     }
 }
