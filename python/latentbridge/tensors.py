@@ -325,15 +325,17 @@ def _read_torch(torch: Any, tensor: Any, choice: Choice, staging: Staging | None
 
 def _read_numpy(numpy: Any, array: Any, choice: Choice) -> Source:
     axes = _check(array.shape)
-    name = array.dtype.name
-    element_type = _NAMES.get(name) if array.dtype.isnative else None
+    kind = array.dtype
+    element_type = None
+    if kind.isnative:  # a name is worked out anew each time it is asked for: last
+        element_type = _FORMATS[kind.char] if kind.char in _FORMATS else _NAMES.get(kind.name)
     if element_type is not None and array.flags.c_contiguous:
         return Contiguous(Layout.of(axes, element_type, choice), array.__array_interface__["data"][0], array)
-    if array.dtype.kind not in "fiub" and name != "bfloat16":
-        raise LatentError(f"the latent's values are {array.dtype}; expected real numbers")
+    if kind.kind not in "fiub" and kind.name != "bfloat16":
+        raise LatentError(f"the latent's values are {kind}; expected real numbers")
     chosen = choice.part(axes)
     part = _part(array, chosen)
-    dtype = numpy.dtype("float32") if element_type is None else array.dtype
+    dtype = numpy.dtype("float32") if element_type is None else kind
 
     def copy(target: memoryview) -> None:
         numpy.copyto(numpy.frombuffer(target, numpy.uint8).view(dtype).reshape(part.shape), part, casting="unsafe")

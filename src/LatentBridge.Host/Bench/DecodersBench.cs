@@ -22,6 +22,9 @@ static class DecodersBench
     const int Rounds = 9;
     const int ManyRounds = 60;
 
+    /// <summary>Rows of the strips that show what a width costs: stripes do not depend on the height.</summary>
+    const int StripHeight = 48;
+
     // Threads of others still spin for a while after a run: let them go to sleep first.
     static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(60);
 
@@ -66,6 +69,12 @@ static class DecodersBench
             ContestCase Decode(int side) => new("taesd", taesd, Latent(side), 4, side, side, threadCounts[^1]);
             rows.Add(contest.MeasureMemory("taesd decode 1024x1024 memory", Decode(128)));
             rows.Add(contest.MeasureGrowth("taesd decode growth 512 to 4096", Decode(64), Decode(512)));
+            ContestCase Strip(int width) => new("taesd", taesd, VideoBench.Numbers(4 * StripHeight * width), 4, StripHeight, width, 1);
+            foreach (int width in new[] { 512, 640, 648, 768, 1024 })
+            {
+                rows.Add(contest.MeasureGrowth($"taesd decode growth 1024 to {8 * width} columns", Strip(128), Strip(width)));
+            }
+
             rows.Add(contest.MeasureMemory("taesd decode 8192x8192 memory", Decode(1024)));
         }
 

@@ -105,7 +105,7 @@ static class VideoBench
         return path;
     }
 
-    static float[] Numbers(int count)
+    internal static float[] Numbers(int count)
     {
         Random random = new(2);
         return [.. Enumerable.Range(0, count).Select(_ => 4 * (random.NextSingle() - 0.5f))];

@@ -76,9 +76,9 @@ sealed unsafe class FrameEngine : IDisposable
             plan.PlaceMemory(_before.Pointer, _after.Pointer);
         }
 
-        foreach (NetworkStripe stripe in plan.Stripes)
+        for (int i = 0; i < plan.Stripes.Length; i++)
         {
-            plan.Begin(stripe);
+            plan.Begin(i);
             _threads.Run(plan.Pipeline, threads, cancellation);
         }
 

@@ -11,6 +11,8 @@ sealed unsafe class FramePlan
     readonly IReadOnlyList<PreparedLayer> _prepared;
     readonly List<RowRing> _rings = [];
     readonly List<RowLayer> _layers = [];
+    readonly List<(int Index, RowLayer Layer)> _convolutions = [];
+    readonly ColumnRange[][] _columns;
     readonly List<(RowRing? Before, RowRing After)> _memory = [];
 
     /// <param name="network">What to compute.</param>
@@ -27,6 +29,8 @@ sealed unsafe class FramePlan
         Wanted = wanted;
         OutputWidth = network.PixelsOf(size.Width);
         (int width, Stripes) = size.Memory == FrameMemory.None ? NetworkStripes.Cut(network, size.Width, stripeWidth) : (size.Width, [new(0, 0, size.Width)]);
+        int pictureWidth = size.Width;
+        _columns = [.. Stripes.Select(stripe => NetworkStripes.Columns(network, pictureWidth, width, stripe))];
         SortedSet<int>[] needed = NeededFrames.Of(network, wanted);
         Dictionary<int, RowRing> rings = [];
         foreach (int frame in needed[0])
@@ -103,9 +107,10 @@ sealed unsafe class FramePlan
         }
     }
 
-    /// <summary>Makes ready to run a stripe.</summary>
-    public void Begin(in NetworkStripe stripe)
+    /// <summary>Makes ready to run a stripe, by its number.</summary>
+    public void Begin(int index)
     {
+        NetworkStripe stripe = Stripes[index];
         int start = stripe.Start, first = _network.PixelsOf(stripe.First), end = stripe.End == Size.Width ? OutputWidth : _network.PixelsOf(stripe.End);
         foreach ((_, NetworkInput input) in Inputs)
         {
@@ -115,6 +120,11 @@ sealed unsafe class FramePlan
         foreach (NetworkOutput output in Outputs)
         {
             output.Cut(first - _network.PixelsOf(start), first, end);
+        }
+
+        foreach ((int layer, RowLayer convolution) in _convolutions)
+        {
+            convolution.Columns = _columns[index][layer];
         }
 
         Pipeline.Reset();
@@ -133,7 +143,7 @@ sealed unsafe class FramePlan
         foreach (int frame in frames)
         {
             skips[frame] = Add(rings[frame].Height, rings[frame].Width, NetworkKernels.RingChannels(layer));
-            _layers.Add(_prepared[index].PlaceSkip(rings[frame], skips[frame])!);
+            Add(index, _prepared[index].PlaceSkip(rings[frame], skips[frame])!);
         }
 
         return skips;
@@ -149,7 +159,7 @@ sealed unsafe class FramePlan
             if ((frame > 0 ? rings[frame - 1] : kept) is { } past)
             {
                 pasts[frame] = Add(past.Height, past.Width, past.Channels);
-                _layers.Add(_prepared[index].PlacePast(past, pasts[frame]));
+                Add(index, _prepared[index].PlacePast(past, pasts[frame]));
             }
         }
 
@@ -176,15 +186,21 @@ sealed unsafe class FramePlan
     {
         ConvolutionLayer layer = (ConvolutionLayer)_network.Layers[index];
         RowRing output = Add(layer.Reach.Size(input.Height), layer.Reach.Size(input.Width), NetworkKernels.RingChannels(_prepared[index].Kernel));
-        _layers.Add(_prepared[index].Place(frame % layer.Frames, input, output, added));
+        Add(index, _prepared[index].Place(frame % layer.Frames, input, output, added));
         if (!layer.Relu || _network.Leak == 0)
         {
             return output;
         }
 
         RowRing bent = Add(output.Height, output.Width, output.Channels);
-        _layers.Add(new LeakyRelu(output, bent, _network.Leak));
+        Add(index, new LeakyRelu(output, bent, _network.Leak));
         return bent;
+    }
+
+    void Add(int index, RowLayer layer)
+    {
+        _layers.Add(layer);
+        _convolutions.Add((index, layer));
     }
 
     RowRing Add(int height, int width, int channels)

@@ -23,7 +23,7 @@ sealed unsafe class LeakyRelu : RowLayer
     public override void Run(int first, int end, int part, Workspace workspace)
     {
         float* from = _input.Row(first + part), to = _output.Row(first + part);
-        for (long i = 0; i < (long)_output.Width * _output.Channels; i++)
+        for (long i = (long)Columns.First * _output.Channels; i < (long)Columns.End * _output.Channels; i++)
         {
             to[i] = Math.Max(from[i], _leak * from[i]);
         }

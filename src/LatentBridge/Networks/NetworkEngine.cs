@@ -67,9 +67,9 @@ sealed unsafe class NetworkEngine : IDisposable
         _threads.Prepare(threads, plan.ScratchLength);
         plan.Input.Begin(inputPlanes, inputPixels, width);
         plan.Output.Begin(outputPlanes, outputPixels, plan.OutputWidth);
-        foreach (NetworkStripe stripe in plan.Stripes)
+        for (int i = 0; i < plan.Stripes.Length; i++)
         {
-            plan.Begin(stripe);
+            plan.Begin(i);
             foreach (RowPipeline pass in plan.Passes)
             {
                 _threads.Run(pass, threads, cancellation);

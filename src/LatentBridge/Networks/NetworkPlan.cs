@@ -9,6 +9,8 @@ sealed unsafe class NetworkPlan
 {
     readonly List<RowRing> _rings = [];
     readonly List<RowRing> _whole = [];
+    readonly List<(int Index, RowLayer Layer)> _convolutions = [];
+    readonly ColumnRange[][] _columns;
     readonly Network _network;
 
     /// <param name="network">What to compute.</param>
@@ -25,8 +27,9 @@ sealed unsafe class NetworkPlan
         Width = width;
         ForThreads = forThreads;
         OutputWidth = network.PixelsOf(width);
-        (width, Stripes) = NetworkStripes.Cut(network, width, stripeWidth);
-        RowRing ring = Add(height, width, NetworkKernels.RingChannels(network.InputChannels));
+        (int window, Stripes) = NetworkStripes.Cut(network, width, stripeWidth);
+        _columns = [.. Stripes.Select(stripe => NetworkStripes.Columns(network, width, window, stripe))];
+        RowRing ring = Add(height, window, NetworkKernels.RingChannels(network.InputChannels));
         Input = new NetworkInput(ring, network.InputChannels, network.ClampsInput ? kernels : null);
         List<List<RowLayer>> passes = [[Input]];
         RowRing? blockInput = null;
@@ -46,7 +49,8 @@ sealed unsafe class NetworkPlan
             ConvolutionLayer layer = (ConvolutionLayer)network.Layers[i];
             blockInput = layer.StartsBlock ? ring : blockInput;
             RowRing output = Add(layer.Reach.Size(ring.Height), layer.Reach.Size(ring.Width), NetworkKernels.RingChannels(layer));
-            passes[^1].Add(((NetworkKernels.Placement)prepared[i])(ring, output, layer.EndsBlock ? blockInput : null));
+            _convolutions.Add((i, ((NetworkKernels.Placement)prepared[i])(ring, output, layer.EndsBlock ? blockInput : null)));
+            passes[^1].Add(_convolutions[^1].Layer);
             ring = output;
         }
 
@@ -84,12 +88,18 @@ sealed unsafe class NetworkPlan
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength { get; }
 
-    /// <summary>Makes ready to run a stripe.</summary>
-    public void Begin(in NetworkStripe stripe)
+    /// <summary>Makes ready to run a stripe, by its number.</summary>
+    public void Begin(int index)
     {
+        NetworkStripe stripe = Stripes[index];
         Input.Column = stripe.Start;
         int first = _network.PixelsOf(stripe.First), start = _network.PixelsOf(stripe.Start);
         Output.Cut(first - start, first, stripe.End == Width ? OutputWidth : _network.PixelsOf(stripe.End));
+        foreach ((int layer, RowLayer convolution) in _convolutions)
+        {
+            convolution.Columns = _columns[index][layer];
+        }
+
         foreach (RowPipeline pass in Passes)
         {
             pass.Reset();

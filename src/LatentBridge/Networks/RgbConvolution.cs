@@ -34,7 +34,7 @@ sealed unsafe class RgbConvolution<TLanes, TVector> : RowLayer
         Reads(input, RowReach.Neighbours);
     }
 
-    int PartsOfRow => (_output.Width + PartPixels - 1) / PartPixels;
+    int PartsOfRow => (Columns.End - Columns.First + PartPixels - 1) / PartPixels;
 
     /// <summary>[colour][input][3][3] to [3][3][colour][input channel], then the bias; missing channels are 0.</summary>
     public static NativeBuffer Arrange(ReadOnlySpan<float> kernels, ReadOnlySpan<float> bias, int inputs, int inputChannels)
@@ -60,7 +60,7 @@ sealed unsafe class RgbConvolution<TLanes, TVector> : RowLayer
     public override void Run(int first, int end, int part, Workspace workspace)
     {
         (int inStep, int inRow) = Math.DivRem(part, PartsOfRow);
-        int y = first + inStep, x = inRow * PartPixels, pixels = Math.Min(PartPixels, _output.Width - x);
+        int y = first + inStep, x = Columns.First + (inRow * PartPixels), pixels = Math.Min(PartPixels, Columns.End - x);
         nint at = (x - 1) * (nint)_input.Channels;
         float* sums = stackalloc float[BlockPixels * Colours];
         float* above = _input.Row(y - 1) + at, row = _input.Row(y) + at, below = _input.Row(y + 1) + at;

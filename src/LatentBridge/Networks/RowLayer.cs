@@ -10,6 +10,7 @@ abstract unsafe class RowLayer
         Height = height;
         StepRows = height;
         Output = output;
+        Columns = new(0, output?.Width ?? 0);
     }
 
     /// <summary>Output rows.</summary>
@@ -17,6 +18,9 @@ abstract unsafe class RowLayer
 
     /// <summary>Where they go; null if they leave the network here.</summary>
     public RowRing? Output { get; }
+
+    /// <summary>Columns of its output that it makes, from a tile's first on; the rest of a stripe's window nobody reads.</summary>
+    public ColumnRange Columns { get; set; }
 
     /// <summary>Output rows made in one step.</summary>
     public int StepRows { get; protected init; }

@@ -63,7 +63,7 @@ sealed unsafe class ScalarConvolution : RowLayer
         return reordered;
     }
 
-    int PartsOfRow => (_output.Width + PartPixels - 1) / PartPixels;
+    int PartsOfRow => (Columns.End - Columns.First + PartPixels - 1) / PartPixels;
 
     public override int Parts(int first, int end) => (end - first) * PartsOfRow;
 
@@ -71,8 +71,8 @@ sealed unsafe class ScalarConvolution : RowLayer
     {
         (int inStep, int inRow) = Math.DivRem(part, PartsOfRow);
         int y = first + inStep;
-        int last = Math.Min(_output.Width, (inRow + 1) * PartPixels);
-        for (int x = inRow * PartPixels; x < last; x++)
+        int from = Columns.First + (inRow * PartPixels), last = Math.Min(Columns.End, from + PartPixels);
+        for (int x = from; x < last; x++)
         {
             for (int output = 0; output < _outputs; output++)
             {

@@ -36,15 +36,15 @@ sealed unsafe class StridedConvolution<TLanes, TVector> : RowLayer
 
     public override long ScratchLength => BatchPixels * _weights.PaddedOutputs;
 
-    int PartsOfRow => (_output.Width + PartPixels - 1) / PartPixels;
+    int PartsOfRow => (Columns.End - Columns.First + PartPixels - 1) / PartPixels;
 
     public override int Parts(int first, int end) => (end - first) * PartsOfRow;
 
     public override void Run(int first, int end, int part, Workspace workspace)
     {
         (int row, int inRow) = Math.DivRem(part, PartsOfRow);
-        int last = Math.Min(_output.Width, (inRow + 1) * PartPixels);
-        for (int x = inRow * PartPixels; x < last; x += BatchPixels)
+        int x = Columns.First + (inRow * PartPixels), last = Math.Min(Columns.End, x + PartPixels);
+        for (; x < last; x += BatchPixels)
         {
             RunBatch(first + row, x, Math.Min(BatchPixels, last - x), workspace.Scratch);
         }

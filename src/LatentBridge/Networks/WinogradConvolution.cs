@@ -28,7 +28,6 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     readonly WinogradWeights<TLanes, TVector> _weights;
     readonly bool _doubled;
     readonly bool _relu;
-    readonly int _tilesAcross;
 
     public WinogradConvolution(RowRing input, RowRing output, RowRing? residual, WinogradWeights<TLanes, TVector> weights, bool doubled, bool relu)
         : base(output.Height, output)
@@ -39,7 +38,6 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
         _weights = weights;
         _doubled = doubled;
         _relu = relu;
-        _tilesAcross = (output.Width + Winograd.Tile - 1) / Winograd.Tile;
         StepRows = RowsOf(StepPixels, output.Width);
         Reads(input, doubled ? RowReach.Doubled : RowReach.Neighbours);
         if (residual is not null)
@@ -49,6 +47,10 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
     }
 
     public override long ScratchLength => (Winograd.Positions * (InputStride + OutputStride)) + (Winograd.Tile * Winograd.Tile * _output.Channels);
+
+    int FirstTile => Columns.First / Winograd.Tile;
+
+    int TilesAcross => ((Columns.End + Winograd.Tile - 1) / Winograd.Tile) - FirstTile;
 
     nint InputStride => (BatchTiles * _input.Channels) + Padding;
 
@@ -62,17 +64,19 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
         RunBatch(first, tile, Math.Min(BatchTiles, Tiles(first, end) - tile), workspace.Scratch);
     }
 
-    int Tiles(int first, int end) => (end - first + Winograd.Tile - 1) / Winograd.Tile * _tilesAcross;
+    int Tiles(int first, int end) => (end - first + Winograd.Tile - 1) / Winograd.Tile * TilesAcross;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void RunBatch(int first, int firstTile, int tiles, float* v)
     {
         float* m = v + (Winograd.Positions * InputStride);
         float* edge = m + (Winograd.Positions * OutputStride);
-        (int firstDown, int firstAcross) = Math.DivRem(firstTile, _tilesAcross);
-        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = 0)
+        int left = FirstTile, right = left + TilesAcross;
+        (int firstDown, int firstAcross) = Math.DivRem(firstTile, TilesAcross);
+        firstAcross += left;
+        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = left)
         {
-            int run = Math.Min(tiles - i, _tilesAcross - across);
+            int run = Math.Min(tiles - i, right - across);
             TransformInputs(first + (down * Winograd.Tile), across, run, v + (i * _input.Channels));
             i += run;
         }
@@ -93,9 +97,9 @@ sealed unsafe class WinogradConvolution<TLanes, TVector> : RowLayer
             }
         }
 
-        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = 0)
+        for (int i = 0, down = firstDown, across = firstAcross; i < tiles; down++, across = left)
         {
-            int run = Math.Min(tiles - i, _tilesAcross - across);
+            int run = Math.Min(tiles - i, right - across);
             TransformOutputs(m + (i * _weights.PaddedOutputs), first + (down * Winograd.Tile), across, run, edge);
             i += run;
         }

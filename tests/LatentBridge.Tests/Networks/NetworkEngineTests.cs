@@ -58,11 +58,54 @@ public sealed unsafe class NetworkEngineTests
                 Assert.Equal(covered, stripe.First);
                 Assert.True(stripe.End > stripe.First && stripe.Start >= 0 && stripe.Start + window <= width && stripe.Start % grid == 0);
                 Assert.True(stripe.Start == 0 || stripe.First - stripe.Start >= halo);
-                Assert.True(stripe.End == width || stripe.Start + window - stripe.End >= halo);
+                Assert.True(stripe.Start + window == width || stripe.Start + window - stripe.End >= halo);
                 covered = stripe.End;
             }
 
             Assert.Equal(width, covered);
+        }
+    }
+
+    [Theory]
+    [InlineData("taesd")]
+    [InlineData("tiny")]
+    public void Stripes_of_a_huge_picture_are_of_equal_width_and_compute_few_columns_twice(string name)
+    {
+        Network network = Make(name);
+        int maximum = NetworkStripes.FinestColumns / network.Finest, unit = Winograd.Tile * network.Reduction;
+        for (int width = maximum + 1; width < 4 * maximum; width += 5)
+        {
+            (int window, NetworkStripe[] stripes) = NetworkStripes.Cut(network, width, maximum);
+            Assert.InRange(window, 1, maximum);
+            Assert.InRange(stripes.Max(Width) - stripes.Min(Width), 0, unit + (width % unit));
+            double cut = stripes.Sum(stripe => MultiplyAdds(network, NetworkStripes.Columns(network, width, window, stripe)));
+            double whole = MultiplyAdds(network, NetworkStripes.Columns(network, width, width, new NetworkStripe(0, 0, width)));
+            Assert.InRange(cut / whole, 1, 1.1);
+        }
+
+        static int Width(NetworkStripe stripe) => stripe.End - stripe.First;
+    }
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void A_stripe_computes_what_the_layers_behind_need_and_the_last_layer_nothing_else(string name)
+    {
+        Network network = Make(name);
+        int width = (6 * NetworkStripes.Halo(network)) + 3;
+        (int window, NetworkStripe[] stripes) = NetworkStripes.Cut(network, width, 1);
+        foreach (NetworkStripe stripe in stripes)
+        {
+            ColumnRange[] columns = NetworkStripes.Columns(network, width, window, stripe);
+            int outputs = network.PixelsOf(stripe.End) - network.PixelsOf(stripe.First);
+            Assert.InRange(columns[^1].End - columns[^1].First, outputs, outputs + (2 * (Winograd.Tile - 1)));
+            int size = network.Layers[0].Reach.Size(window);
+            for (int i = 1; i < columns.Length; size = network.Layers[i++].Reach.Size(size))
+            {
+                RowReach reach = network.Layers[i].Reach;
+                Assert.InRange(columns[i - 1].First, 0, reach.First(columns[i].First));
+                Assert.InRange(columns[i - 1].End, Math.Min(size, reach.End(columns[i].End)), size);
+                Assert.Equal(0, columns[i].First % Winograd.Tile);
+            }
         }
     }
 
@@ -124,6 +167,19 @@ public sealed unsafe class NetworkEngineTests
         }
 
         return output;
+    }
+
+    // Of one row of the input; layers are the finer, the more rows they have.
+    static double MultiplyAdds(Network network, ColumnRange[] columns)
+    {
+        double sum = 0, rows = 1;
+        for (int i = 0; i < columns.Length; i++)
+        {
+            rows *= network.Layers[i].Reach switch { RowReach.Doubled => 2, RowReach.Halved => 0.5, _ => 1 };
+            sum += rows * (columns[i].End - columns[i].First) * network.Layers[i].MultiplyAdds;
+        }
+
+        return sum;
     }
 
     static NetworkEngine Engine(string name)
