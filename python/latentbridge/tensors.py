@@ -14,10 +14,12 @@ Everything else is copied by the library that owns it, straight into a view of t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
 import sys
+import threading
 from collections import deque
 from typing import Any, NamedTuple, Protocol
 
@@ -256,6 +258,7 @@ class Staged:
         self._staging.give_back(self._pinned)
 
     def ready(self) -> bool:
+        _allow_captures()
         return self._event.query()
 
 
@@ -385,6 +388,22 @@ def _of_buffer(raw: memoryview, element_type: int, axes: tuple[int, ...], choice
             target[index * run:(index + 1) * run] = raw[start:start + run]
 
     return Converted(element_type, layout.axes, copy, layout.has_past)
+
+
+_thread = threading.local()
+_RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
+
+
+def _allow_captures() -> None:
+    """Makes this thread's CUDA calls harmless to a graph that another thread captures, as ``torch.compile(mode="reduce-overhead")`` does.
+
+    Else a mere question to an event breaks the capture, and with it the run. Source: CUDA's ``cuThreadExchangeStreamCaptureMode``.
+    """
+    if not getattr(_thread, "allows_captures", False):
+        _thread.allows_captures = True
+        with contextlib.suppress(OSError, AttributeError):  # no driver of NVIDIA's
+            driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+            driver.cuThreadExchangeStreamCaptureMode(ctypes.byref(ctypes.c_int(_RELAXED)))
 
 
 _memmove = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(

@@ -87,7 +87,7 @@ static class VideoBench
     }
 
     /// <summary>Writes a network's tensors with seeded numbers as a published file has them.</summary>
-    static string Weights(TemporaryFolder folder, string name, Network network)
+    internal static string Weights(TemporaryFolder folder, string name, Network network)
     {
         string path = Path.Combine(folder.Path, $"{name}.safetensors");
         if (!File.Exists(path))

@@ -16,6 +16,7 @@ static class BenchCommand
         CreateBench(terminal, "scan", "Reading and checking cached latents, in latents a second.", ScanBench.Run),
         CreateTurns(),
         CreateBench(terminal, "png", "Our PNG encoder against Pillow's fastest.", PngBench.Run),
+        CreateBench(terminal, "threads", "What more threads are worth, up to all cores of this machine.", ThreadsBench.Run),
         CreateBench(terminal, "video", "The tiny decoders of video latents: time, memory, and the same networks in ONNX Runtime and PyTorch.", VideoBench.Run),
     };
 
