@@ -34,6 +34,11 @@ sealed class Contest(string folder, Action<string> note)
             peers.Add(onnx);
         }
 
+        if (StartAny(["ncnn_network.py"], [work.Kind, work.Weights, input, .. Size(work)]) is { } ncnn)
+        {
+            peers.Add(ncnn);
+        }
+
         if (withTorch && StartAny(["torch_network.py"], [work.Kind, work.Weights, input, .. Size(work)]) is { } torch)
         {
             peers.Add(torch);
