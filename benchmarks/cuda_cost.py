@@ -1,8 +1,8 @@
 """What a preview costs a sampler on a CUDA device: no previews, LatentBridge, ComfyUI's latent2rgb and TAESD, in turns.
 
-    python benchmarks/cuda_cost.py [--steps 50] [--milliseconds 20] [--rounds 3]
+    python benchmarks/cuda_cost.py [--steps 50] [--milliseconds 50] [--rounds 3]
 
-A step is a network's work: a queue of matrix products of about so many milliseconds, then x0. The peers do what ComfyUI 0.33 does in a step: latent2rgb
+A step is a network's work: many small kernels that take about so many milliseconds together, then x0. Nothing else waits for the device. The peers do what ComfyUI 0.33 does in a step: latent2rgb
 multiplies on the device and fetches 8-bit values, TAESD (its layers, made-up weights, F16) decodes on the device; both then wait for it, and Pillow encodes
 a JPEG on the sampler's thread. The host is found as by any program, or by LATENTBRIDGE_HOST.
 """
@@ -23,7 +23,7 @@ from latentbridge import Bridge  # noqa: E402
 
 CASES = (("SDXL 1024 x 1024", "SDXL", (1, 4, 128, 128), torch.float16), ("FLUX.1 1024 x 1024", "Flux", (1, 16, 128, 128), torch.bfloat16),
          ("Wan 2.1 832 x 480, 81 frames", "Wan21", (1, 16, 21, 60, 104), torch.float32))
-SIDE = 4096
+ELEMENTS = 8 << 20
 
 
 class Block(nn.Module):
@@ -57,19 +57,20 @@ def still(x0):
 class Sampler:
     def __init__(self, steps, milliseconds):
         self.steps = steps
-        self.a = torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16)
-        self.out = torch.empty_like(self.a)
-        self.products = 1
-        self.products = max(1, round(milliseconds / self._milliseconds_of(200) * 200))
+        self.memory = torch.randn(ELEMENTS, device="cuda")
+        self.kernels = max(1, round(milliseconds / self._milliseconds_of(1000) * 1000))
 
-    def _milliseconds_of(self, products):
+    def _milliseconds_of(self, kernels):
         for _ in range(2):
             torch.cuda.synchronize()
             began = time.perf_counter()
-            for _ in range(products):
-                torch.mm(self.a, self.a, out=self.out)
+            self._compute(kernels)
             torch.cuda.synchronize()
         return (time.perf_counter() - began) * 1e3
+
+    def _compute(self, kernels):
+        for _ in range(kernels):
+            self.memory.mul_(0.999)
 
     def run(self, x, callback):
         """Milliseconds of the whole run, and of each call."""
@@ -77,8 +78,7 @@ class Sampler:
         torch.cuda.synchronize()
         began = time.perf_counter()
         for step in range(self.steps):
-            for _ in range(self.products):
-                torch.mm(self.a, self.a, out=self.out)
+            self._compute(self.kernels)
             x0 = x * (0.5 + step / self.steps)
             called = time.perf_counter()
             callback(step, x0)
@@ -90,13 +90,14 @@ class Sampler:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--milliseconds", type=float, default=20)
+    parser.add_argument("--milliseconds", type=float, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     sampler = Sampler(arguments.steps, arguments.milliseconds)
-    print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, {arguments.steps} steps, {sampler.products} products of {SIDE} x {SIDE} each")
-    print("| latent | previews | run, ms a step | sampler's thread, ms: median | 99 % | largest | device memory, MB |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    with torch.inference_mode(), Bridge(on_preview=lambda preview: None) as bridge:
+    print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, {arguments.steps} steps, {sampler.kernels} kernels each")
+    print("| latent | previews | run, ms a step | sampler's thread, ms: median | 99 % | largest | device memory, MB | pictures |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    seen = []
+    with torch.inference_mode(), Bridge(on_preview=lambda preview: seen.append(preview.run)) as bridge:
         bridge.start(20)
         number = 0
         for name, latent_format, shape, dtype in CASES:
@@ -109,7 +110,7 @@ def main():
             ways = {"none": lambda step, x0: None, "LatentBridge": submit,
                     "latent2rgb": lambda step, x0: jpeg((still(x0).movedim(0, 2).float() @ factors + 1) / 2),
                     "TAESD": lambda step, x0: jpeg(network(still(x0)[None].half())[0].movedim(0, 2) / 2 + 0.5)}
-            found = {way: ([], [], []) for way in ways}
+            found = {way: ([], [], [], []) for way in ways}
             for turn in range(arguments.rounds + 1):
                 for way, callback in ways.items():
                     number += 1
@@ -121,9 +122,11 @@ def main():
                         found[way][0].append(whole / arguments.steps)
                         found[way][1].extend(times)
                         found[way][2].append((torch.cuda.max_memory_allocated() - before) / 2 ** 20)
-            for way, (runs, times, memory) in found.items():
+                        bridge.wait(run=number, step=arguments.steps - 1, timeout=1 if way == "LatentBridge" else 0)
+                        found[way][3].append(seen.count(number) if way == "LatentBridge" else 0 if way == "none" else arguments.steps)
+            for way, (runs, times, memory, pictures) in found.items():
                 times.sort()
-                print(f"| {name} | {way} | {statistics.median(runs):.2f} | {statistics.median(times):.3f} | {times[int(len(times) * 0.99)]:.3f} | {times[-1]:.3f} | {max(memory):.1f} |")
+                print(f"| {name} | {way} | {statistics.median(runs):.2f} | {statistics.median(times):.3f} | {times[int(len(times) * 0.99)]:.3f} | {times[-1]:.3f} | {max(memory):.1f} | {statistics.median(pictures):.0f} of {arguments.steps} |")
         print({name: value for name, value in bridge.status().items() if isinstance(value, (int, str))})
 
 

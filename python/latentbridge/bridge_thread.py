@@ -513,10 +513,10 @@ class BridgeThread:
         return polling
 
     def _next(self, state: Stream) -> Frame | None:
-        """The frame of a stream to send next. One that a device still writes is seen through, or a fast sampler's frames
-        would replace one another for ever; any other gives way to a newer one."""
+        """The frame of a stream to send next. One that a device still writes is seen through, and one that is ready gives way only to a newer one
+        that is ready too: else the frames of a sampler that is ahead of its device would replace one another until its last."""
         frame, state.held = state.held, None
-        if frame is None or frame.ready():
+        if frame is None or (frame.ready() and _is_ready(state.waiting)):
             try:
                 other = state.waiting.popleft()
             except IndexError:
@@ -550,6 +550,13 @@ class BridgeThread:
         picture = axes[0] * axes[-1] * axes[-2] * 8 * 8 * 3 if len(axes) > 3 else 0
         self.latent_capacity = max(self.latent_capacity, frame.header.length)
         self.image_capacity = max(self.image_capacity, min(picture, MAXIMUM_GUESSED_IMAGE))
+
+
+def _is_ready(waiting: deque[Frame]) -> bool:
+    try:
+        return waiting[0].ready()
+    except IndexError:
+        return False
 
 
 def _how_it_ended(code: int | None) -> str:

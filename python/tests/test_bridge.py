@@ -232,6 +232,33 @@ class Submitting(BridgeTestCase):
                 bridge.submit(object(), run=1, step=step, total=20)
             self.assertEqual(bridge.wait(run=1, step=19, timeout=20).data, digest(b"0123456789abcdef"))
 
+    def test_a_latent_that_is_there_is_not_left_out_for_a_newer_one_on_its_way(self):
+        class OnItsWay:
+            element_type, axes, length, on_device, has_past = 0, (1, 1, 2, 2), 16, True, False
+
+            def __init__(self, letter):
+                self.letter, self.is_there, self.asked = letter, False, threading.Event()
+
+            def ready(self):
+                self.asked.set()
+                return self.is_there
+
+            def copy_into(self, target, address):
+                target[:16] = self.letter * 16
+
+        bridge = self.bridge()
+        bridge.start(20)
+        first, second = OnItsWay(b"1"), OnItsWay(b"2")
+        with unittest.mock.patch("latentbridge.tensors.read", side_effect=[first, second]):
+            bridge.submit(object(), run=1, step=0, total=20)
+            self.assertTrue(first.asked.wait(20))
+            bridge.submit(object(), run=1, step=1, total=20)
+        first.is_there = True
+        self.assertEqual(bridge.wait(run=1, step=0, timeout=20).data, digest(b"1" * 16))
+        second.is_there = True
+        self.assertEqual(bridge.wait(run=1, step=1, timeout=20).data, digest(b"2" * 16))
+        self.assertEqual(bridge.status()["replaced"], 0)
+
 
 class Asking(BridgeTestCase):
     def test_options_reach_the_host_and_item_and_frame_are_chosen_here(self):
