@@ -24,7 +24,11 @@ HOME = PACKAGE if (PACKAGE / "models").is_dir() else ROOT  # has models and exam
 EXECUTABLE = "latentbridge.exe" if sys.platform == "win32" else "latentbridge"
 BUILD = r".\run.ps1" if sys.platform == "win32" else "./run.sh"
 BUILT = "LatentBridge.Host.exe" if sys.platform == "win32" else "LatentBridge.Host"
-INSTALLING = f"`{subprocess.list2cmdline([sys.executable or 'python', '-m', 'pip', 'install', f'latentbridge=={VERSION}'])}`"
+SITE_PACKAGES = tuple(dict.fromkeys(Path(folder) for folder in (
+    sysconfig.get_path("platlib"), sysconfig.get_path("purelib"), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else []))))
+# Where pip has put this version without a host (from the repository's address, or for another system), it would answer that all is there already.
+AGAIN = ["--force-reinstall", "--no-deps"] if any((folder / "latentbridge").is_dir() for folder in SITE_PACKAGES) else []
+INSTALLING = f"`{subprocess.list2cmdline([sys.executable or 'python', '-m', 'pip', 'install', *AGAIN, f'latentbridge=={VERSION}'])}`"
 ADVICE = (f"install it with {INSTALLING}"
           + (f", or build it with {BUILD}" if (ROOT / "LatentBridge.sln").is_file() else "")
           + ", or set LATENTBRIDGE_HOST to the path of a host")
@@ -152,9 +156,8 @@ def _environment() -> Place:
 
 def _installed() -> Iterator[Path]:
     """The package ``latentbridge`` of this Python's own site-packages, where it is not this one: its wheel has the host of a clone that was not built."""
-    folders = [sysconfig.get_path("platlib"), sysconfig.get_path("purelib"), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
-    for folder in dict.fromkeys(folders):
-        package = Path(folder) / "latentbridge"
+    for folder in SITE_PACKAGES:
+        package = folder / "latentbridge"
         if package != PACKAGE:
             yield package
 

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -40,10 +41,7 @@ class Locating(unittest.TestCase):
             patch = unittest.mock.patch.object(host_locator, name, self.folder / name.lower())
             patch.start()
             self.addCleanup(patch.stop)
-        patch = unittest.mock.patch("sysconfig.get_path", return_value=str(self.folder / "site"))
-        patch.start()
-        self.addCleanup(patch.stop)
-        patch = unittest.mock.patch("site.ENABLE_USER_SITE", False)
+        patch = unittest.mock.patch.object(host_locator, "SITE_PACKAGES", (self.folder / "site",))
         patch.start()
         self.addCleanup(patch.stop)
         environment = {name: value for name, value in os.environ.items() if name != "LATENTBRIDGE_HOST"}
@@ -256,6 +254,26 @@ class Packing(unittest.TestCase):
     def test_the_registrys_version_is_the_only_one(self):
         text = (host_locator.ROOT / "pyproject.toml").read_text(encoding="utf-8")
         self.assertIn(f'version = "{VERSION}"', text)
+
+    def test_pip_installs_every_package_from_the_repositorys_address_too(self):
+        """The repository's pyproject.toml has to list them: it also lays the latent formats beside them."""
+        text = (host_locator.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        listed = set(re.findall(r'"([^"]+)"', re.search(r"^packages = \[(.*?)\]", text, re.DOTALL | re.MULTILINE)[1]))
+        there = {".".join(path.parent.relative_to(host_locator.PACKAGE.parent).parts) for path in host_locator.PACKAGE.rglob("__init__.py")}
+        self.assertEqual(listed, there | {"latentbridge.models.formats"})
+
+    def test_a_package_without_a_host_is_installed_again(self):
+        """pip would answer that this version is there already."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(host_locator.PACKAGE, Path(folder) / "latentbridge", ignore=shutil.ignore_patterns("__pycache__"))
+            metadata = Path(folder) / f"latentbridge-{VERSION}.dist-info" / "METADATA"
+            metadata.parent.mkdir()
+            metadata.write_text(f"Metadata-Version: 2.1\nName: latentbridge\nVersion: {VERSION}\n")
+            code = ("import sysconfig; get = sysconfig.get_path; "
+                    f"sysconfig.get_path = lambda name, *more: {folder!r} if name in ('platlib', 'purelib') else get(name, *more); "
+                    "import latentbridge.host_locator as found; print(found.ADVICE)")
+            done = subprocess.run([sys.executable, "-s", "-c", code], capture_output=True, text=True, timeout=60, cwd=folder)
+            self.assertIn(f" --force-reinstall --no-deps latentbridge=={VERSION}`", done.stdout, done.stderr)
 
 
 class Words(unittest.TestCase):
