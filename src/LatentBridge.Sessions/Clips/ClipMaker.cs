@@ -25,10 +25,10 @@ sealed class ClipMaker(
     /// <summary>Until the step time is known, a picture may take this.</summary>
     const double FirstMilliseconds = 2000;
 
-    readonly Dictionary<DecoderCandidate, double> _slowness = [];
     CancellationTokenSource _cancellation = new();
     ITimer? _wake;
     PreviewStream? _stream;
+    int _lastServed;
 
     /// <summary>A picture is being made.</summary>
     public bool IsBusy => _stream is not null;
@@ -52,12 +52,22 @@ sealed class ClipMaker(
             return false;
         }
 
-        for (int i = 0; i < streams.All.Count; i++)
+        long early = long.MaxValue;
+        for (int i = 1; i <= streams.All.Count; i++)
         {
-            PreviewStream stream = streams.All[i];
-            if (stream.Clip.IsOpen && stream.Closed is null && stream.Clip.Header.Run == stream.Run && IsAllowed(stream.Clip))
+            int turn = (_lastServed + i) % streams.All.Count;
+            PreviewStream stream = streams.All[turn];
+            if (!stream.Clip.IsOpen || stream.Closed is not null || stream.Clip.Header.Run != stream.Run)
+            {
+                continue;
+            }
+
+            long wait = stream.Clip.NotBefore - time.GetTimestamp();
+            early = Math.Min(early, wait);
+            if (wait <= 0)
             {
                 _stream = stream;
+                _lastServed = turn;
                 ImageSlot = slots.TakeImageSlot();
                 if (!_cancellation.TryReset())
                 {
@@ -69,6 +79,11 @@ sealed class ClipMaker(
             }
         }
 
+        if (early < long.MaxValue)
+        {
+            WakeIn(early);
+        }
+
         return false;
     }
 
@@ -77,17 +92,21 @@ sealed class ClipMaker(
         PreviewStream stream = _stream!;
         StreamClip clip = stream.Clip;
         DecoderCandidate? candidate = null;
+        int threads = 1;
+        (int Place, double Predicted) next = default;
+        long began = 0;
         try
         {
-            int threads = clip.Options.Threads > 0 ? Math.Min(clip.Options.Threads, Environment.ProcessorCount) : idleThreads();
+            threads = clip.Options.Threads > 0 ? Math.Min(clip.Options.Threads, Environment.ProcessorCount) : idleThreads();
             FormatDecoders decoders = pool.Of(clip.Renderer!.Format, clip.Model);
-            (candidate, int place, double predicted) = Choose(stream, decoders, threads);
+            (candidate, next.Place, next.Predicted) = Choose(stream, decoders, threads);
             if (candidate is null)
             {
                 return;
             }
 
-            clip.Renderer.ShowFrame(clip.FrameOf(place));
+            began = time.GetTimestamp();
+            clip.Renderer.ShowFrame(clip.FrameOf(next.Place));
             PreviewResult picture = clip.Renderer.Render(candidate.Load(), clip.Options with { Threads = threads }, slots.Picture(ImageSlot), _cancellation.Token);
             if (!picture.Fits)
             {
@@ -100,10 +119,17 @@ sealed class ClipMaker(
                 return;
             }
 
-            Show(stream, candidate, place, picture, predicted);
+            Record(candidate, clip, next.Place, threads, picture.DecodeMilliseconds + picture.EncodeMilliseconds);
+            Show(stream, candidate, next.Place, picture);
         }
         catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
         {
+            // It takes at least as long: else a picture that is believed to fit would be begun in every step and never be done.
+            double elapsed = time.GetElapsedTime(began).TotalMilliseconds;
+            if (next.Predicted > 0 && elapsed > next.Predicted)
+            {
+                Record(candidate!, clip, next.Place, threads, elapsed, isAtLeast: true);
+            }
         }
 #pragma warning disable CA1031 // Whatever fails costs the moving picture, never the host.
         catch (Exception e)
@@ -128,13 +154,13 @@ sealed class ClipMaker(
         _cancellation.Dispose();
     }
 
-    /// <summary>What to make next; no decoder when there is nothing to gain until the next latent.</summary>
+    /// <summary>What to make next; no decoder when there is nothing to gain until the next latent, or one has to be got ready first.</summary>
     (DecoderCandidate? Decoder, int Place, double Predicted) Choose(PreviewStream stream, FormatDecoders decoders, int threads)
     {
         lock (gate)
         {
             StreamClip clip = stream.Clip;
-            long cells = (long)clip.Renderer!.PlaneHeight * clip.Renderer.PlaneWidth;
+            long cells = clip.Cells;
             double left = ((stream.StepMilliseconds ?? FirstMilliseconds) - time.GetElapsedTime(clip.Started).TotalMilliseconds) * ShareOfStep;
             bool isPatient = (clip.Header.Flags & FrameMarks.LastStep) != 0;
             if (clip.Empty() is { } empty)
@@ -146,10 +172,21 @@ sealed class ClipMaker(
                 }
             }
 
-            foreach (DecoderCandidate candidate in decoders.Candidates.Where(IsFit))
+            foreach (DecoderCandidate candidate in decoders.Candidates)
             {
-                double predicted = candidate.Times.IsMeasured ? candidate.Times.Predict(cells, threads) * SlownessOf(candidate) : double.PositiveInfinity;
-                if ((predicted <= left || (isPatient && double.IsFinite(predicted))) && clip.Worst(candidate.Description.Quality) is { } place)
+                if (candidate is not { IsUsable: true, IsStateful: false } || clip.Worst(candidate.Description.Quality) is not { } place)
+                {
+                    continue;
+                }
+
+                if (!candidate.IsLoaded || !candidate.Times.IsMeasured)
+                {
+                    candidate.IsWanted = true; // no still asked for it so far; it is got ready before the clip goes on
+                    return default;
+                }
+
+                double predicted = TimesOf(candidate, clip, place).Predict(cells, threads);
+                if (predicted <= left || isPatient)
                 {
                     return (candidate, place, predicted);
                 }
@@ -163,11 +200,22 @@ sealed class ClipMaker(
     /// <summary>Pictures of a clip are decoded frame by frame: a decoder that carries something from picture to picture is not for them.</summary>
     static bool IsFit(DecoderCandidate candidate) => candidate is { IsUsable: true, IsLoaded: true, IsStateful: false };
 
-    // A picture with frames before it costs a decoder that remembers up to this many times one without; measured from then on.
-    double SlownessOf(DecoderCandidate candidate) =>
-        _slowness.TryGetValue(candidate, out double slowness) ? slowness : candidate.Description.Quality >= StreamClip.NetworkQuality ? 2.7 : 1;
+    /// <summary>What pictures with as many frames before them took; until one was made, what a still takes.</summary>
+    static DecodeTimes TimesOf(DecoderCandidate candidate, StreamClip clip, int place)
+    {
+        DecodeTimes times = candidate.ClipTimes[clip.FramesBefore(place)];
+        return times.IsMeasured ? times : candidate.Times;
+    }
 
-    void Show(PreviewStream stream, DecoderCandidate candidate, int place, in PreviewResult picture, double predicted)
+    void Record(DecoderCandidate candidate, StreamClip clip, int place, int threads, double milliseconds, bool isAtLeast = false)
+    {
+        lock (gate)
+        {
+            candidate.ClipTimes[clip.FramesBefore(place)].Record(clip.Cells, threads, milliseconds, isAtLeast);
+        }
+    }
+
+    void Show(PreviewStream stream, DecoderCandidate candidate, int place, in PreviewResult picture)
     {
         lock (gate)
         {
@@ -175,12 +223,6 @@ sealed class ClipMaker(
             if (isStopping() || stream.Closed is not null || clip.Header.Run != stream.Run || _cancellation.IsCancellationRequested)
             {
                 return;
-            }
-
-            if (predicted > 0)
-            {
-                double slowness = SlownessOf(candidate);
-                _slowness[candidate] = slowness * (1 + ((picture.DecodeMilliseconds + picture.EncodeMilliseconds) / predicted)) / 2;
             }
 
             clip.Fill(place, candidate.Description.Quality);
@@ -209,18 +251,11 @@ sealed class ClipMaker(
         }
     }
 
-    /// <summary>Whether the next picture may leave now; else the worker is woken when it may.</summary>
-    bool IsAllowed(StreamClip clip)
+    /// <summary>The worker looks again when the next picture may leave.</summary>
+    void WakeIn(long ticks)
     {
-        long early = clip.NotBefore - time.GetTimestamp();
-        if (early <= 0)
-        {
-            return true;
-        }
-
         _wake ??= time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _wake.Change(TimeSpan.FromSeconds((double)early / time.TimestampFrequency), Timeout.InfiniteTimeSpan);
-        return false;
+        _wake.Change(TimeSpan.FromSeconds((double)ticks / time.TimestampFrequency), Timeout.InfiniteTimeSpan);
     }
 
     void Wake()

@@ -1,3 +1,4 @@
+using LatentBridge.Decoders.Taehv;
 using LatentBridge.Formats;
 using LatentBridge.Ipc;
 using LatentBridge.Latents;
@@ -31,7 +32,7 @@ sealed class StreamClip : IDisposable
     /// <summary>What its pictures are.</summary>
     public PreviewOptions Options { get; private set; } = PreviewOptions.Default;
 
-    /// <summary>When the newest latent was staged.</summary>
+    /// <summary>When the newest latent came.</summary>
     public long Started { get; private set; }
 
     /// <summary>There may be a picture to make.</summary>
@@ -44,6 +45,9 @@ sealed class StreamClip : IDisposable
     public int Sharp => _places.Count(place => place.Quality >= NetworkQuality);
 
     public int Count => _places.Length;
+
+    /// <summary>Cells of a frame.</summary>
+    public long Cells => (long)Renderer!.PlaneHeight * Renderer.PlaneWidth;
 
     /// <summary>Pictures a second at which it lasts as long as the video.</summary>
     public double Rate
@@ -81,16 +85,16 @@ sealed class StreamClip : IDisposable
     }
 
     /// <summary>The frames taken are the newest: places of an older step are made anew as time allows.</summary>
-    public void Start(Job job, long now)
+    public void Start(Job job)
     {
         Header = job.Latent.Header;
         Model = job.Model;
-        Started = now;
+        Started = job.Latent.Timestamp;
         IsOpen = true;
         int count = Math.Min(Renderer!.FrameCount, job.Options.ClipPictures);
         if (count != Count)
         {
-            _places = [.. Enumerable.Range(0, count).Select(_ => new Place(-1, 0))];
+            _places = [.. Enumerable.Range(0, count).Select(_ => Place.Empty)];
             _order = Spread(count);
         }
 
@@ -112,25 +116,29 @@ sealed class StreamClip : IDisposable
     /// <summary>The latent frame that a place shows.</summary>
     public int FrameOf(int place) => Count == 1 ? 0 : (int)Math.Round(place * (Renderer!.FrameCount - 1.0) / (Count - 1));
 
+    /// <summary>Frames before the one that a place shows, as many as a decoder looks at.</summary>
+    public int FramesBefore(int place) => Math.Min(FrameOf(place), TaehvDecoder.FramesBefore);
+
     /// <summary>The first place that holds nothing yet; null when all hold something.</summary>
     public int? Empty()
     {
-        int place = Array.FindIndex(_places, held => held.Step < 0);
+        int place = Array.FindIndex(_places, held => held == Place.Empty);
         return place < 0 ? null : place;
     }
 
-    /// <summary>The place that gains most by a picture of this quality: one that is coarser, else the oldest of an older step; null when none does.</summary>
+    /// <summary>The place that gains most by a picture of this quality: one without a network's, else the one of the oldest latent; null when none gains.</summary>
     public int? Worst(int quality)
     {
         int? oldest = null;
         foreach (int place in _order)
         {
-            if (_places[place].Quality < quality && (_places[place].Quality < NetworkQuality || _places[place].Step < Header.Step))
+            Place held = _places[place];
+            if (held.Quality < Math.Min(quality, NetworkQuality))
             {
                 return place;
             }
 
-            if (_places[place].Quality <= quality && _places[place].Step < Header.Step && (oldest is null || _places[place].Step < _places[oldest.Value].Step))
+            if (held.Quality <= quality && held.Sequence < Header.Sequence && (oldest is null || held.Sequence < _places[oldest.Value].Sequence))
             {
                 oldest = place;
             }
@@ -140,7 +148,7 @@ sealed class StreamClip : IDisposable
     }
 
     /// <summary>A place was filled.</summary>
-    public void Fill(int place, int quality) => _places[place] = new(Header.Step, quality);
+    public void Fill(int place, int quality) => _places[place] = new(Header.Sequence, quality);
 
     /// <summary>Another run: nothing of this one is used.</summary>
     public void Forget()
@@ -175,7 +183,10 @@ sealed class StreamClip : IDisposable
     }
 
     /// <summary>What a place holds.</summary>
-    /// <param name="Step">The step it was made of; -1 for nothing.</param>
+    /// <param name="Sequence">Of the latent that it was made of: steps may begin anew within a run.</param>
     /// <param name="Quality">Of the decoder that made it.</param>
-    readonly record struct Place(int Step, int Quality);
+    readonly record struct Place(ulong Sequence, int Quality)
+    {
+        public static readonly Place Empty = new(0, -1);
+    }
 }

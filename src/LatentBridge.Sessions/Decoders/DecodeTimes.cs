@@ -30,9 +30,10 @@ sealed class DecodeTimes
         }
     }
 
-    public void Record(long cells, int threads, double milliseconds)
+    /// <summary>A picture was made; or, with <paramref name="isAtLeast"/>, was stopped after so long.</summary>
+    public void Record(long cells, int threads, double milliseconds, bool isAtLeast = false)
     {
-        Take(threads, milliseconds * threads / cells, Smoothing);
+        Take(threads, milliseconds * threads / cells, isAtLeast ? 1 : Smoothing);
         LastMilliseconds = milliseconds;
     }
 

@@ -1,4 +1,5 @@
 using LatentBridge.Decoders;
+using LatentBridge.Decoders.Taehv;
 
 namespace LatentBridge.Sessions;
 
@@ -28,6 +29,9 @@ sealed class DecoderCandidate(DecoderEntry entry, TimeProvider time)
     public bool IsStateful => entry.Stateful;
 
     public DecodeTimes Times { get; } = new();
+
+    /// <summary>Of a moving picture's pictures, by the number of frames that they have before them.</summary>
+    public DecodeTimes[] ClipTimes { get; } = [.. Enumerable.Range(0, TaehvDecoder.FramesBefore + 1).Select(_ => new DecodeTimes())];
 
     /// <summary>It should be loaded and tried as soon as there is time.</summary>
     public bool IsWanted { get; set; }
@@ -66,6 +70,7 @@ sealed class DecoderCandidate(DecoderEntry entry, TimeProvider time)
     {
         _framesToSkip = Math.Max(0, _framesToSkip - 1);
         Times.Drift();
+        Array.ForEach(ClipTimes, times => times.Drift());
         if (isBetter && Instance is not null && IsUsable && time.GetElapsedTime(_lastUse) > UntilRetrial)
         {
             IsWanted = true;

@@ -101,6 +101,11 @@ sealed class PictureMaker(
     /// <returns>What holds them; null where there are none.</returns>
     PreviewRenderer? StageClip(Job job, PreviewStream stream)
     {
+        lock (gate)
+        {
+            stream.Clip.Close(); // its frames are about to change
+        }
+
         try
         {
             if (stream.Clip.Take(slots.Values(job.Latent), job, encoders))
@@ -109,7 +114,7 @@ sealed class PictureMaker(
                 {
                     if (job.Stopped is null)
                     {
-                        stream.Clip.Start(job, time.GetTimestamp());
+                        stream.Clip.Start(job);
                     }
                 }
 

@@ -81,6 +81,89 @@ public sealed class ClipMakerTests : IDisposable
         Assert.Equal([10, 30, 50], colours.OrderBy(pair => pair.Key).Select(pair => (int)pair.Value));
     }
 
+    [Fact]
+    public void A_picture_that_no_step_leaves_time_for_gives_way_to_a_smaller_one()
+    {
+        using FakeDecoder half = new("half", quality: 70, cost: 50, Channels);
+        using SessionBench bench = new(4, 4, _ => [_network.Entry, half.Entry, _colours.Entry]);
+        Begin(bench, 1, Moving);
+        _network.Hold(first: 10 * Frames); // the last frame, second in turn: only the next latent ends it
+        for (int step = 0; step < 30 && !Pictures().Any(picture => picture.Preview.Decoder == "half"); step++)
+        {
+            Submit(bench, step % 4, run: 1, step);
+            for (int i = 0; i < 15; i++)
+            {
+                Thread.Sleep(10);
+                ReleaseAll();
+            }
+        }
+
+        _network.Go();
+        Assert.Contains(Pictures(), picture => picture is { Preview.Decoder: "half", Place.Picture: Frames - 1 });
+
+        List<RecordingSink.ClipPicture> Pictures() => [.. bench.Sink.Events.OfType<RecordingSink.ClipPicture>()];
+
+        void ReleaseAll()
+        {
+            bench.Sink.Events.OfType<RecordingSink.ClipPicture>().ToList().ForEach(picture => bench.Session.Release(picture.Preview.Slot));
+            bench.Sink.Events.OfType<ReadyPreview>().ToList().ForEach(still => bench.Session.Release(still.Slot));
+        }
+    }
+
+    [Fact]
+    public void A_newer_latent_of_the_same_step_is_shown_everywhere()
+    {
+        using SessionBench bench = Bench();
+        Begin(bench, 1, Moving);
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
+        int before = ReleaseUntil(bench, picture => picture.Place.Sharp == Frames).Count;
+        ulong newer = Submit(bench, 1, run: 1, step: 0, isLast: true);
+        bench.Sink.WaitFor(
+            events => events.OfType<RecordingSink.ClipPicture>().Skip(before).Count(picture => Given(picture).Preview is { Decoder: "network" } preview && preview.Sequence == newer) == Frames,
+            "every place of the newer latent");
+
+        RecordingSink.ClipPicture Given(RecordingSink.ClipPicture picture)
+        {
+            ThreadPool.QueueUserWorkItem(_ => bench.Session.Release(picture.Preview.Slot));
+            return picture;
+        }
+    }
+
+    [Fact]
+    public void Places_without_a_networks_picture_come_before_those_with_a_smaller_networks()
+    {
+        using StreamClip clip = new();
+        using RenderContext context = new();
+        context.Want(LatentFormats.Get("Wan21"), LatentSpace.Sampler, Moving, null);
+        Start(sequence: 1);
+        for (int place = 0; place < Frames; place++)
+        {
+            clip.Fill(place, place == 0 ? 70 : 20);
+        }
+
+        Start(sequence: 2);
+        Assert.Equal(Frames - 1, clip.Worst(80));
+        for (int place = 1; place < Frames; place++)
+        {
+            clip.Fill(place, 80);
+        }
+
+        Assert.Equal(0, clip.Worst(80));
+        clip.Fill(0, 80);
+        Assert.Null(clip.Worst(80));
+
+        void Start(ulong sequence)
+        {
+            Job job = new();
+            LatentSlotHeader header = new() { Sequence = sequence, AxisCount = 5 };
+            long[] axes = [1, Channels, Frames, Side, Side];
+            axes.CopyTo(header.Axes);
+            job.Start(context, null, null, new(0, header, 0), 0);
+            clip.Take(new byte[Channels * Frames * Side * Side * sizeof(float)], job, []);
+            clip.Start(job);
+        }
+    }
+
     SessionBench Bench() => new(4, 4, _ => [_network.Entry, _colours.Entry]);
 
     static void Begin(SessionBench bench, ulong run, PreviewOptions options) => bench.Session.Begin(0, run, LatentFormats.Get("Wan21"), LatentSpace.Sampler, options);
