@@ -20,7 +20,7 @@ public static class OnnxExport
     {
         using NetworkTensors tensors = found.Open();
         OnnxGraph graph = new(found.Architecture);
-        Network network = TaehvVariants.ReadsVaeScale(found.Variant) ? throw NoForm() : found.Layout.Network ?? throw NoForm();
+        Network network = TaehvVariants.ReadsVaeScale(found.Variant) || found.Layout.Network is not { IsPlain: true } plain ? throw NoForm() : plain;
         Write(graph, network, tensors);
 
         (string, string)[] metadata =

@@ -28,6 +28,8 @@ public static class LatentDecoders
         (TaesdNetworks.SanaDecoderArchitecture, Taesd),
         (TaesdNetworks.SanaDecoderArchitecture with { IndexShift = -1 }, Taesd),
         (TaehvNetworks.Architecture, Taehv),
+        (TaehvNetworks.WideArchitecture, Taehv),
+        (TaehvNetworks.SuperArchitecture, Still),
         (TaehvNetworks.QwenImageArchitecture, Still),
         (TaehvNetworks.H3PictureArchitecture, Still),
         (ApproxNn, null),

@@ -11,7 +11,7 @@ sealed unsafe class FramePlan
     readonly IReadOnlyList<PreparedLayer> _prepared;
     readonly List<RowRing> _rings = [];
     readonly List<RowLayer> _layers = [];
-    readonly List<(int Index, RowLayer Layer)> _convolutions = [];
+    readonly List<(int Index, RowLayer Layer, bool IsBeforeShuffle)> _convolutions = [];
     readonly ColumnRange[][] _columns;
     readonly List<(RowRing? Before, RowRing After)> _memory = [];
 
@@ -122,9 +122,10 @@ sealed unsafe class FramePlan
             output.Cut(first - _network.PixelsOf(start), first, end);
         }
 
-        foreach ((int layer, RowLayer convolution) in _convolutions)
+        foreach ((int layer, RowLayer convolution, bool isBeforeShuffle) in _convolutions)
         {
-            convolution.Columns = _columns[index][layer];
+            ColumnRange columns = _columns[index][layer];
+            convolution.Columns = isBeforeShuffle ? new(columns.First / 2, (columns.End + 1) / 2) : columns;
         }
 
         Pipeline.Reset();
@@ -153,11 +154,18 @@ sealed unsafe class FramePlan
     Dictionary<int, RowRing> Pasts(int index, Dictionary<int, RowRing> rings, SortedSet<int> frames)
     {
         RowRing? kept = Keep(rings);
+        bool isDepthwise = ((ConvolutionLayer)_network.Layers[index]).IsDepthwise;
         Dictionary<int, RowRing> pasts = [];
         foreach (int frame in frames)
         {
             if ((frame > 0 ? rings[frame - 1] : kept) is { } past)
             {
+                if (isDepthwise)
+                {
+                    pasts[frame] = past;
+                    continue;
+                }
+
                 pasts[frame] = Add(past.Height, past.Width, past.Channels);
                 Add(index, _prepared[index].PlacePast(past, pasts[frame]));
             }
@@ -185,6 +193,16 @@ sealed unsafe class FramePlan
     RowRing Place(int index, int frame, RowRing input, RowRing? added)
     {
         ConvolutionLayer layer = (ConvolutionLayer)_network.Layers[index];
+        if (layer.IsShuffled)
+        {
+            RowRing folded = Add(input.Height, input.Width, NetworkKernels.RingChannels(_prepared[index].Kernel));
+            _layers.Add(_prepared[index].Place(0, input, folded, null));
+            _convolutions.Add((index, _layers[^1], true));
+            RowRing unfolded = Add(2 * input.Height, 2 * input.Width, NetworkKernels.RingChannels(layer));
+            Add(index, new UnfoldedRows(folded, unfolded));
+            return unfolded;
+        }
+
         RowRing output = Add(layer.Reach.Size(input.Height), layer.Reach.Size(input.Width), NetworkKernels.RingChannels(_prepared[index].Kernel));
         Add(index, _prepared[index].Place(frame % layer.Frames, input, output, added));
         if (!layer.Relu || _network.Leak == 0)
@@ -200,7 +218,7 @@ sealed unsafe class FramePlan
     void Add(int index, RowLayer layer)
     {
         _layers.Add(layer);
-        _convolutions.Add((index, layer));
+        _convolutions.Add((index, layer, false));
     }
 
     RowRing Add(int height, int width, int channels)

@@ -84,18 +84,27 @@ sealed class Network(int channels)
     /// </summary>
     public (float[] Weights, float[] Bias) ArrangeOutput(ConvolutionLayer last, float[] weights, float[]? bias)
     {
-        bias ??= new float[last.Outputs];
-        int square = Shuffle * Shuffle, colours = OutputChannels, kernel = last.Inputs * 9;
-        float[] shuffledWeights = new float[weights.Length], shuffledBias = new float[bias.Length];
-        for (int to = 0; to < last.Outputs; to++)
+        (weights, bias) = Arrange(weights, bias ?? new float[last.Outputs], Shuffle * Shuffle);
+        return (weights, [.. bias.Select(value => value + OutputOffset)]);
+    }
+
+    /// <summary>A convolution's numbers so that its outputs are [place][channel] instead of [channel][place].</summary>
+    public static (float[] Weights, float[] Bias) Arrange(float[] weights, float[] bias, int places)
+    {
+        int channels = bias.Length / places, kernel = weights.Length / bias.Length;
+        float[] arrangedWeights = new float[weights.Length], arrangedBias = new float[bias.Length];
+        for (int to = 0; to < bias.Length; to++)
         {
-            int from = (to % colours * square) + (to / colours);
-            weights.AsSpan(from * kernel, kernel).CopyTo(shuffledWeights.AsSpan(to * kernel));
-            shuffledBias[to] = bias[from] + OutputOffset;
+            int from = (to % channels * places) + (to / channels);
+            weights.AsSpan(from * kernel, kernel).CopyTo(arrangedWeights.AsSpan(to * kernel));
+            arrangedBias[to] = bias[from];
         }
 
-        return (shuffledWeights, shuffledBias);
+        return (arrangedWeights, arrangedBias);
     }
+
+    /// <summary>Whether it is made of 3x3 convolutions of all channels alone.</summary>
+    public bool IsPlain => _layers.All(layer => layer is not ConvolutionLayer convolution || convolution is { Side: 3, Groups: 1, IsShuffled: false });
 
     int Channels { get; set; } = channels;
 
@@ -114,6 +123,54 @@ sealed class Network(int channels)
         _doubleNext = false;
         _growNext = null;
         Channels = outputs;
+        return this;
+    }
+
+    /// <summary>1x1 convolution.</summary>
+    public Network Pointwise(string key, int outputs, bool bias = true) =>
+        Add(new ConvolutionLayer(key, Channels, outputs, bias, RowReach.Same) { Side = 1 });
+
+    /// <summary>3x3 convolution to four times as many channels, ReLU, and [channel][dy][dx] become squares of 2 x 2 pixels.</summary>
+    public Network Unfold(string key, int outputs) =>
+        Add(new ConvolutionLayer(key, Channels, outputs, true, RowReach.Doubled) { IsShuffled = true, Relu = true });
+
+    /// <summary>One frame to so many by a 1x1 convolution, the earliest first, with no other convolution behind it.</summary>
+    public Network GrowAlone(string key, int stored) =>
+        Add(new ConvolutionLayer(key, Channels, Channels, false, RowReach.Same) { Side = 1, Growth = new TimeGrowth(key, stored, OnlyLast: false), IsGrowthAlone = true });
+
+    /// <summary>x = ReLU(x + f(x and the frame before)), f being 1x1 and 3x3 convolutions in turns, those of 3x3 within groups of channels.</summary>
+    public Network GroupedMemoryBlock(string key, int groupChannels)
+    {
+        int first = _layers.Count, groups = Channels / groupChannels;
+        Pointwise($"{key}.conv.0", Channels).Relu().Grouped($"{key}.conv.2", groups).Relu();
+        Pointwise($"{key}.conv.4", Channels).Relu().Grouped($"{key}.conv.6", groups).Relu();
+        return Enclose(first);
+    }
+
+    /// <summary>x = x + f(x and the frame before), f being a 7x7 convolution of each channel by itself, and two of 1x1 with ReLU between them.</summary>
+    public Network DepthwiseMemoryBlock(string key)
+    {
+        int first = _layers.Count, channels = Channels;
+        Add(new ConvolutionLayer($"{key}.conv.0", channels, 2 * channels, false, RowReach.Far) { Side = 7, Groups = channels });
+        Pointwise($"{key}.conv.1", 4 * channels).Relu().Pointwise($"{key}.conv.3", channels, bias: false);
+        return Enclose(first);
+    }
+
+    Network Grouped(string key, int groups) =>
+        Add(new ConvolutionLayer(key, Channels, Channels, true, RowReach.Neighbours) { Groups = groups });
+
+    Network Enclose(int first)
+    {
+        ((ConvolutionLayer)_layers[first]).HasPast = true;
+        ((ConvolutionLayer)_layers[first]).StartsBlock = true;
+        ((ConvolutionLayer)_layers[^1]).EndsBlock = true;
+        return this;
+    }
+
+    Network Add(ConvolutionLayer layer)
+    {
+        _layers.Add(layer);
+        Channels = layer.Outputs;
         return this;
     }
 
@@ -243,17 +300,35 @@ sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, Ro
     /// <summary>What is done to the input first; null for nothing.</summary>
     public TimeGrowth? Growth { get; init; }
 
+    /// <summary>Side of its kernel: 1, 3 or 7.</summary>
+    public int Side { get; init; } = 3;
+
+    /// <summary>Groups of channels, each made of the same part of the input's.</summary>
+    public int Groups { get; init; } = 1;
+
+    /// <summary>It is <see cref="Network.Unfold"/>: its kernel makes four pixels of one.</summary>
+    public bool IsShuffled { get; init; }
+
+    /// <summary>It has no weights but those of <see cref="Growth"/>.</summary>
+    public bool IsGrowthAlone { get; init; }
+
+    /// <summary>Each output is made of one channel: the first half of them of the input, the second half of the frame before.</summary>
+    public bool IsDepthwise => Groups > 1 && Groups == Inputs;
+
+    /// <summary>Numbers of a kernel.</summary>
+    public int Taps => Side * Side;
+
     /// <summary>Output frames for one input frame.</summary>
     public int Frames => Growth is { OnlyLast: false } growth ? growth.Stored : 1;
 
     /// <summary>Whether <see cref="RgbConvolution{TLanes, TVector}"/> can compute it.</summary>
-    public bool IsRgb => Outputs == 3 && Reach == RowReach.Neighbours && !Relu;
+    public bool IsRgb => Outputs == 3 && Reach == RowReach.Neighbours && Groups == 1 && !Relu;
 
     public string WeightName { get; } = $"{key}.weight";
 
     public string? BiasName { get; } = bias ? $"{key}.bias" : null;
 
-    public override double MultiplyAdds => 9.0 * Inputs * Outputs;
+    public override double MultiplyAdds => IsDepthwise ? (double)Taps * Inputs : (double)Taps * Inputs * Outputs / Groups;
 
     public override IEnumerable<ExpectedTensor> Tensors
     {
@@ -264,10 +339,16 @@ sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, Ro
                 yield return new(Growth.WeightName, [Growth.Stored * Inputs, Inputs, 1, 1]);
             }
 
-            yield return new(WeightName, [Outputs, HasPast ? 2 * Inputs : Inputs, 3, 3]);
+            if (IsGrowthAlone)
+            {
+                yield break;
+            }
+
+            int stored = IsShuffled ? 4 * Outputs : Outputs;
+            yield return new(WeightName, [stored, HasPast && !IsDepthwise ? 2 * Inputs : Inputs / Groups, Side, Side]);
             if (BiasName is not null)
             {
-                yield return new(BiasName, [Outputs]);
+                yield return new(BiasName, [stored]);
             }
 
             if (SkipName is not null)

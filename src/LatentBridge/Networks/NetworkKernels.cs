@@ -55,7 +55,7 @@ sealed class ScalarKernels : NetworkKernels
 {
     public override Placement Prepare(ConvolutionLayer layer, int inputChannels, float[] weights, float[]? bias)
     {
-        float[] reordered = ScalarConvolution.Reorder(weights, layer.Outputs, layer.Inputs);
+        float[] reordered = ScalarConvolution.Reorder(weights, layer.Outputs, layer.Taps);
         return (input, output, residual) => new ScalarConvolution(input, output, residual, reordered, bias, layer);
     }
 
@@ -82,6 +82,18 @@ sealed class VectorKernels<TLanes, TVector> : NetworkKernels
         {
             StridedWeights<TLanes, TVector> strided = Own(new StridedWeights<TLanes, TVector>(weights, bias, layer.Outputs, layer.Inputs, inputChannels));
             return (input, output, _) => new StridedConvolution<TLanes, TVector>(input, output, strided, layer.Relu);
+        }
+
+        if (layer.IsDepthwise)
+        {
+            NativeBuffer depthwise = Own(DepthwiseConvolution<TLanes, TVector>.Arrange(weights, layer));
+            return (input, output, past) => new DepthwiseConvolution<TLanes, TVector>(input, past, output, depthwise, layer);
+        }
+
+        if (layer.Side == 1 || layer.Groups > 1)
+        {
+            GroupedWeights<TLanes, TVector> grouped = Own(new GroupedWeights<TLanes, TVector>(weights, bias, layer));
+            return (input, output, residual) => new GroupedConvolution<TLanes, TVector>(input, output, residual, grouped, layer);
         }
 
         if (layer.IsRgb)

@@ -69,14 +69,18 @@ static class NetworkStripes
         for (int i = widths.Length - 1; i >= 0; i--)
         {
             RowReach reach = network.Layers[i].Reach;
-            first &= -Winograd.Tile;
-            end = Math.Min((end + Winograd.Tile - 1) & -Winograd.Tile, widths[i]);
+            int tile = Tile(network.Layers[i]);
+            first &= -tile;
+            end = Math.Min((end + tile - 1) & -tile, widths[i]);
             ranges[i] = new(first, end);
             (first, end) = (reach.First(first), reach.End(end));
         }
 
         return ranges;
     }
+
+    // What is unfolded is made in tiles of the smaller picture.
+    static int Tile(NetworkLayer layer) => layer is ConvolutionLayer { IsShuffled: true } ? 2 * Winograd.Tile : Winograd.Tile;
 
     /// <summary>Columns of the input beyond a part's border that its outputs depend on, in whole tiles of every layer.</summary>
     public static int Halo(Network network)
@@ -85,7 +89,7 @@ static class NetworkStripes
         int column = network.PixelsOf(Far);
         foreach (NetworkLayer layer in network.Layers.Reverse())
         {
-            column = layer.Reach.First(column) & -Winograd.Tile;
+            column = layer.Reach.First(column & -Tile(layer)) & -Winograd.Tile;
         }
 
         int unit = Winograd.Tile * network.Reduction;

@@ -4,8 +4,8 @@ namespace LatentBridge.Networks;
 
 /// <summary>A convolution of a network over frames, ready to be put between rings.</summary>
 /// <remarks>
-/// Everything is a 3x3 convolution of the engine's. [x, past] is one of x and one of past, added; a 1x1 convolution in front is
-/// multiplied into the weights, once for each frame that it makes: it has no bias, so zeros around the picture stay zeros.
+/// [x, past] is a convolution of x and one of past, added; a 1x1 convolution in front of one of 3x3 is
+/// multiplied into its weights, once for each frame that it makes: it has no bias, so zeros around the picture stay zeros.
 /// </remarks>
 sealed class PreparedLayer
 {
@@ -20,15 +20,27 @@ sealed class PreparedLayer
     public PreparedLayer(Network network, ConvolutionLayer layer, NetworkKernels kernels, Func<string, float[]> take)
     {
         int channels = NetworkKernels.RingChannels(layer.Inputs);
-        float[] weights = take(layer.WeightName);
+        float[] weights = layer.IsGrowthAlone ? [] : take(layer.WeightName);
         float[]? bias = layer.BiasName is null ? null : take(layer.BiasName);
-        Kernel = new ConvolutionLayer("", layer.Inputs, layer.Outputs, layer.BiasName is not null, layer.Reach) { Relu = layer.Relu && network.Leak == 0 };
+        bool isPast = layer is { HasPast: true, IsDepthwise: false };
+        Kernel = new ConvolutionLayer(
+            "", layer.Inputs, layer.IsShuffled ? 4 * layer.Outputs : layer.Outputs, layer.BiasName is not null, layer.IsShuffled ? RowReach.Neighbours : layer.Reach)
+        {
+            Relu = layer.Relu && network.Leak == 0,
+            Side = layer.Side,
+            Groups = layer.Groups,
+        };
+        if (layer.IsShuffled)
+        {
+            (weights, bias) = Network.Arrange(weights, bias!, 4);
+        }
+
         if (layer == network.Layers[^1])
         {
             (weights, bias) = network.ArrangeOutput(layer, weights, bias);
         }
 
-        if (layer.HasPast)
+        if (isPast)
         {
             _past = kernels.Prepare(Plain(layer), channels, Half(weights, layer, second: true), null);
             weights = Half(weights, layer, second: false);
@@ -44,7 +56,8 @@ sealed class PreparedLayer
         for (int frame = 0; frame < layer.Frames; frame++)
         {
             int stored = layer.Growth is { OnlyLast: true } last ? last.Stored - 1 : frame;
-            _frames[frame] = kernels.Prepare(Kernel, channels, growth is null ? weights : Folded(weights, growth, layer, stored), bias);
+            float[] made = growth is null ? weights : layer.IsGrowthAlone ? Slice(growth, layer, stored).ToArray() : Folded(weights, growth, layer, stored);
+            _frames[frame] = kernels.Prepare(Kernel, channels, made, bias);
         }
     }
 
@@ -60,12 +73,12 @@ sealed class PreparedLayer
     /// <summary>The convolution of what the block adds at its end; null where it adds its input.</summary>
     public RowLayer? PlaceSkip(RowRing input, RowRing output) => _skip?.Invoke(input, output, null);
 
-    static ConvolutionLayer Plain(ConvolutionLayer layer) => new("", layer.Inputs, layer.Outputs, false, layer.Reach);
+    static ConvolutionLayer Plain(ConvolutionLayer layer) => new("", layer.Inputs, layer.Outputs, false, layer.Reach) { Side = layer.Side };
 
     /// <summary>Of weights that read [x, past], those of one of the two.</summary>
     public static float[] Half(float[] weights, ConvolutionLayer layer, bool second)
     {
-        int length = layer.Inputs * 9;
+        int length = layer.Inputs * layer.Taps;
         float[] half = new float[layer.Outputs * length];
         for (int output = 0; output < layer.Outputs; output++)
         {
@@ -86,11 +99,14 @@ sealed class PreparedLayer
         return kernels;
     }
 
+    // Of the 1x1 convolution, the part that makes a frame.
+    static ReadOnlySpan<float> Slice(float[] growth, ConvolutionLayer layer, int frame) => growth.AsSpan(frame * layer.Inputs * layer.Inputs, layer.Inputs * layer.Inputs);
+
     // folded[o][i][tap] = sum over m of weights[o][m][tap] growth[frame * inputs + m][i]
     static float[] Folded(float[] weights, float[] growth, ConvolutionLayer layer, int frame)
     {
         int inputs = layer.Inputs;
-        ReadOnlySpan<float> grow = growth.AsSpan(frame * inputs * inputs, inputs * inputs);
+        ReadOnlySpan<float> grow = Slice(growth, layer, frame);
         float[] folded = new float[weights.Length], sums = new float[inputs];
         for (int output = 0; output < layer.Outputs; output++)
         {

@@ -73,6 +73,9 @@ enum RowReach
     /// <summary>One more above and below: a 3x3 convolution.</summary>
     Neighbours,
 
+    /// <summary>Three more above and below: a 7x7 convolution.</summary>
+    Far,
+
     /// <summary>A 3x3 convolution of the input doubled; first is even.</summary>
     Doubled,
 
@@ -94,6 +97,7 @@ static class RowReaches
     public static int First(this RowReach reach, int first) => Math.Max(0, reach switch
     {
         RowReach.Neighbours => first - 1,
+        RowReach.Far => first - 3,
         RowReach.Doubled => (first / 2) - 1,
         RowReach.Halved => (2 * first) - 1,
         _ => first,
@@ -103,6 +107,7 @@ static class RowReaches
     public static int End(this RowReach reach, int end) => reach switch
     {
         RowReach.Neighbours => end + 1,
+        RowReach.Far => end + 3,
         RowReach.Doubled => ((end + 1) / 2) + 1,
         RowReach.Halved => 2 * end,
         _ => end,

@@ -1,11 +1,12 @@
 namespace LatentBridge.Networks;
 
 /// <summary>
-/// The reference: any 3x3 convolution of these networks, one multiplication at a time, straight from its definition.
+/// The reference: any convolution of these networks, one multiplication at a time, straight from its definition.
 /// </summary>
 /// <remarks>
 /// <code>
 ///   y[o][row][column] = ReLU?( bias[o] + residual? + sum over i, dy, dx of w[o][i][dy][dx] x[i][r + dy - 1][c + dx - 1] )
+///   (here of 3x3, all channels; those of one group where there are several, and of the frame before where <see cref="ConvolutionLayer.IsDepthwise"/>)
 ///   (r, c) = (row, column), or twice that for stride 2; a doubled x is x[i][r / 2][c / 2]; outside, x is 0
 /// </code>
 /// It runs where there are no vectors, when it is forced, and as the oracle of every vector kernel's tests.
@@ -21,6 +22,10 @@ sealed unsafe class ScalarConvolution : RowLayer
     readonly float[]? _bias;
     readonly RowReach _reach;
     readonly bool _relu;
+    readonly RowRing? _past;
+    readonly int _side;
+    readonly int _groups;
+    readonly bool _isDepthwise;
     readonly int _inputs;
     readonly int _outputs;
 
@@ -30,10 +35,14 @@ sealed unsafe class ScalarConvolution : RowLayer
     {
         _input = input;
         _output = output;
-        _residual = residual;
+        _isDepthwise = layer.IsDepthwise;
+        _residual = _isDepthwise ? null : residual;
+        _past = _isDepthwise ? residual : null;
         _weights = weights;
         _bias = bias;
-        _inputs = layer.Inputs;
+        _side = layer.Side;
+        _groups = layer.Groups;
+        _inputs = layer.Inputs / layer.Groups;
         _outputs = layer.Outputs;
         _reach = layer.Reach;
         _relu = layer.Relu;
@@ -41,21 +50,22 @@ sealed unsafe class ScalarConvolution : RowLayer
         Reads(input, _reach);
         if (residual is not null)
         {
-            Reads(residual, RowReach.Same);
+            Reads(residual, _isDepthwise ? _reach : RowReach.Same);
         }
     }
 
-    /// <summary>[output][input][3][3] to [output][3][3][input].</summary>
-    public static float[] Reorder(ReadOnlySpan<float> weights, int outputs, int inputs)
+    /// <summary>[output][input][dy][dx] to [output][dy][dx][input].</summary>
+    public static float[] Reorder(ReadOnlySpan<float> weights, int outputs, int taps)
     {
         float[] reordered = new float[weights.Length];
+        int inputs = weights.Length / outputs / taps;
         for (int output = 0; output < outputs; output++)
         {
             for (int input = 0; input < inputs; input++)
             {
-                for (int tap = 0; tap < 9; tap++)
+                for (int tap = 0; tap < taps; tap++)
                 {
-                    reordered[(((output * 9) + tap) * inputs) + input] = weights[(((output * inputs) + input) * 9) + tap];
+                    reordered[(((output * taps) + tap) * inputs) + input] = weights[(((output * inputs) + input) * taps) + tap];
                 }
             }
         }
@@ -86,16 +96,22 @@ sealed unsafe class ScalarConvolution : RowLayer
     float Sum(int y, int x, int output)
     {
         float sum = _bias is null ? 0 : _bias[output];
-        for (int tap = 0; tap < 9; tap++)
+        int taps = _side * _side, group = _isDepthwise ? output % _groups : output / (_outputs / _groups);
+        if ((_isDepthwise && output >= _groups ? _past : _input) is not { } ring)
         {
-            (int row, int column) = Source(y, x, (tap / 3) - 1, (tap % 3) - 1);
-            if ((uint)row >= (uint)_input.Height || (uint)column >= (uint)_input.Width)
+            return sum;
+        }
+
+        for (int tap = 0; tap < taps; tap++)
+        {
+            (int row, int column) = Source(y, x, (tap / _side) - (_side / 2), (tap % _side) - (_side / 2));
+            if ((uint)row >= (uint)ring.Height || (uint)column >= (uint)ring.Width)
             {
                 continue;
             }
 
-            float* pixel = _input.Row(row) + ((long)column * _input.Channels);
-            ReadOnlySpan<float> weights = _weights.AsSpan(((output * 9) + tap) * _inputs, _inputs);
+            float* pixel = ring.Row(row) + ((long)column * ring.Channels) + (group * _inputs);
+            ReadOnlySpan<float> weights = _weights.AsSpan(((output * taps) + tap) * _inputs, _inputs);
             for (int input = 0; input < weights.Length; input++)
             {
                 sum += weights[input] * pixel[input];

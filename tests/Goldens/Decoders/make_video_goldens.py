@@ -63,6 +63,67 @@ def taehv(channels, patch, strides, leak=0, doublings=3, only_last=False):
     return network.add(lambda x: F.pixel_shuffle(x, patch) if patch > 1 else x).add(lambda x: x * 0.5 + 0.5 if leak else x)
 
 
+def with_past(x):
+    return torch.cat([x, torch.cat([torch.zeros_like(x[:1]), x[:-1]])], 1)
+
+
+class Wide(Video):
+    """Its blocks mix within groups of 64 channels."""
+
+    def grouped(self):
+        c = self.channels
+        weight, bias = self.numbers.take(1.5 / (64 * 9) ** 0.5, c, 64, 3, 3), self.numbers.take(0.2, c)
+        return self.add(lambda x: F.conv2d(x, weight, bias, padding=1, groups=c // 64))
+
+    def memory_blocks(self, count):
+        for _ in range(count):
+            inner = Wide(0, 2 * self.channels)
+            inner.numbers = self.numbers
+            inner.conv(self.channels, kernel=1).relu().grouped().relu().conv(self.channels, kernel=1).relu().grouped()
+            self.add(lambda x, inner=inner: F.relu(inner(with_past(x)) + x))
+        return self
+
+
+def wide(channels, patch, strides):
+    network = Wide(34, channels).clamp().conv(1024).relu().memory_blocks(3)
+    for i, (stride, width) in enumerate(zip(strides, (512, 256, 64))):
+        network.double().grow_and_conv(stride, width)
+        network = network.memory_blocks(3) if i < 2 else network.relu()
+    return network.conv(3 * patch * patch).add(lambda x: F.pixel_shuffle(x, patch))
+
+
+class Super(Video):
+    """Its blocks see 7 x 7 pixels, channel by channel."""
+
+    def memory_blocks(self, count):
+        c = self.channels
+        for _ in range(count):
+            depthwise = self.numbers.take(1.5 / 7, 2 * c, 1, 7, 7)
+            inner = Super(0, 2 * c)
+            inner.numbers = self.numbers
+            inner.conv(4 * c, kernel=1).relu().conv(c, bias=False, kernel=1)
+            self.add(lambda x, d=depthwise, inner=inner: inner(F.conv2d(with_past(x), d, padding=3, groups=2 * c)) + x)
+        return self
+
+    def unfold(self, outputs):
+        self.conv(4 * outputs).relu().add(lambda x: F.pixel_shuffle(x, 2))
+        self.channels = outputs
+        return self
+
+    def grow(self, frames):
+        c = self.channels
+        grow = self.numbers.take(1.5 / c**0.5, frames * c, c, 1, 1)
+        return self.add(lambda x: F.conv2d(x, grow).reshape(-1, c, *x.shape[2:]))
+
+
+def super_(channels, patch, strides):
+    network = Super(35, channels).conv(512, bias=False, kernel=1).memory_blocks(3)
+    for i, (stride, width) in enumerate(zip(strides, (256, 128, 64))):
+        network.unfold(width).grow(stride)
+        network = network.memory_blocks(3) if i < 2 else network
+    return network.conv(3 * patch * patch).add(lambda x: F.pixel_shuffle(x, patch))
+
+
 def qwen_image():
     network = Network(32, 64).clamp().conv(256).relu().blocks(3)
     for width, count in ((128, 3), (64, 3), (64, 1)):
@@ -92,5 +153,8 @@ if __name__ == "__main__":
         decode("taehv-leaky-32", taehv(32, 2, (1, 2, 2), leak=0.2), 32, 1, 2)
         decode("taehv-48", taehv(48, 2, (1, 2, 2)), 48, 2, 1)
         decode("taehv-128", taehv(128, 4, (2, 2, 2)), 128, 1, 2)
+        decode("taehv-wide-128", wide(128, 4, (2, 2, 2)), 128, 2, 1)
+        decode("taehv-super-48", super_(48, 2, (1, 2, 2)), 48, 2, 3)
+        decode("taehv-super-32", super_(32, 2, (1, 2, 2)), 32, 1, 2)
         decode("taeqi-64", qwen_image(), 64, 1, 2, frames=1)
         decode("taeh3-picture-24", h3_picture(), 24, 1, 2, frames=1)

@@ -47,6 +47,51 @@ public sealed class TaehvDecoderTests : IDisposable
         AssertDecodes("taehv-cells-16", width, Shape(16, 1, 1), "Wan21", "taew2_1", TaehvSize.Cells);
     }
 
+    [Theory]
+    [MemberData(nameof(FastWidths))]
+    [Trait("Category", "Kernels")]
+    public void Wide_and_super_give_what_torch_gives(KernelWidth width)
+    {
+        AssertDecodes("taehv-wide-128", width, WideShape, "LTXAV", "taeltx2_3_wide", TaehvSize.Full, TaehvNetworks.WideArchitecture, 34);
+        AssertDecodes("taehv-super-48", width, SuperShape(48), "Wan22", "any", TaehvSize.Full, TaehvNetworks.SuperArchitecture, 35);
+        AssertDecodes("taehv-super-32", width, SuperShape(32), "HunyuanVideo15", "any", TaehvSize.Full, TaehvNetworks.SuperArchitecture, 35);
+    }
+
+    [Fact]
+    [Trait("Category", "Kernels")]
+    public void Scalar_kernels_of_super_give_what_torch_gives() =>
+        AssertDecodes("taehv-super-32", KernelWidth.Scalar, SuperShape(32), "HunyuanVideo15", "any", TaehvSize.Full, TaehvNetworks.SuperArchitecture, 35);
+
+    [Theory]
+    [InlineData("taehv", "taew2_1")]
+    [InlineData("wide", "taeltx2_3_wide")]
+    [InlineData("super", "taew2_2_super")]
+    public void A_wide_picture_cut_into_stripes_is_the_same_byte_for_byte(string kind, string variant)
+    {
+        const int Height = 2, Width = 61;
+        (NetworkArchitecture architecture, (string, long[])[] shape, int channels, string format) = kind switch
+        {
+            "wide" => (TaehvNetworks.WideArchitecture, WideShape, 128, "LTXAV"),
+            "super" => (TaehvNetworks.SuperArchitecture, SuperShape(48), 48, "Wan22"),
+            _ => (TaehvNetworks.Architecture, Shape(16, 1, 1), 16, "Wan21"),
+        };
+        using NetworkTensors tensors = Open(architecture, Seed, variant, shape);
+        Assert.Equal(variant, tensors.Found.Variant);
+        float[] latent = Numbers(2 * channels * Height * Width);
+        byte[] whole = Decode(null, 1), cut = Decode(1, 2);
+        Assert.True(whole.Distinct().Count() > 20);
+        Assert.Equal(whole, cut);
+
+        byte[] Decode(int? stripeWidth, int threads)
+        {
+            using var decoder = new TaehvDecoder(tensors, LatentFormats.Get(format), TaehvSize.Full, Kernel.Width, stripeWidth);
+            int side = decoder.Description.PixelsPerCell;
+            byte[] picture = new byte[3 * side * side * Height * Width];
+            decoder.Decode(new LatentPlanes(latent, 1, channels, Height, Width), picture, threads, TestContext.Current.CancellationToken);
+            return picture;
+        }
+    }
+
     [Fact]
     public void Picture_decoders_of_video_latents_give_what_torch_gives()
     {
@@ -65,16 +110,19 @@ public sealed class TaehvDecoderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(null)]
-    [InlineData(24)]
-    public void One_frame_after_the_other_gives_the_same_bits_as_all_at_once(int? stripeWidth)
+    [InlineData(null, false)]
+    [InlineData(24, false)]
+    [InlineData(null, true)]
+    public void One_frame_after_the_other_gives_the_same_bits_as_all_at_once(int? stripeWidth, bool isSuper)
     {
         const int Height = 3, Width = 5, Frames = 4;
-        using NetworkTensors tensors = Open(TaehvNetworks.Architecture, Seed, "taew2_1", Shape(16, 1, 1));
+        (NetworkArchitecture architecture, (string, long[])[] shape) = isSuper ? (TaehvNetworks.SuperArchitecture, SuperShape(48)) : (TaehvNetworks.Architecture, Shape(16, 1, 1));
+        using NetworkTensors tensors = Open(architecture, Seed, "taew2_1", shape);
         Network network = tensors.Found.Layout.Network!;
+        int channels = network.InputChannels;
         using var engine = new FrameEngine(network, tensors.Take, Kernel.Width, stripeWidth);
-        float[] latent = Numbers(Frames * 16 * Height * Width);
-        int picture = 3 * 64 * Height * Width, perFrame = network.FramesPerFrame;
+        float[] latent = Numbers(Frames * channels * Height * Width);
+        int picture = 3 * network.Enlargement * network.Enlargement * Height * Width, perFrame = network.FramesPerFrame;
         float[] whole = new float[Frames * perFrame * picture], one = new float[whole.Length];
         Run(engine, latent, 0, FrameMemory.None, [.. Enumerable.Range(0, Frames * perFrame)], whole, 0, threads: 2);
         for (int frame = 0; frame < Frames; frame++)
@@ -88,31 +136,9 @@ public sealed class TaehvDecoderTests : IDisposable
         {
             fixed (float* planes = latent, pictures = output)
             {
-                engine.Run(Height, Width, planes + (first * 16 * Height * Width), memory, wanted, pictures + ((long)at * picture), isBytes: false, threads, TestContext.Current.CancellationToken);
+                engine.Run(Height, Width, planes + (first * channels * Height * Width), memory, wanted, pictures + ((long)at * picture), isBytes: false, threads, TestContext.Current.CancellationToken);
             }
         }
-    }
-
-    [Fact]
-    public void A_wide_picture_cut_into_stripes_is_the_same_byte_for_byte()
-    {
-        const int Height = 2, Width = 61;
-        using NetworkTensors tensors = Open(TaehvNetworks.Architecture, Seed, "taew2_1", Shape(16, 1, 1));
-        LatentFormat format = LatentFormats.Get("Wan21");
-        float[] latent = Numbers(2 * 16 * Height * Width);
-        var planes = new LatentPlanes(latent, 1, 16, Height, Width);
-        byte[] whole = new byte[3 * 64 * Height * Width], cut = new byte[whole.Length];
-        using (var decoder = new TaehvDecoder(tensors, format, TaehvSize.Full, Kernel.Width))
-        {
-            decoder.Decode(planes, whole, 1, TestContext.Current.CancellationToken);
-        }
-
-        using (var decoder = new TaehvDecoder(tensors, format, TaehvSize.Full, Kernel.Width, stripeWidth: 1))
-        {
-            decoder.Decode(planes, cut, 2, TestContext.Current.CancellationToken);
-        }
-
-        Assert.Equal(whole, cut);
     }
 
     [Fact]
@@ -141,6 +167,14 @@ public sealed class TaehvDecoderTests : IDisposable
     }
 
     [Fact]
+    public void The_published_files_have_as_many_numbers_as_wide_and_super_take()
+    {
+        Assert.Equal(28_607_536, TaehvNetworks.Wide(new(128, 4, (2, 2, 2)), TaehvSize.Full).Tensors.Sum(tensor => tensor.Length));
+        Assert.Equal(18_993_420, TaehvNetworks.Super(new(48, 2, (1, 2, 2))).Tensors.Sum(tensor => tensor.Length));
+        Assert.Equal(18_985_228, TaehvNetworks.Super(new(32, 2, (1, 2, 2))).Tensors.Sum(tensor => tensor.Length));
+    }
+
+    [Fact]
     public void Pictures_before_the_clip_are_dropped_as_each_model_has_it()
     {
         for (int frames = 1; frames <= 9; frames++)
@@ -158,6 +192,18 @@ public sealed class TaehvDecoderTests : IDisposable
     [
         ("1.weight", [256, channels, 3, 3]), ("22.weight", [3 * patch * patch, 64, 3, 3]),
         ("7.conv.weight", [256 * firstStride, 256, 1, 1]), ("13.conv.weight", [256, 128, 1, 1]), ("19.conv.weight", [128, 64, 1, 1]),
+    ];
+
+    static (string, long[])[] WideShape =>
+    [
+        ("1.weight", [1024, 128, 3, 3]), ("22.weight", [48, 64, 3, 3]),
+        ("7.conv.weight", [2048, 1024, 1, 1]), ("13.conv.weight", [1024, 512, 1, 1]), ("19.conv.weight", [512, 256, 1, 1]),
+    ];
+
+    static (string, long[])[] SuperShape(long channels) =>
+    [
+        ("0.weight", [512, channels, 1, 1]), ("22.weight", [12, 64, 3, 3]),
+        ("7.conv.weight", [256, 256, 1, 1]), ("14.conv.weight", [256, 128, 1, 1]), ("21.conv.weight", [128, 64, 1, 1]),
     ];
 
     static float[] Numbers(int count)

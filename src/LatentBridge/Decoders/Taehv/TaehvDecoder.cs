@@ -83,7 +83,7 @@ sealed unsafe class TaehvDecoder : IClipDecoder
     /// <summary>What a decoder of these weights is, known without reading them.</summary>
     internal static DecoderDescription Describe(FoundWeights weights, TaehvSize size)
     {
-        (string id, int quality) = size switch { TaehvSize.Full => (Id, 80), TaehvSize.Half => (HalfId, 70), _ => (CellsId, 55) };
+        (string id, int quality) = size switch { TaehvSize.Full => (Id, weights.Architecture == TaehvNetworks.Architecture.Id ? 80 : 81), TaehvSize.Half => (HalfId, 70), _ => (CellsId, 55) };
         Network network = Network(weights, size);
         double cost = NeededFrames.MultiplyAddsPerPixel(network, [network.FramesPerFrame - 1]);
         return new(id, weights.FileName, network.InputChannels, network.Enlargement, (long)cost, quality);
@@ -140,9 +140,13 @@ sealed unsafe class TaehvDecoder : IClipDecoder
     /// <inheritdoc/>
     public void Dispose() => _engine.Dispose();
 
-    static Network Network(FoundWeights weights, TaehvSize size) => weights.Architecture == TaehvNetworks.Architecture.Id
-        ? TaehvNetworks.Decoder(TaehvShape.Of(weights.Layout.Network!), size, TaehvVariants.IsLeaky(weights.Variant))
-        : weights.Layout.Network!;
+    static Network Network(FoundWeights weights, TaehvSize size)
+    {
+        Network network = weights.Layout.Network!;
+        return weights.Architecture == TaehvNetworks.Architecture.Id ? TaehvNetworks.Decoder(TaehvShape.Of(network), size, TaehvVariants.IsLeaky(weights.Variant))
+            : weights.Architecture == TaehvNetworks.WideArchitecture.Id ? TaehvNetworks.Wide(TaehvShape.Of(network), size)
+            : network;
+    }
 
     // From the sampler's scale to the VAE's, for the files that want it; CogVideoX 1.5 differs from the latents that taecvx knows by its factor.
     static (float Scale, float Offset)[]? ScaleOf(FoundWeights weights, LatentFormat format)

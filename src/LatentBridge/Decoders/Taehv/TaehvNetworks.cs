@@ -11,9 +11,23 @@ static class TaehvNetworks
 {
     /// <summary>The decoders of one shape but for latent channels, pixel shuffle and frames per latent frame.</summary>
     internal static readonly NetworkArchitecture Architecture = new("taehv", "TAEHV video decoder", "22.weight", "1.weight", t =>
-        TaehvShape.Of(t) is { } shape ? NetworkLayout.Of(shape.Channels, Decoder(shape, TaehvSize.Full, isLeaky: false)) : null)
+        TaehvShape.Of(t, ("1.weight", 256, 3), (7, 256), (13, 128), (19, 64)) is { } shape ? NetworkLayout.Of(shape.Channels, Decoder(shape, TaehvSize.Full, isLeaky: false)) : null)
     {
         Variants = TaehvVariants.All,
+    };
+
+    /// <summary>The same with wider, grouped blocks.</summary>
+    internal static readonly NetworkArchitecture WideArchitecture = new("taehv-wide", "TAEHV wide video decoder", "22.weight", "1.weight", t =>
+        TaehvShape.Of(t, ("1.weight", 1024, 3), (7, 1024), (13, 512), (19, 256)) is { } shape ? NetworkLayout.Of(shape.Channels, Wide(shape, TaehvSize.Full)) : null)
+    {
+        Variants = [new("taeltx2_3_wide", 128, ["LTXAV"], [])],
+    };
+
+    /// <summary>The same with 7x7 convolutions of each channel by itself.</summary>
+    internal static readonly NetworkArchitecture SuperArchitecture = new("taehv-super", "TAEHV super video decoder", "22.weight", "0.weight", t =>
+        TaehvShape.Of(t, ("0.weight", 512, 1), (7, 256), (14, 128), (21, 64)) is { } shape ? NetworkLayout.Of(shape.Channels, Super(shape)) : null)
+    {
+        Variants = [new("taew2_2_super", 48, ["Wan22"], []), new("taehv1_5_super", 32, ["HunyuanVideo15"], [])],
     };
 
     /// <summary>The decoder of Qwen-Image 2.1 in the spelling of diffusers, which leaves the clamp out of the count: RGBA.</summary>
@@ -43,6 +57,23 @@ static class TaehvNetworks
         .Double(size < TaehvSize.Cells).Grow("13", shape.Strides.Second, size).Convolution("14", 64, bias: false).MemoryBlocks(15, 3)   // 12 to 17
         .Double(size < TaehvSize.Half).Grow("19", shape.Strides.Third, size).Convolution("20", 64, bias: false).Relu()                  // 18 to 21
         .Convolution("22", 3 * shape.Patch * shape.Patch).PixelShuffle(shape.Patch).Add(isLeaky ? 0.5f : 0);                // 22
+
+    /// <summary>taeltx2_3_wide.</summary>
+    public static Network Wide(TaehvShape shape, TaehvSize size) => new Network(shape.Channels)
+        .Clamp()                                                                                                            // 0
+        .Convolution("1", 1024).Relu().WideBlocks(3)                                                                        // 1 to 5
+        .Double(size < TaehvSize.Cells).Grow("7", shape.Strides.First, size).Convolution("8", 512, bias: false).WideBlocks(9)       // 6 to 11
+        .Double(size < TaehvSize.Cells).Grow("13", shape.Strides.Second, size).Convolution("14", 256, bias: false).WideBlocks(15)   // 12 to 17
+        .Double(size < TaehvSize.Half).Grow("19", shape.Strides.Third, size).Convolution("20", 64, bias: false).Relu()      // 18 to 21
+        .Convolution("22", 3 * shape.Patch * shape.Patch).PixelShuffle(shape.Patch);                                        // 22
+
+    /// <summary>taew2_2_super and taehv1_5_super.</summary>
+    public static Network Super(TaehvShape shape) => new Network(shape.Channels)
+        .Pointwise("0", 512, bias: false).SuperBlocks(1)                                        // 0 to 3
+        .Unfold("4", 256).GrowAlone("7", shape.Strides.First).SuperBlocks(8)                    // 4 to 10
+        .Unfold("11", 128).GrowAlone("14", shape.Strides.Second).SuperBlocks(15)                // 11 to 17
+        .Unfold("18", 64).Grow("21", shape.Strides.Third)                                       // 18 to 21
+        .Convolution("22", 3 * shape.Patch * shape.Patch).PixelShuffle(shape.Patch);            // 22
 
     /// <summary>taeqi2_1: 16 pixels per cell, four channels.</summary>
     public static Network QwenImage(int latentChannels) => new Network(latentChannels)
@@ -78,6 +109,12 @@ static class TaehvNetworks
 
         return network;
     }
+
+    static Network WideBlocks(this Network network, int first) =>
+        network.GroupedMemoryBlock($"{first}", 64).GroupedMemoryBlock($"{first + 1}", 64).GroupedMemoryBlock($"{first + 2}", 64);
+
+    static Network SuperBlocks(this Network network, int first) =>
+        network.DepthwiseMemoryBlock($"{first}").DepthwiseMemoryBlock($"{first + 1}").DepthwiseMemoryBlock($"{first + 2}");
 
     static Network Blocks(this Network network, int first, int count)
     {
@@ -117,17 +154,21 @@ sealed record TaehvShape(int Channels, int Patch, (int First, int Second, int Th
     }
 
     /// <summary>As the tensors' shapes say; null where they are those of another network.</summary>
-    public static TaehvShape? Of(TensorShapes t)
+    /// <param name="t">The shapes.</param>
+    /// <param name="first">The first convolution.</param>
+    /// <param name="grows">Where frames become several, and of how many channels.</param>
+    public static TaehvShape? Of(TensorShapes t, (string Key, int Outputs, int Side) first, params ReadOnlySpan<(int Key, int Channels)> grows)
     {
-        if (t["1.weight"] is not [256, (> 0 and <= 1024) and var latent, 3, 3] || t["22.weight"] is not [(3 or 12 or 48) and var colours, 64, 3, 3])
+        if (t[first.Key] is not [var outputs, (> 0 and <= 1024) and var latent, var side, _] || outputs != first.Outputs || side != first.Side
+            || t["22.weight"] is not [(3 or 12 or 48) and var colours, 64, 3, 3])
         {
             return null;
         }
 
-        (int, int, int)? strides = (Stride("7", 256), Stride("13", 128), Stride("19", 64)) is ({ } first, { } second, { } third) ? (first, second, third) : null;
+        (int, int, int)? strides = (Stride(grows[0]), Stride(grows[1]), Stride(grows[2])) is ({ } one, { } two, { } three) ? (one, two, three) : null;
         return strides is null ? null : new((int)latent, (int)Math.Sqrt(colours / 3), strides.Value);
 
-        int? Stride(string key, int channels) =>
-            t[$"{key}.conv.weight"] is [var rows, var columns, 1, 1] && columns == channels && (rows == channels || rows == 2 * channels) ? (int)rows / channels : null;
+        int? Stride((int Key, int Channels) grow) =>
+            t[$"{grow.Key}.conv.weight"] is [var rows, var columns, 1, 1] && columns == grow.Channels && (rows == columns || rows == 2 * columns) ? (int)(rows / columns) : null;
     }
 }
