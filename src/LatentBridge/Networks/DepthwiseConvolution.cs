@@ -3,7 +3,7 @@ using LatentBridge.Simd;
 
 namespace LatentBridge.Networks;
 
-/// <summary>A convolution of each channel by itself: of the input, and behind those of the frame before, whose channels are zero where there is none.</summary>
+/// <summary>A convolution of each channel by itself; behind its channels, where its output has room, those that were made of the frame before, or zeros.</summary>
 sealed unsafe class DepthwiseConvolution<TLanes, TVector> : RowLayer
     where TLanes : struct, ILanes<TVector>
     where TVector : struct
@@ -26,18 +26,19 @@ sealed unsafe class DepthwiseConvolution<TLanes, TVector> : RowLayer
         Reads(input, layer.Reach);
         if (past is not null)
         {
-            Reads(past, layer.Reach);
+            Reads(past, RowReach.Same);
         }
     }
 
     /// <summary>[channel][dy][dx] to [dy][dx][channel].</summary>
-    public static NativeBuffer Arrange(float[] weights, ConvolutionLayer layer)
+    public static NativeBuffer Arrange(float[] weights, int taps)
     {
         NativeBuffer arranged = new(weights.Length);
+        int channels = weights.Length / taps;
         for (int i = 0; i < weights.Length; i++)
         {
-            (int channel, int tap) = Math.DivRem(i, layer.Taps);
-            arranged.Pointer[(tap * layer.Outputs) + channel] = weights[i];
+            (int channel, int tap) = Math.DivRem(i, taps);
+            arranged.Pointer[(tap * channels) + channel] = weights[i];
         }
 
         return arranged;
@@ -52,31 +53,32 @@ sealed unsafe class DepthwiseConvolution<TLanes, TVector> : RowLayer
         for (int x = Columns.First; x < Columns.End; x++)
         {
             float* output = _output.Row(y) + ((long)x * _output.Channels);
-            Sum(_input, y, x, _weights.Pointer, output);
-            if (_past is not null)
+            Sum(y, x, output);
+            Span<float> behind = new(output + channels, _output.Channels - channels);
+            if (_past is null)
             {
-                Sum(_past, y, x, _weights.Pointer + channels, output + channels);
+                behind.Clear();
             }
             else
             {
-                new Span<float>(output + channels, channels).Clear();
+                new ReadOnlySpan<float>(_past.Row(y) + ((long)x * channels), behind.Length).CopyTo(behind);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void Sum(RowRing ring, int y, int x, float* weights, float* output)
+    void Sum(int y, int x, float* output)
     {
-        int reach = _side / 2, channels = ring.Channels;
-        int left = Math.Max(0, x - reach), right = Math.Min(ring.Width - 1, x + reach);
+        int reach = _side / 2, channels = _input.Channels;
+        int left = Math.Max(0, x - reach), right = Math.Min(_input.Width - 1, x + reach);
         for (int channel = 0; channel < channels; channel += TLanes.Count)
         {
             TVector sum = TLanes.Broadcast(0);
-            for (int row = Math.Max(0, y - reach); row <= Math.Min(ring.Height - 1, y + reach); row++)
+            for (int row = Math.Max(0, y - reach); row <= Math.Min(_input.Height - 1, y + reach); row++)
             {
-                float* pixel = ring.Row(row) + ((long)left * channels) + channel;
-                float* weight = weights + (((((row - y + reach) * _side) + left - x + reach) * 2L * channels) + channel);
-                for (int column = left; column <= right; column++, pixel += channels, weight += 2 * channels)
+                float* pixel = _input.Row(row) + ((long)left * channels) + channel;
+                float* weight = _weights.Pointer + (((((row - y + reach) * _side) + left - x + reach) * (long)channels) + channel);
+                for (int column = left; column <= right; column++, pixel += channels, weight += channels)
                 {
                     sum = TLanes.MultiplyAdd(TLanes.Load(ref *pixel), TLanes.Load(ref *weight), sum);
                 }

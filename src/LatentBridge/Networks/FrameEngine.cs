@@ -12,8 +12,7 @@ sealed unsafe class FrameEngine : IDisposable
     readonly PreparedLayer[] _prepared;
     readonly NetworkThreads _threads = new();
     NativeBuffer _rings = new(0);
-    NativeBuffer _before = new(0);
-    NativeBuffer _after = new(0);
+    NativeBuffer _memory = new(0);
     FramePlan? _plan;
 
     /// <param name="network">What to compute.</param>
@@ -30,7 +29,7 @@ sealed unsafe class FrameEngine : IDisposable
     }
 
     /// <summary>Bytes of memory outside the managed heap that it holds now.</summary>
-    public long HeldBytes => WeightBytes + _rings.ByteLength + _before.ByteLength + _after.ByteLength + _threads.ByteLength;
+    public long HeldBytes => WeightBytes + _rings.ByteLength + _memory.ByteLength + _threads.ByteLength;
 
     long WeightBytes { get; }
 
@@ -39,7 +38,7 @@ sealed unsafe class FrameEngine : IDisposable
     {
         FramePlanSize size = new(height, width, threads > 1, memory);
         FramePlan plan = IsLaidFor(size, wanted) ? _plan! : Lay(size, wanted);
-        return WeightBytes + ((plan.RingLength + (2 * plan.MemoryLength) + (threads * plan.Pipeline.ScratchLength)) * sizeof(float));
+        return WeightBytes + ((plan.RingLength + plan.MemoryLength + (threads * plan.Pipeline.ScratchLength)) * sizeof(float));
     }
 
     /// <summary>From input frames, planes [frame][channel][row][column], to the wanted frames of the output.</summary>
@@ -72,8 +71,7 @@ sealed unsafe class FrameEngine : IDisposable
 
         if (memory != FrameMemory.None)
         {
-            (_before, _after) = (_after, _before);
-            plan.PlaceMemory(_before.Pointer, _after.Pointer);
+            plan.PlaceMemory(_memory.Pointer);
         }
 
         for (int i = 0; i < plan.Stripes.Length; i++)
@@ -90,8 +88,7 @@ sealed unsafe class FrameEngine : IDisposable
     {
         _threads.Dispose();
         _rings.Dispose();
-        _before.Dispose();
-        _after.Dispose();
+        _memory.Dispose();
         _kernels.Dispose();
     }
 
@@ -126,11 +123,10 @@ sealed unsafe class FrameEngine : IDisposable
             FramePlan plan = Lay(size, wanted);
             _rings = new NativeBuffer(plan.RingLength);
             plan.Place(_rings.Pointer);
-            if (_before.Length != plan.MemoryLength && size.Memory != FrameMemory.None)
+            if (_memory.Length != plan.MemoryLength && size.Memory != FrameMemory.None)
             {
-                _before.Dispose();
-                _after.Dispose();
-                (_before, _after) = (new NativeBuffer(plan.MemoryLength), new NativeBuffer(plan.MemoryLength));
+                _memory.Dispose();
+                _memory = new(plan.MemoryLength);
             }
 
             _plan = plan;

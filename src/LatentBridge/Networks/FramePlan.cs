@@ -95,15 +95,14 @@ sealed unsafe class FramePlan
         }
     }
 
-    /// <summary>Says where what the last call left lies, and where this one leaves it: <see cref="MemoryLength"/> floats each, zeros at first.</summary>
-    public void PlaceMemory(float* before, float* after)
+    /// <summary>Says where what the last call left lies, in place of which this one leaves its own: <see cref="MemoryLength"/> floats, zeros at first.</summary>
+    public void PlaceMemory(float* memory)
     {
-        foreach ((RowRing? from, RowRing to) in _memory)
+        foreach ((RowRing? before, RowRing after) in _memory)
         {
-            from?.Place(before);
-            to.Place(after);
-            before += to.Length;
-            after += to.Length;
+            before?.Place(memory);
+            after.Place(memory);
+            memory += after.Length;
         }
     }
 
@@ -154,18 +153,11 @@ sealed unsafe class FramePlan
     Dictionary<int, RowRing> Pasts(int index, Dictionary<int, RowRing> rings, SortedSet<int> frames)
     {
         RowRing? kept = Keep(rings);
-        bool isDepthwise = ((ConvolutionLayer)_network.Layers[index]).IsDepthwise;
         Dictionary<int, RowRing> pasts = [];
         foreach (int frame in frames)
         {
             if ((frame > 0 ? rings[frame - 1] : kept) is { } past)
             {
-                if (isDepthwise)
-                {
-                    pasts[frame] = past;
-                    continue;
-                }
-
                 pasts[frame] = Add(past.Height, past.Width, past.Channels);
                 Add(index, _prepared[index].PlacePast(past, pasts[frame]));
             }
@@ -185,6 +177,7 @@ sealed unsafe class FramePlan
 
         RowRing last = rings[rings.Keys.Max()];
         RowRing? before = Size.Memory == FrameMemory.GoesOn ? new(last.Height, last.Width, last.Channels) { Produced = last.Height } : null;
+        last.Replaced = before;
         _rings.Remove(last);
         _memory.Add((before, last));
         return before;

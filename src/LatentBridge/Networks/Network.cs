@@ -312,7 +312,7 @@ sealed class ConvolutionLayer(string key, int inputs, int outputs, bool bias, Ro
     /// <summary>It has no weights but those of <see cref="Growth"/>.</summary>
     public bool IsGrowthAlone { get; init; }
 
-    /// <summary>Each output is made of one channel: the first half of them of the input, the second half of the frame before.</summary>
+    /// <summary>Each output is made of one channel; those behind them, where there are twice as many, are the same of the frame before.</summary>
     public bool IsDepthwise => Groups > 1 && Groups == Inputs;
 
     /// <summary>Numbers of a kernel.</summary>

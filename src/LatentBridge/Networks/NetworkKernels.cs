@@ -55,7 +55,7 @@ sealed class ScalarKernels : NetworkKernels
 {
     public override Placement Prepare(ConvolutionLayer layer, int inputChannels, float[] weights, float[]? bias)
     {
-        float[] reordered = ScalarConvolution.Reorder(weights, layer.Outputs, layer.Taps);
+        float[] reordered = ScalarConvolution.Reorder(weights, layer.IsDepthwise ? layer.Inputs : layer.Outputs, layer.Taps);
         return (input, output, residual) => new ScalarConvolution(input, output, residual, reordered, bias, layer);
     }
 
@@ -86,7 +86,7 @@ sealed class VectorKernels<TLanes, TVector> : NetworkKernels
 
         if (layer.IsDepthwise)
         {
-            NativeBuffer depthwise = Own(DepthwiseConvolution<TLanes, TVector>.Arrange(weights, layer));
+            NativeBuffer depthwise = Own(DepthwiseConvolution<TLanes, TVector>.Arrange(weights, layer.Taps));
             return (input, output, past) => new DepthwiseConvolution<TLanes, TVector>(input, past, output, depthwise, layer);
         }
 

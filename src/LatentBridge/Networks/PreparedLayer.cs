@@ -22,7 +22,6 @@ sealed class PreparedLayer
         int channels = NetworkKernels.RingChannels(layer.Inputs);
         float[] weights = layer.IsGrowthAlone ? [] : take(layer.WeightName);
         float[]? bias = layer.BiasName is null ? null : take(layer.BiasName);
-        bool isPast = layer is { HasPast: true, IsDepthwise: false };
         Kernel = new ConvolutionLayer(
             "", layer.Inputs, layer.IsShuffled ? 4 * layer.Outputs : layer.Outputs, layer.BiasName is not null, layer.IsShuffled ? RowReach.Neighbours : layer.Reach)
         {
@@ -40,7 +39,7 @@ sealed class PreparedLayer
             (weights, bias) = network.ArrangeOutput(layer, weights, bias);
         }
 
-        if (isPast)
+        if (layer.HasPast)
         {
             _past = kernels.Prepare(Plain(layer), channels, Half(weights, layer, second: true), null);
             weights = Half(weights, layer, second: false);
@@ -67,17 +66,24 @@ sealed class PreparedLayer
     /// <summary>The convolution for a frame among those that one input frame makes.</summary>
     public RowLayer Place(int frame, RowRing input, RowRing output, RowRing? added) => _frames[frame](input, output, added);
 
-    /// <summary>The convolution of the frame before; its output is added to the one of the frame.</summary>
+    /// <summary>The convolution of the frame before; its output is added to the one of the frame, or put behind it where it is depthwise.</summary>
     public RowLayer PlacePast(RowRing past, RowRing output) => _past!(past, output, null);
 
     /// <summary>The convolution of what the block adds at its end; null where it adds its input.</summary>
     public RowLayer? PlaceSkip(RowRing input, RowRing output) => _skip?.Invoke(input, output, null);
 
-    static ConvolutionLayer Plain(ConvolutionLayer layer) => new("", layer.Inputs, layer.Outputs, false, layer.Reach) { Side = layer.Side };
+    static ConvolutionLayer Plain(ConvolutionLayer layer) =>
+        new("", layer.Inputs, layer.IsDepthwise ? layer.Inputs : layer.Outputs, false, layer.Reach) { Side = layer.Side, Groups = layer.Groups };
 
     /// <summary>Of weights that read [x, past], those of one of the two.</summary>
     public static float[] Half(float[] weights, ConvolutionLayer layer, bool second)
     {
+        if (layer.IsDepthwise)
+        {
+            int own = weights.Length / 2;
+            return weights[(second ? own : 0)..(second ? 2 * own : own)];
+        }
+
         int length = layer.Inputs * layer.Taps;
         float[] half = new float[layer.Outputs * length];
         for (int output = 0; output < layer.Outputs; output++)

@@ -50,7 +50,7 @@ abstract unsafe class RowLayer
                 }
             }
 
-            return Output is null || end - Output.Capacity <= Output.Oldest;
+            return Output is null || (end - Output.Capacity <= Output.Oldest && (Output.Replaced is null || end <= Output.Replaced.Oldest));
         }
     }
 

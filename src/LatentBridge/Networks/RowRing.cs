@@ -28,6 +28,9 @@ sealed unsafe class RowRing(int height, int width, int channels)
     /// <summary>Rows it has room for.</summary>
     public int Capacity { get; set; } = height;
 
+    /// <summary>A ring in the same memory: a row is written only once nobody needs that one's any more. Null for none.</summary>
+    public RowRing? Replaced { get; set; }
+
     /// <summary>Rows 0 to Produced - 1 have been written.</summary>
     public int Produced { get; set; }
 

@@ -6,7 +6,7 @@ namespace LatentBridge.Networks;
 /// <remarks>
 /// <code>
 ///   y[o][row][column] = ReLU?( bias[o] + residual? + sum over i, dy, dx of w[o][i][dy][dx] x[i][r + dy - 1][c + dx - 1] )
-///   (here of 3x3, all channels; those of one group where there are several, and of the frame before where <see cref="ConvolutionLayer.IsDepthwise"/>)
+///   (here of 3x3 and all channels; a group's where there are several. Behind depthwise ones: what was made of the frame before)
 ///   (r, c) = (row, column), or twice that for stride 2; a doubled x is x[i][r / 2][c / 2]; outside, x is 0
 /// </code>
 /// It runs where there are no vectors, when it is forced, and as the oracle of every vector kernel's tests.
@@ -50,7 +50,7 @@ sealed unsafe class ScalarConvolution : RowLayer
         Reads(input, _reach);
         if (residual is not null)
         {
-            Reads(residual, _isDepthwise ? _reach : RowReach.Same);
+            Reads(residual, RowReach.Same);
         }
     }
 
@@ -95,22 +95,22 @@ sealed unsafe class ScalarConvolution : RowLayer
 
     float Sum(int y, int x, int output)
     {
-        float sum = _bias is null ? 0 : _bias[output];
-        int taps = _side * _side, group = _isDepthwise ? output % _groups : output / (_outputs / _groups);
-        if ((_isDepthwise && output >= _groups ? _past : _input) is not { } ring)
+        if (_isDepthwise && output >= _groups)
         {
-            return sum;
+            return _past is null ? 0 : _past.Row(y)[((long)x * _past.Channels) + output - _groups];
         }
 
+        float sum = _bias is null ? 0 : _bias[output];
+        int taps = _side * _side, group = _isDepthwise ? output : output / (_outputs / _groups);
         for (int tap = 0; tap < taps; tap++)
         {
             (int row, int column) = Source(y, x, (tap / _side) - (_side / 2), (tap % _side) - (_side / 2));
-            if ((uint)row >= (uint)ring.Height || (uint)column >= (uint)ring.Width)
+            if ((uint)row >= (uint)_input.Height || (uint)column >= (uint)_input.Width)
             {
                 continue;
             }
 
-            float* pixel = ring.Row(row) + ((long)column * ring.Channels) + (group * _inputs);
+            float* pixel = _input.Row(row) + ((long)column * _input.Channels) + (group * _inputs);
             ReadOnlySpan<float> weights = _weights.AsSpan(((output * taps) + tap) * _inputs, _inputs);
             for (int input = 0; input < weights.Length; input++)
             {

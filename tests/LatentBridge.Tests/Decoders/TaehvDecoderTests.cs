@@ -110,19 +110,21 @@ public sealed class TaehvDecoderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(null, false)]
-    [InlineData(24, false)]
-    [InlineData(null, true)]
-    public void One_frame_after_the_other_gives_the_same_bits_as_all_at_once(int? stripeWidth, bool isSuper)
+    [InlineData(null, false, 3, 5)]
+    [InlineData(24, false, 3, 5)]
+    [InlineData(null, true, 3, 5)]
+    [InlineData(null, false, 40, 12)]
+    [InlineData(null, true, 40, 4)]
+    public void One_frame_after_the_other_gives_the_same_bits_as_all_at_once(int? stripeWidth, bool isSuper, int height, int width)
     {
-        const int Height = 3, Width = 5, Frames = 4;
+        const int Frames = 4;
         (NetworkArchitecture architecture, (string, long[])[] shape) = isSuper ? (TaehvNetworks.SuperArchitecture, SuperShape(48)) : (TaehvNetworks.Architecture, Shape(16, 1, 1));
         using NetworkTensors tensors = Open(architecture, Seed, "taew2_1", shape);
         Network network = tensors.Found.Layout.Network!;
         int channels = network.InputChannels;
         using var engine = new FrameEngine(network, tensors.Take, Kernel.Width, stripeWidth);
-        float[] latent = Numbers(Frames * channels * Height * Width);
-        int picture = 3 * network.Enlargement * network.Enlargement * Height * Width, perFrame = network.FramesPerFrame;
+        float[] latent = Numbers(Frames * channels * height * width);
+        int picture = 3 * network.Enlargement * network.Enlargement * height * width, perFrame = network.FramesPerFrame;
         float[] whole = new float[Frames * perFrame * picture], one = new float[whole.Length];
         Run(engine, latent, 0, FrameMemory.None, [.. Enumerable.Range(0, Frames * perFrame)], whole, 0, threads: 2);
         for (int frame = 0; frame < Frames; frame++)
@@ -136,7 +138,7 @@ public sealed class TaehvDecoderTests : IDisposable
         {
             fixed (float* planes = latent, pictures = output)
             {
-                engine.Run(Height, Width, planes + (first * channels * Height * Width), memory, wanted, pictures + ((long)at * picture), isBytes: false, threads, TestContext.Current.CancellationToken);
+                engine.Run(height, width, planes + (first * channels * height * width), memory, wanted, pictures + ((long)at * picture), isBytes: false, threads, TestContext.Current.CancellationToken);
             }
         }
     }
@@ -152,6 +154,7 @@ public sealed class TaehvDecoderTests : IDisposable
         Assert.Equal(0, Allocated.By(Decode));
         Assert.InRange(decoder.WorkingBytes(2400, 60), 1, decoder.WorkingBytes(600, 60) * 21 / 20); // rounding of steps
         Assert.InRange(decoder.WorkingBytes(60, 104), 1, 480L << 20);
+        Assert.InRange(decoder.ClipBytes(90, 160), 1, 900L << 20); // a clip of 1280 x 720, of any length
 
         void Decode() => decoder.Decode(new LatentPlanes(latent, 2, 16, 2, 2), picture, 1, CancellationToken.None);
     }
