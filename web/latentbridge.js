@@ -129,7 +129,7 @@ function show({ detail }) {
     return;
   }
   const time = told.milliseconds === undefined ? "" : ` ${told.milliseconds} ms`;
-  const caption = [`${told.decoder}${time}`, told.total ? `${told.step}/${told.total}` : `${told.step ?? ""}`, told.warning ?? told.note ?? ""];
+  const caption = [`${told.decoder}${time}`, told.total ? `${told.step}/${told.total}` : `${told.step ?? ""}`, told.warning ?? told.note ?? sharpness(clips.get(String(detail.node)))];
   captions.set(node, caption);
   if (element) {
     let line = element.querySelector(".latentbridge-caption");
@@ -164,12 +164,23 @@ function move({ detail }) {
   let clip = clips.get(key);
   if (clip?.prompt !== detail.prompt || clip.pictures.length !== detail.pictures) {
     stop(key);
-    clip = { prompt: detail.prompt, pictures: new Array(detail.pictures).fill(null), at: 0 };
+    clip = { prompt: detail.prompt, pictures: new Array(detail.pictures).fill(null), at: 0, sharp: 0 };
     clip.timer = setInterval(() => turn(key, clip), 1000 / Math.max(SLOWEST, detail.rate || SLOWEST));
     clips.set(key, clip);
   }
+  const caption = captions.get(nodeOf(key.split(":")));
+  const before = sharpness(clip);
+  clip.sharp = detail.sharp;
+  if (caption && (caption[2] === before || caption[2] === "")) {
+    caption[2] = sharpness(clip);
+  }
   const bytes = Uint8Array.from(atob(detail.data), (letter) => letter.charCodeAt(0));
   clip.pictures[detail.picture] = new Blob([bytes], { type: detail.type });
+}
+
+// Until all pictures of a clip are a network's, the others are the colours of its cells.
+function sharpness(clip) {
+  return clip && clip.sharp < clip.pictures.length ? `${clip.sharp} of ${clip.pictures.length} pictures sharp` : "";
 }
 
 function turn(key, clip) {
