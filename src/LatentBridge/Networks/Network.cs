@@ -134,9 +134,9 @@ sealed class Network(int channels)
     public Network Unfold(string key, int outputs) =>
         Add(new ConvolutionLayer(key, Channels, outputs, true, RowReach.Doubled) { IsShuffled = true, Relu = true });
 
-    /// <summary>One frame to so many by a 1x1 convolution, the earliest first, with no other convolution behind it.</summary>
-    public Network GrowAlone(string key, int stored) =>
-        Add(new ConvolutionLayer(key, Channels, Channels, false, RowReach.Same) { Side = 1, Growth = new TimeGrowth(key, stored, OnlyLast: false), IsGrowthAlone = true });
+    /// <summary>As <see cref="Grow"/>, but not folded into the next convolution.</summary>
+    public Network GrowAlone(string key, int stored, bool onlyLast = false) =>
+        Add(new ConvolutionLayer(key, Channels, Channels, false, RowReach.Same) { Side = 1, Growth = new TimeGrowth(key, stored, onlyLast), IsGrowthAlone = true });
 
     /// <summary>x = ReLU(x + f(x and the frame before)), f being 1x1 and 3x3 convolutions in turns, those of 3x3 within groups of channels.</summary>
     public Network GroupedMemoryBlock(string key, int groupChannels)

@@ -58,12 +58,12 @@ static class TaehvNetworks
         .Double(size < TaehvSize.Half).Grow("19", shape.Strides.Third, size).Convolution("20", 64, bias: false).Relu()                  // 18 to 21
         .Convolution("22", 3 * shape.Patch * shape.Patch).PixelShuffle(shape.Patch).Add(isLeaky ? 0.5f : 0);                // 22
 
-    /// <summary>taeltx2_3_wide.</summary>
+    /// <summary>taeltx2_3_wide. Its 1x1 convolutions stay by themselves where folding them would take seconds; before the doubling they cost next to nothing.</summary>
     public static Network Wide(TaehvShape shape, TaehvSize size) => new Network(shape.Channels)
         .Clamp()                                                                                                            // 0
         .Convolution("1", 1024).Relu().WideBlocks(3)                                                                        // 1 to 5
-        .Double(size < TaehvSize.Cells).Grow("7", shape.Strides.First, size).Convolution("8", 512, bias: false).WideBlocks(9)       // 6 to 11
-        .Double(size < TaehvSize.Cells).Grow("13", shape.Strides.Second, size).Convolution("14", 256, bias: false).WideBlocks(15)   // 12 to 17
+        .GrowAlone("7", shape.Strides.First, size).Double(size < TaehvSize.Cells).Convolution("8", 512, bias: false).WideBlocks(9)       // 6 to 11
+        .GrowAlone("13", shape.Strides.Second, size).Double(size < TaehvSize.Cells).Convolution("14", 256, bias: false).WideBlocks(15)   // 12 to 17
         .Double(size < TaehvSize.Half).Grow("19", shape.Strides.Third, size).Convolution("20", 64, bias: false).Relu()      // 18 to 21
         .Convolution("22", 3 * shape.Patch * shape.Patch).PixelShuffle(shape.Patch);                                        // 22
 
@@ -99,6 +99,8 @@ static class TaehvNetworks
 
     // A smaller picture is a quick look: of the frames that a latent frame stands for, only the last is made at any rate.
     static Network Grow(this Network network, string key, int frames, TaehvSize size) => network.Grow(key, frames, onlyLast: size != TaehvSize.Full);
+
+    static Network GrowAlone(this Network network, string key, int frames, TaehvSize size) => network.GrowAlone(key, frames, onlyLast: size != TaehvSize.Full);
 
     static Network MemoryBlocks(this Network network, int first, int count)
     {
