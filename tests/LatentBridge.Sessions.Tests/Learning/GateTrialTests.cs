@@ -66,7 +66,7 @@ public sealed class GateTrialTests : IDisposable
 
         string text = Text(outcomes);
         Assert.DoesNotContain(outcomes, outcome => outcome.IsTaken && outcome.Gain < 0);
-        Assert.True(outcomes.Count(outcome => outcome.IsTaken) * 8 >= Trials, $"The gate lets nothing through. {text}");
+        Assert.True(outcomes.Count(outcome => outcome.IsTaken) * 20 >= Trials, $"The gate lets nothing through. {text}");
         Assert.True(outcomes.Sum(outcome => outcome.Bad) > Trials, text);
     }
 
