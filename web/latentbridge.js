@@ -36,14 +36,24 @@ function change(id, value) {
   changes[id] = value;
 }
 
+// ComfyUI translates settings from locales/; these links are ours.
+const WORDS = {
+  fr: { "Details": "Détails", "Live view": "Vue en direct", "Forget what was learned": "Oublier ce qui a été appris" },
+  zh: { "Details": "详情", "Live view": "实时视图", "Forget what was learned": "清除已学习的内容" },
+};
+
+function word(text) {
+  return WORDS[app.extensionManager.setting?.get("Comfy.Locale")]?.[text] ?? text;
+}
+
 function stateOfThings() {
   const element = document.createElement("span");
   const words = document.createTextNode("");
-  const link = Object.assign(document.createElement("a"), { textContent: "Details", target: "_blank", href: api.apiURL("/latentbridge/status") });
+  const link = Object.assign(document.createElement("a"), { textContent: word("Details"), target: "_blank", href: api.apiURL("/latentbridge/status") });
   link.style.textDecoration = "underline";
-  const live = Object.assign(document.createElement("a"), { textContent: "Live view", target: "_blank", href: api.apiURL("/latentbridge/live") });
+  const live = Object.assign(document.createElement("a"), { textContent: word("Live view"), target: "_blank", href: api.apiURL("/latentbridge/live") });
   live.style.cssText = "text-decoration: underline; margin-left: 1em";
-  const forget = Object.assign(document.createElement("a"), { textContent: "Forget what was learned", href: "#" });
+  const forget = Object.assign(document.createElement("a"), { textContent: word("Forget what was learned"), href: "#" });
   forget.style.cssText = "text-decoration: underline; margin-left: 1em";
   forget.addEventListener("click", async (event) => {
     event.preventDefault();

@@ -2,6 +2,7 @@
 
     python -m latentbridge bench bridge [--json]
     python -m latentbridge bench soak [--frames 100000] [--json]
+    python -m latentbridge bench learning [--json]
 
 Rows are those of the README's table. Nothing is asserted: figures depend on the machine. While ``submit`` is measured the
 thread writes 16 MB between the steps, so that the caches are as cold as a sampler leaves them.
@@ -12,10 +13,14 @@ from __future__ import annotations
 import argparse
 import array
 import contextlib
+import glob
 import json
 import math
+import os
+import random
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +31,7 @@ SHAPES = {"sdxl 1024": ("SDXL", (1, 4, 128, 128)), "flux2 1024": ("Flux2", (1, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=("bridge", "soak"), default="bridge")
+    parser.add_argument("what", nargs="?", choices=("bridge", "soak", "learning"), default="bridge")
     parser.add_argument("--frames", type=int, default=100_000, help="frames of the soak")
     parser.add_argument("--repeat", type=int, default=300, help="samples of each row of the bridge")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of a table")
@@ -34,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        rows = list(_bridge(arguments.repeat) if arguments.what == "bridge" else _soak(arguments.frames))
+        rows = list(_bridge(arguments.repeat) if arguments.what == "bridge" else _soak(arguments.frames) if arguments.what == "soak" else _learning())
     except _Failed as error:
         print(f"The benchmark stopped: {error}", file=sys.stderr)
         return 1
@@ -150,6 +155,69 @@ def _allocation(frames: int) -> float:
                 bridge.wait(run=run, step=step, timeout=5)
             counts.append(_ask(bridge, "allocatedBytes"))
         return ((counts[2] - counts[1]) - (counts[1] - counts[0])) / frames
+
+
+def _learning(rounds: int = 8, steps: int = 25, pause: float = 7) -> Iterator[dict[str, Any]]:
+    """Runs while nothing is trained, while another program trains, and in the program that trains, which stops for them.
+
+    Before each is a pause, in which a training begins: it waits for 5 quiet seconds.
+    """
+    latent = _latent((1, 4, 128, 128))
+    scratch, other = memoryview(bytearray(16 << 20)), memoryview(bytearray(16 << 20))
+    submits: dict[str, list[float]] = {}
+    pictures: dict[str, list[float]] = {}
+    firsts: dict[str, list[float]] = {}
+
+    def measure(name: str, bridge: Bridge, run: int) -> None:
+        for step in range(steps):
+            scratch[:] = other
+            started = time.perf_counter_ns()
+            bridge.submit(latent, run=run, step=step, total=steps, latent_format="SDXL")
+            submitted = time.perf_counter_ns()
+            if bridge.wait(run=run, step=step, timeout=5) is None:
+                raise _Failed("a picture did not come within 5 s")
+            ended = time.perf_counter_ns()
+            submits.setdefault(name, []).append((submitted - started) / 1e6)
+            (pictures if step else firsts).setdefault(name, []).append((ended - started) / 1e6)
+        bridge.end(run=run)
+
+    def trains() -> bool:
+        return bool(glob.glob(os.path.join(folder, "learned", "*", "checkpoint.safetensors")))
+
+    with tempfile.TemporaryDirectory() as folder, _started(decoder="latent2rgb") as plain, _started(decoder="latent2rgb", learn=True, data=folder) as learner:
+        measure("warm", plain, 1)
+        measure("warm", learner, 1)  # begins to learn with its first run
+        run = 1
+        for number in range(2 * rounds):
+            if number == rounds:
+                _teach(learner, 20)
+            time.sleep(pause)
+            if trains() != (number >= rounds):
+                raise _Failed(f"in round {number} of {2 * rounds} a training was {'on' if trains() else 'not on'}")
+            run += 1
+            turns = [("another program trains", plain), ("it stops its own training", learner)] if number >= rounds else [("nothing is trained", plain)]
+            for name, bridge in turns if number % 2 else reversed(turns):
+                measure(name, bridge, run)
+    for name in ("nothing is trained", "another program trains", "it stops its own training"):
+        yield _median(f"submit, {name}", submits[name])
+        yield _median(f"a run's first picture, {name}", firsts[name])
+        yield _median(f"further pictures, {name}", pictures[name])
+
+
+def _teach(bridge: Bridge, count: int, side: int = 64) -> None:
+    """Latents of noise, and pictures whose colours are their first three channels'."""
+    chance = random.Random(1)
+    for number in range(1, count + 1):
+        values = [array.array("f", [chance.uniform(-1, 1) for _ in range(side * side)]) for _ in range(4)]
+        flat = array.array("f")
+        for row in [*values, *(values[i // 4] for i in range(12))]:
+            flat.extend(row)
+        bridge.teach(memoryview(flat).cast("B").cast("f", (1, 16, side, side)), model="bench", latent_format="SDXL")
+        patience = time.monotonic() + 30
+        while ((bridge.status(5)["learned"] or {}).get("pictures") or 0) < number:
+            if time.monotonic() > patience:
+                raise _Failed("the host learned nothing from a picture")
+            time.sleep(0.01)
 
 
 def _soak(frames: int, steps: int = 20) -> Iterator[dict[str, Any]]:

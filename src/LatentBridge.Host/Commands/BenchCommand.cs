@@ -9,8 +9,9 @@ static class BenchCommand
 {
     internal static Command Create(Terminal terminal) => new("bench", "Measure speed, as ratios to the peers on this machine.")
     {
-        CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon pictures arrive.", BridgeBench.Run),
+        CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon pictures arrive.", note => BridgeBench.Run("bridge", note)),
         CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),
+        CreateBench(terminal, "learning", "What the bridge costs while a decoder is trained.", note => BridgeBench.Run("learning", note)),
         CreateBench(terminal, "maps", "The decoders with one pixel per cell: polynomials and perceptrons.", MapsBench.Run),
         CreatePlanted(terminal),
         CreateBench(terminal, "scan", "Reading and checking cached latents, in latents a second.", ScanBench.Run),

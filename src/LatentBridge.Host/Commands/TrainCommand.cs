@@ -38,6 +38,7 @@ sealed class TrainCommand
     readonly Option<string?> _format = new("--format", "-f") { Description = "Latent format, or unknown; default: what the first latent's file says.", HelpName = "ID" };
     readonly Option<string?> _vae = new("--vae") { Description = "Make the pairs from pictures: taesd encodes and decodes them.", HelpName = "taesd" };
     readonly Option<int[]> _scales = new("--scales") { Description = "With --vae: each picture is reduced to 1/N of its side, for each N.", HelpName = "N", DefaultValueFactory = _ => [1], AllowMultipleArgumentsPerToken = true };
+    readonly Option<int> _early = new Option<int>("--early") { Description = "With --vae: percentage of the pairs whose latents are made like those of a sampler's early steps.", HelpName = "N", DefaultValueFactory = _ => 33 }.Within(0, 100);
     readonly Option<string?> _output = new("--output", "-o") { Description = "The decoder's file; default: tiny-FORMAT.safetensors.", HelpName = "FILE" };
     readonly Option<string[]> _test = new("--test") { Description = "Pictures, or folders of them, to measure with instead of a fifth of the pairs.", HelpName = "PICTURE", DefaultValueFactory = _ => [] };
     readonly Option<int> _side = new Option<int>("--side") { Description = "Pixels per cell and side: 1, 2, 4, 8 or 16; 0: half the picture's side.", HelpName = "N" };
@@ -63,7 +64,7 @@ sealed class TrainCommand
             }
         });
         command.Add(_pictures);
-        command.Add(_pairs, _format, _vae, _scales, _output, _test, _side, _from, _steps, _rate, _checkpoint, _seed, _licence, _models, _threads);
+        command.Add(_pairs, _format, _vae, _scales, _early, _output, _test, _side, _from, _steps, _rate, _checkpoint, _seed, _licence, _models, _threads);
         _json = command.Json();
         command.SetAction(Run);
     }
@@ -166,13 +167,15 @@ sealed class TrainCommand
         ParseResult parsed, LatentFormat format, WeightLibrary weights, TrainingPair[] training, TrainingPair[] heldOut, int side, int threads)
     {
         int[] scales = parsed.GetValue(_vae) is null ? [1] : [.. parsed.GetValue(_scales)!.Distinct()];
+        Random random = new(parsed.GetValue(_seed));
+        int early = parsed.GetValue(_vae) is null ? 0 : parsed.GetValue(_early);
         using PairReader reader = new(format, weights, parsed.GetValue(_vae) is not null, threads);
         List<PicturePair> pairs = [], others = [];
         (TrainingPair Pair, int Scale, List<PicturePair> To)[] readings =
             [.. training.SelectMany(pair => scales.Select(scale => (pair, scale, pairs))), .. heldOut.Select(pair => (pair, 1, others))];
         _terminal.ForEach(readings, reading => Path.GetFileName(reading.Pair.Picture), reading =>
         {
-            PicturePair pair = reader.Read(reading.Pair, side, reading.Scale);
+            PicturePair pair = reader.Read(reading.Pair, side, reading.Scale, reading.To == pairs && random.Next(100) < early ? new(random) : null);
             if (pair.Channels != format.PlaneChannels)
             {
                 throw new InputException($"\"{reading.Pair.Latent}\" has {pair.Channels} channels; format {format.Id} has {format.PlaneChannels}. Say which format it is: --format.");
@@ -267,6 +270,12 @@ sealed class TrainCommand
                 CultureInfo.InvariantCulture,
                 $"latentbridge train: {pairs} pairs, from {from}, {plan.Steps} steps, seed {plan.Seed}; {reached.Psnr:0.00} dB, CIEDE2000 {reached.Colour:0.00} on {others} others"),
         };
+        if (parsed.GetValue(_vae) is { } vae)
+        {
+            metadata["distilled_from"] = vae;
+            metadata["early"] = $"{parsed.GetValue(_early)} % of the latents as of early steps";
+        }
+
         if (parsed.GetValue(_licence) is { } licence)
         {
             metadata["licence"] = licence;

@@ -42,13 +42,15 @@ sealed class PairReader(LatentFormat format, WeightLibrary weights, bool decoded
     /// <param name="pair">The pair.</param>
     /// <param name="side">Pixels per cell and side.</param>
     /// <param name="divisor">As for <see cref="Read(TrainingPair, int)"/>.</param>
+    /// <param name="early">Makes the latent one of an early step; only where TAESD decodes it.</param>
     /// <exception cref="InputException">The latent has values that are no numbers, or the picture's sides are no multiple of its and the format does not say how many pixels a cell has.</exception>
-    internal PicturePair Read(TrainingPair pair, int side, int divisor)
+    internal PicturePair Read(TrainingPair pair, int side, int divisor, EarlyLatent? early = null)
     {
         Picture picture = PictureFiles.Read(pair.Picture, smallestSide: pair.Latent is null ? 16 * divisor : 1);
         PhotographLatent latent = pair.Latent is { } file
             ? Load(file, picture)
             : _taesd.Encode(picture.Scale(Math.Max(1, picture.Width / divisor), Math.Max(1, picture.Height / divisor)));
+        early?.Apply(latent.Values, latent.Height, latent.Width);
         picture = decoded ? _taesd.Decode(latent.Planes) : latent.Photograph;
         if (!IsMultiple(picture, latent))
         {

@@ -14,6 +14,8 @@ namespace LatentBridge.Sessions;
 /// <param name="HasBefore">Whether <see cref="RollBack"/> brings an older one back.</param>
 public sealed record LearnedDecoder(string Space, string Format, int Kept, long Bytes, int? Pictures, double? Psnr, DateTime? When, bool HasBefore)
 {
+    const int MostAttempts = 20;
+
     /// <summary>All that is kept, by name.</summary>
     /// <param name="data">As in <c>hello</c>; null: the user's own folder.</param>
     public static IReadOnlyList<LearnedDecoder> All(string? data = null) =>
@@ -25,7 +27,20 @@ public sealed record LearnedDecoder(string Space, string Format, int Kept, long 
     /// <param name="data">As in <c>hello</c>; null: the user's own folder.</param>
     /// <exception cref="IOException">A file cannot be deleted.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
-    public void Forget(string? data = null) => Directory.Delete(FolderIn(data), recursive: true);
+    public void Forget(string? data = null)
+    {
+        for (int attempt = 1; Directory.Exists(FolderIn(data)); attempt++)
+        {
+            try
+            {
+                Directory.Delete(FolderIn(data), recursive: true);
+            }
+            catch (IOException) when (attempt < MostAttempts)
+            {
+                Thread.Sleep(attempt); // another program writes there just now
+            }
+        }
+    }
 
     /// <summary>Takes the decoder away; the one before it takes its place, where there is one. Pictures stay. A program that shows previews follows with its next run.</summary>
     /// <param name="data">As in <c>hello</c>; null: the user's own folder.</param>
@@ -42,7 +57,7 @@ public sealed record LearnedDecoder(string Space, string Format, int Kept, long 
         (int? pictures, double? psnr) = Reached(files.Decoder);
         return new(
             name, name.LastIndexOf('-') is > 0 and var dash ? name[..dash] : name, new PairStore(folder).Files().Count,
-            new DirectoryInfo(folder).GetFiles().Sum(file => file.Length), pictures, psnr, pictures is null ? null : File.GetLastWriteTime(files.Decoder), File.Exists(files.Before));
+            PairStore.Paths(folder).Sum(PairStore.Length), pictures, psnr, pictures is null ? null : File.GetLastWriteTime(files.Decoder), File.Exists(files.Before));
     }
 
     static (int? Pictures, double? Psnr) Reached(string decoder)

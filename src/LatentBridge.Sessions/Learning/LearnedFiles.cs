@@ -6,6 +6,9 @@ readonly record struct LearnedFiles(string Folder)
     /// <summary>A training that goes on.</summary>
     public string Checkpoint => Path.Combine(Folder, "checkpoint.safetensors");
 
+    /// <summary>Held by the program that trains.</summary>
+    public string Lock => Path.Combine(Folder, "training.lock");
+
     /// <summary>The decoder that is used.</summary>
     public string Decoder => Path.Combine(Folder, "decoder.safetensors");
 

@@ -58,11 +58,48 @@ sealed class LearnedSpace(string folder, LatentFormat format)
         return new(description, false, () => new DescribedDecoder(TrainedWeights.Read(_files.Decoder).ToDecoder(), description)) { File = _files.Decoder };
     }
 
+    /// <summary>The same; null also where its file is damaged or of another version.</summary>
+    public DecoderEntry? SoundEntry()
+    {
+        try
+        {
+            return Entry();
+        }
+        catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Holds off other programs that would train the same; null while one does. A killed program lets go.</summary>
+    /// <exception cref="LatentBridgeException">The folder cannot be written.</exception>
+    public FileStream? TryLock()
+    {
+        FileStreamOptions options = new() { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        try
+        {
+            return new(_files.Lock, options);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new LatentBridgeException($"{_files.Lock}: cannot be opened ({e.Message.TrimEnd('.')}).", e);
+        }
+        catch (IOException) when (File.Exists(_files.Lock))
+        {
+            return null;
+        }
+    }
+
     /// <summary>Keeps a decoder in place of the one before, which <see cref="LearnedFiles.RollBack"/> brings back.</summary>
     /// <exception cref="LatentBridgeException">It cannot be written; the one before stays.</exception>
     public void Write(TrainedWeights weights, int pairs, DecoderMeasure reached)
     {
-        if (File.Exists(_files.Decoder))
+        if (SoundEntry() is not null)
         {
             PrivateFolder.Copy(_files.Decoder, _files.Before);
         }

@@ -90,7 +90,7 @@ sealed class Learner(
         }
         catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
         {
-            SayOnce($"A picture is not kept to learn from: {e.Message}");
+            SayOnce($"A picture is not kept to learn from: {e.Message}", "kept"); // the names of files differ
         }
     }
 
@@ -198,6 +198,18 @@ sealed class Learner(
 
     void Train(LearnedSpace space, CancellationToken cancellation)
     {
+        using FileStream? mine = space.TryLock();
+        if (mine is null)
+        {
+            lock (_gate)
+            {
+                _lastDisturbed = Environment.TickCount64;
+                Monitor.Wait(_gate, TimeSpan.FromMilliseconds(100));
+            }
+
+            throw new OperationCanceledException();
+        }
+
         PairStore.PairFile[] files = [.. space.Pairs.Files()];
         (PairStore.PairFile File, PicturePair Pair)[] read =
             [.. files.Select(file => (file, Pair: PairStore.Read(file, space.Format.PlaneChannels))).Where(read => read.Pair is not null).Select(read => (read.file, read.Pair!))];
@@ -210,31 +222,51 @@ sealed class Learner(
         }
 
         string names = string.Join(' ', read.Select(one => Path.GetFileNameWithoutExtension(one.File.Path)));
-        TrainedWeights weights = Train(space, pairs, names, cancellation);
-        Judge(space, weights, pairs.Length, heldOut, cancellation);
+        void Remember()
+        {
+            if (!Array.Exists(files, file => File.Exists(file.Path)))
+            {
+                throw new LatentBridgeException("its pictures were forgotten meanwhile.");
+            }
+        }
+
+        TrainedWeights weights = Train(space, pairs, names, Remember, schedule.Steps(pairs.Length), cancellation);
+        Judge(space, weights, pairs.Length, heldOut, Remember, cancellation);
         space.DropCheckpoint();
     }
 
-    TrainedWeights Train(LearnedSpace space, PicturePair[] pairs, string names, CancellationToken cancellation)
+    /// <param name="space">Where.</param>
+    /// <param name="pairs">To learn from.</param>
+    /// <param name="names">Which.</param>
+    /// <param name="remember">Throws once they were forgotten: nothing that came of them is written then.</param>
+    /// <param name="steps">How long.</param>
+    /// <param name="cancellation">A run began.</param>
+    static TrainedWeights Train(LearnedSpace space, PicturePair[] pairs, string names, Action remember, int steps, CancellationToken cancellation)
     {
         TrainedWeights first = FirstWeights.FromLinearFit(pairs, pairs[0].Side, seed: 0, cancellation);
-        using TinyTrainer trainer = new(pairs, first, new(schedule.Steps(pairs.Length)), threads: 1);
+        using TinyTrainer trainer = new(pairs, first, new(steps), threads: 1);
         space.Restore(trainer, names);
+        void Save()
+        {
+            remember();
+            space.Save(trainer, names);
+        }
+
         try
         {
-            space.Save(trainer, names); // so that it is taken up again wherever it is killed
+            Save(); // so that it is taken up again wherever it is killed
             while (!trainer.IsDone)
             {
                 trainer.Step(cancellation);
                 if (trainer.StepsDone % StepsBetweenCheckpoints == 0)
                 {
-                    space.Save(trainer, names);
+                    Save();
                 }
             }
         }
         catch (OperationCanceledException)
         {
-            space.Save(trainer, names);
+            Save();
             throw;
         }
 
@@ -242,7 +274,7 @@ sealed class Learner(
     }
 
     /// <summary>Uses what was learned only where it is closer, on the held-out pairs, than each of the quick decoders that are there.</summary>
-    void Judge(LearnedSpace space, TrainedWeights weights, int pictures, PicturePair[] heldOut, CancellationToken cancellation)
+    void Judge(LearnedSpace space, TrainedWeights weights, int pictures, PicturePair[] heldOut, Action remember, CancellationToken cancellation)
     {
         DropWhereOthersAreBetter(space, heldOut, cancellation);
         using ILatentDecoder candidate = weights.ToDecoder();
@@ -257,6 +289,7 @@ sealed class Learner(
         }
 
         DecoderMeasure mean = DecoderMeasure.Of(candidate, heldOut, 1, cancellation);
+        remember();
         space.Write(weights, pictures, mean);
         space.DropCheckpoint(); // before anybody hears of it
         log(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"A decoder of {space.Format.Id} was learned from {pictures} pictures and is used from now on: {mean.Psnr:0.0} dB."));
@@ -266,7 +299,7 @@ sealed class Learner(
     /// <summary>What was learned before may have been of other pictures than those that are made now.</summary>
     void DropWhereOthersAreBetter(LearnedSpace space, PicturePair[] heldOut, CancellationToken cancellation)
     {
-        if (space.Entry() is not { } own)
+        if (space.SoundEntry() is not { } own)
         {
             return;
         }
@@ -294,11 +327,11 @@ sealed class Learner(
     static DecoderMeasure[] Measure(ILatentDecoder decoder, PicturePair[] heldOut, CancellationToken cancellation) =>
         [.. heldOut.Select(pair => DecoderMeasure.Of(decoder, [pair], 1, cancellation))];
 
-    void SayOnce(string message)
+    void SayOnce(string message, string? kind = null)
     {
         lock (_gate)
         {
-            if (!_said.Add(message))
+            if (!_said.Add(kind ?? message))
             {
                 return;
             }

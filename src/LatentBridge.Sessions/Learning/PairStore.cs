@@ -44,8 +44,21 @@ sealed class PairStore(string folder)
     public int Admitted => Files().Select(file => file.Number).DefaultIfEmpty(0).Max();
 
     /// <summary>The files, oldest first.</summary>
-    public IReadOnlyList<PairFile> Files() => !Directory.Exists(folder) ? []
-        : [.. Directory.GetFiles(folder, "pair-*" + Ending).Select(Parse).OfType<PairFile>().OrderBy(file => file.Number).ThenBy(file => file.Path, StringComparer.Ordinal)];
+    public IReadOnlyList<PairFile> Files() =>
+        [.. Paths(folder, "pair-*" + Ending).Select(Parse).OfType<PairFile>().OrderBy(file => file.Number).ThenBy(file => file.Path, StringComparer.Ordinal)];
+
+    /// <summary>The files of a folder; none where it is gone, as another program may forget it at any time.</summary>
+    internal static string[] Paths(string folder, string pattern = "*")
+    {
+        try
+        {
+            return Directory.GetFiles(folder, pattern);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>Keeps a pair, in place of one that shows the same picture; what is too many goes.</summary>
     /// <exception cref="LatentBridgeException">It cannot be written; all others are still there.</exception>
@@ -74,14 +87,14 @@ sealed class PairStore(string folder)
         Trim(isTest);
     }
 
-    /// <summary>Reads a pair; null for one of another version or channels, damaged, or gone.</summary>
+    /// <summary>Reads a pair; null for one of another version or channels, damaged, without anything to learn from, or gone.</summary>
     public static PicturePair? Read(PairFile file, int channels)
     {
         try
         {
             using TensorFile tensors = TensorFile.Open(file.Path);
             if (tensors.Metadata.GetValueOrDefault("latentbridge_pair") != Version
-                || tensors.Find("latent") is not { Dimensions: [var c, var height, var width] } latent || c != channels
+                || tensors.Find("latent") is not { Dimensions: [var c, var height, var width] } latent || c != channels || height < 1 || width < 1
                 || tensors.Find("picture") is not { ElementType: TensorElementType.U8, Dimensions: [var rows, var columns, 3] } picture
                 || rows % height != 0 || rows * width != columns * height)
             {
@@ -92,7 +105,8 @@ sealed class PairStore(string folder)
             byte[] pixels = new byte[picture.Length];
             latent.CopyTo(planes);
             picture.CopyBytesTo(pixels);
-            return new(planes, channels, (int)height, (int)width, pixels, (int)(rows / height));
+            PicturePair pair = new(planes, channels, (int)height, (int)width, pixels, (int)(rows / height));
+            return pair.Problem is null ? pair : null;
         }
         catch (Exception e) when (e is LatentBridgeException or IOException or UnauthorizedAccessException)
         {
@@ -136,7 +150,8 @@ sealed class PairStore(string folder)
         return older;
     }
 
-    static long Length(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
+    /// <summary>Of a file; 0 where it is gone.</summary>
+    internal static long Length(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
 
     static byte[] Thumbnail(PicturePair pair)
     {
