@@ -123,6 +123,9 @@ static class DecodersBench
 
     static string Threads(int count) => count == 1 ? "1 thread" : $"{count.ToString(CultureInfo.InvariantCulture)} threads";
 
+    /// <summary>The weights of SD1.5 for an architecture on this machine; null where there are none.</summary>
+    internal static string? Find(string architecture) => Find(LatentDecoders.WeightsOfThisMachine(), architecture);
+
     static string? Find(WeightLibrary library, string architecture) =>
         library.Found.FirstOrDefault(found => found.Architecture == architecture && found.Formats.Contains(FormatId) && found.Problem is null)?.Path;
 

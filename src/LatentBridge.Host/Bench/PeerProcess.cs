@@ -22,6 +22,11 @@ sealed class PeerProcess : IDisposable
         (Name, Bytes) = (name, bytes);
     }
 
+    /// <summary>This program and what stands before its own arguments.</summary>
+    internal static string[] Ourselves { get; } = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet"
+        ? [Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "LatentBridge.Host.dll")]
+        : [Environment.ProcessPath!];
+
     /// <summary>Who it is, with its version.</summary>
     internal string Name { get; }
 
@@ -59,16 +64,14 @@ sealed class PeerProcess : IDisposable
     /// <exception cref="LatentBridgeException">It did not start.</exception>
     internal static PeerProcess StartOurs(string[] arguments, string? kernel)
     {
-        string self = Environment.ProcessPath!;
-        string[] program = Path.GetFileNameWithoutExtension(self) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "LatentBridge.Host.dll")] : [];
-        ProcessStartInfo start = new(self, [.. program, "bench", .. arguments]);
+        ProcessStartInfo start = new(Ourselves[0], [.. Ourselves[1..], "bench", .. arguments]);
         start.Environment.TryAdd("DOTNET_EnableDiagnostics", "0"); // its pipes would stay in the temporary folder after a kill
         if (kernel is not null)
         {
             start.Environment[Simd.Kernel.Variable] = kernel;
         }
 
-        return TryStart(start) ?? throw new LatentBridgeException($"{self} did not take part in its own benchmark (arguments: {string.Join(' ', arguments)}).");
+        return TryStart(start) ?? throw new LatentBridgeException($"{Ourselves[0]} did not take part in its own benchmark (arguments: {string.Join(' ', arguments)}).");
     }
 
     /// <summary>Starts a peer; null when the system cannot start it, or when it ends without a word.</summary>

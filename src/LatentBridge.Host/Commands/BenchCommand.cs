@@ -11,6 +11,7 @@ static class BenchCommand
     {
         CreateBench(terminal, "bridge", "What the bridge costs the sampler, and how soon pictures arrive.", note => BridgeBench.Run("bridge", note)),
         CreateBench(terminal, "decoders", "Our networks against the same ones in ONNX Runtime and PyTorch.", DecodersBench.Run),
+        CreateBench(terminal, "engine", "The engine's figures in one table: all peers of this machine, large pictures, memory, many files.", EngineBench.Run),
         CreateBench(terminal, "learning", "What the bridge costs while a decoder is trained.", note => BridgeBench.Run("learning", note)),
         CreateBench(terminal, "maps", "The decoders with one pixel per cell: polynomials and perceptrons.", MapsBench.Run),
         CreatePlanted(terminal),
