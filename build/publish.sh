@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build/publish.sh RUNTIME FOLDER: the one program, which needs no .NET, as FOLDER/latentbridge[.exe]. A warning of the trimmer or the compiler is an error.
-# For Linux on x64 and arm64 it is compiled ahead of time (NativeAOT), on x64 twice (src/LatentBridge.Host/FasterBuild.cs); for the other processor than this
+# For Linux on x64 and arm64 it is compiled ahead of time (NativeAOT), on x64 three times (src/LatentBridge.Host/FasterBuild.cs); for the other processor than this
 # machine's that takes clang, lld and llvm-objcopy. For other systems, which cannot be compiled ahead from here, the runtime is in the file.
 # SYSROOT names a folder with an older system's libraries and headers to link with, so that the program runs there too. Without it, build/sysroot.sh makes one
 # where it can.
@@ -29,10 +29,12 @@ sysroot_of() {
 case $runtime-$(uname -s)-$(uname -m) in
     linux-x64-Linux-x86_64)
         sysroot_of amd64
-        ahead "$folder/v3" x86-64-v3
+        for level in v3 v4; do
+            ahead "$folder/$level" "x86-64-$level"
+            mv -f "$folder/$level/latentbridge" "$folder/latentbridge-$level"
+            rm -rf "${folder:?}/$level"
+        done
         ahead "$folder" x86-64-v2
-        mv -f "$folder/v3/latentbridge" "$folder/latentbridge-v3"
-        rm -rf "$folder/v3"
         ;;
     linux-arm64-Linux-*)
         sysroot_of arm64
