@@ -1,3 +1,4 @@
+using LatentBridge.Decoders;
 using LatentBridge.Ipc;
 using LatentBridge.Previews;
 
@@ -172,8 +173,14 @@ sealed class ClipMaker(
                 }
             }
 
+            DecoderCandidate? named = Array.Find(decoders.Candidates, candidate => candidate.IsUsable && candidate.Description.Id == clip.Options.Decoder);
             foreach (DecoderCandidate candidate in decoders.Candidates)
             {
+                if (named is not null && candidate != named && !StandsInFor(candidate.Description, named.Description))
+                {
+                    continue;
+                }
+
                 if (candidate is not { IsUsable: true, IsStateful: false } || clip.Worst(candidate.Description.Quality) is not { } place)
                 {
                     continue;
@@ -199,6 +206,9 @@ sealed class ClipMaker(
 
     /// <summary>Pictures of a clip are decoded frame by frame: a decoder that carries something from picture to picture is not for them.</summary>
     static bool IsFit(DecoderCandidate candidate) => candidate is { IsUsable: true, IsLoaded: true, IsStateful: false };
+
+    /// <summary>Where somebody named a decoder, a cheaper one stands in for what it does not get done, and no other.</summary>
+    static bool StandsInFor(DecoderDescription decoder, DecoderDescription named) => decoder.Quality < named.Quality && decoder.MultiplyAddsPerCell < named.MultiplyAddsPerCell;
 
     /// <summary>What pictures with as many frames before them took; until one was made, what a still takes.</summary>
     static DecodeTimes TimesOf(DecoderCandidate candidate, StreamClip clip, int place)

@@ -213,7 +213,7 @@ sealed class PictureMaker(
             var demand = new FrameDemand(
                 cells, threads, job.Stream?.StepMilliseconds, job.IsAwaited, job.Stream?.LastStepMilliseconds(job.Options) ?? job.Options.LastStepMilliseconds,
                 job.Options.Decoder, stepsLeft, job.Request is not null, OnScreen: onScreen);
-            if (size == 0 && job.Stream is { } run)
+            if (size == 0 && job.Stream is { } run && renderer.Format.CellsPerSecond == 0) // a strip of sound has a size of its own
             {
                 size = SizeOf(renderer, run.PixelsPerCell(decoders.Candidates, demand));
             }

@@ -2,6 +2,7 @@ using LatentBridge.Decoders.Estimated;
 using LatentBridge.Decoders.Linear;
 using LatentBridge.Decoders.Mlp;
 using LatentBridge.Decoders.Polynomial;
+using LatentBridge.Decoders.Sound;
 using LatentBridge.Decoders.Taehv;
 using LatentBridge.Decoders.Taesd;
 using LatentBridge.Decoders.Tiny;
@@ -106,6 +107,11 @@ public static class LatentDecoders
         if (format.Rgb is not null)
         {
             entries.Add(new(new LinearDecoder(format).Description, false, () => new LinearDecoder(format)));
+        }
+
+        if (format.CellsPerSecond > 0)
+        {
+            entries.Add(new(new SoundDecoder(format.PlaneChannels).Description, false, () => new SoundDecoder(format.PlaneChannels)));
         }
 
         entries.Add(new(new EstimatedDecoder(format.PlaneChannels).Description, Stateful: true, () => new EstimatedDecoder(format.PlaneChannels)));

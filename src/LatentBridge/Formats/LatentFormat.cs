@@ -28,6 +28,9 @@ public sealed class LatentFormat
     /// <summary>Pictures a second of the model's videos, as its authors show them; 0 for pictures, and where nobody says.</summary>
     public int FramesPerSecond { get; init; }
 
+    /// <summary>Cells a second of sound; 0 for what is no sound.</summary>
+    public double CellsPerSecond { get; init; }
+
     /// <summary>True for videos whose first latent frame stands for one picture, and each further one for several.</summary>
     public bool IsCausalVideo => Dimensions == 3 && TemporalCompression > 1;
 

@@ -32,6 +32,7 @@ static class LatentFormatReader
             SpatialCompression = root.GetProperty("spatialCompression").GetInt32(),
             TemporalCompression = root.GetProperty("temporalCompression").GetInt32(),
             FramesPerSecond = OptionalInteger(root, "framesPerSecond", 0),
+            CellsPerSecond = root.TryGetProperty("cellsPerSecond", out JsonElement cells) ? cells.GetDouble() : 0,
             Unpack = OptionalInteger(root, "unpack", 1),
             PixelSpace = root.TryGetProperty("pixelSpace", out JsonElement pixels) && pixels.GetBoolean(),
             Process = ReadProcess(Text(root, "process")),

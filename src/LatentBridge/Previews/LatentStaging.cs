@@ -24,6 +24,9 @@ sealed class LatentStaging(LatentFormat format)
 
     public int Width { get; private set; }
 
+    /// <summary>As rows of cells, not yet folded: how many, values from one to the next, and cells of each.</summary>
+    public (int Count, int Stride, int Cells) Rows { get; private set; }
+
     /// <summary>Values that were NaN or infinite and were replaced.</summary>
     public int NonFiniteCount { get; private set; }
 
@@ -62,6 +65,7 @@ sealed class LatentStaging(LatentFormat format)
         Channels = shape.Channels / (unpack * unpack);
         Width = strip ? (int)Math.Ceiling(Math.Sqrt(shape.Width)) : shape.Width * unpack;
         Height = strip ? (shape.Width + Width - 1) / Width : shape.Height * unpack;
+        Rows = strip ? (Channels, Height * Width, shape.Width) : (Channels * Height, Width, Width);
         int frame = allFrames ? shape.Frames - 1 : options.Frame.IndexOf(shape.Frames, format);
         FramesBefore = Shown = allFrames ? frame : format.IsCausalVideo ? Math.Min(frame, TaehvDecoder.FramesBefore) : 0;
         long length = (long)ItemCount * (FramesBefore + 1) * Channels * Height * Width;

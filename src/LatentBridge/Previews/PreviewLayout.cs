@@ -35,6 +35,16 @@ readonly record struct PreviewLayout(int DecodedWidth, int DecodedHeight, int Ti
         return new PreviewLayout(width, height, tileWidth, tileHeight, columns, rows);
     }
 
+    /// <summary>The same for strips of sound, which are drawn in the size that is shown.</summary>
+    public static PreviewLayout OfStrips(int items, PreviewOptions options)
+    {
+        int longest = options.Size > 0 ? Math.Min(options.Size, PreviewOptions.MaximumSize) : SoundStrip.UsualSide;
+        (int columns, int rows) = ImageGrid.Layout(items);
+        int width = Math.Max(1, longest / columns);
+        int height = Math.Min(SoundStrip.HeightOf(width), Math.Max(1, longest / rows));
+        return new PreviewLayout(width, height, width, height, columns, rows);
+    }
+
     /// <summary>The sides of a picture whose longer side is to be at most <paramref name="longest"/>; 0: as it is.</summary>
     public static (int Width, int Height) Within(int width, int height, int longest) =>
         longest == 0 || Math.Max(width, height) <= longest ? (width, height)

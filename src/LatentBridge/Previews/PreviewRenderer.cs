@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LatentBridge.Decoders;
 using LatentBridge.Decoders.Estimated;
+using LatentBridge.Decoders.Sound;
 using LatentBridge.Formats;
 using LatentBridge.Imaging;
 using LatentBridge.Imaging.Png;
@@ -17,6 +18,7 @@ public sealed class PreviewRenderer : IDisposable
     readonly LatentStaging _staging;
     readonly ImageScaler _scaler = new();
     readonly PngEncoder _png = new();
+    readonly SoundStrip _strip = new();
     readonly IPictureEncoder[] _encoders;
     long[] _axes = [];
     AxisReading? _reading;
@@ -123,7 +125,7 @@ public sealed class PreviewRenderer : IDisposable
             throw new InvalidOperationException("Nothing was staged: call Stage first.");
         }
 
-        PreviewLayout layout = PreviewLayout.Of(decoder.Description, PlaneHeight, PlaneWidth, ItemCount, options);
+        PreviewLayout layout = DrawsStrips(decoder) ? PreviewLayout.OfStrips(ItemCount, options) : PreviewLayout.Of(decoder.Description, PlaneHeight, PlaneWidth, ItemCount, options);
         IPictureEncoder? encoder = FindEncoder(options.Encoding);
         int needed = NeededLength(options.Encoding, layout.Width, layout.Height);
         if (destination.Length < needed)
@@ -234,7 +236,16 @@ public sealed class PreviewRenderer : IDisposable
         {
             Span<byte> tile = ItemCount == 1 ? picture : Reserve(ref _tile, 3 * layout.TileWidth * layout.TileHeight);
             Span<byte> decoded = layout.IsScaled ? Reserve(ref _decoded, 3 * layout.DecodedWidth * layout.DecodedHeight) : tile;
-            decoder.Decode(_staging.Planes(item), decoded, threads, cancellation);
+            if (DrawsStrips(decoder))
+            {
+                (int rows, int stride, int cells) = _staging.Rows;
+                _strip.Draw(_staging.Planes(item).Values, rows, stride, cells, Format.CellsPerSecond, layout.TileWidth, layout.TileHeight, decoded, cancellation);
+            }
+            else
+            {
+                decoder.Decode(_staging.Planes(item), decoded, threads, cancellation);
+            }
+
             if (layout.IsScaled)
             {
                 _scaler.Scale(decoded, layout.DecodedWidth, layout.DecodedHeight, tile, layout.TileWidth, layout.TileHeight, options.Scaling);
@@ -246,6 +257,8 @@ public sealed class PreviewRenderer : IDisposable
             }
         }
     }
+
+    bool DrawsStrips(ILatentDecoder decoder) => Format.CellsPerSecond > 0 && decoder is SoundDecoder;
 
     void ObserveAll(EstimatedDecoder decoder, CancellationToken cancellation)
     {

@@ -110,6 +110,29 @@ public sealed class ClipMakerTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("half")]
+    [InlineData("colours")]
+    public void A_decoder_that_somebody_named_makes_the_pictures(string named)
+    {
+        using FakeDecoder half = new("half", quality: 70, cost: 50, Channels);
+        using SessionBench bench = new(4, 4, _ => [_network.Entry, half.Entry, _colours.Entry]);
+        Begin(bench, 1, Moving with { Decoder = named });
+        bench.Sink.WaitForReady(Submit(bench, 0, run: 1, step: 0));
+        ReleaseUntil(bench, picture => picture.Preview.Decoder == named && picture.Place.Picture == (named == "half" ? 3 : Frames - 1));
+        List<RecordingSink.ClipPicture> last = [];
+        ulong newer = Submit(bench, 1, run: 1, step: 1, isLast: true);
+        bench.Sink.WaitFor(
+            events =>
+            {
+                last = [.. events.OfType<RecordingSink.ClipPicture>().Where(picture => picture.Preview.Sequence == newer)];
+                ReleaseAll(bench, last);
+                return last.Count(picture => picture.Preview.Decoder == named) == Frames;
+            },
+            "every place by the named decoder");
+        Assert.DoesNotContain(bench.Sink.Events.OfType<RecordingSink.ClipPicture>(), picture => picture.Preview.Decoder != named && picture.Preview.Decoder != "colours");
+    }
+
     [Fact]
     public void A_newer_latent_of_the_same_step_is_shown_everywhere()
     {
@@ -163,6 +186,9 @@ public sealed class ClipMakerTests : IDisposable
             clip.Start(job);
         }
     }
+
+    static void ReleaseAll(SessionBench bench, List<RecordingSink.ClipPicture> pictures) =>
+        pictures.ForEach(picture => ThreadPool.QueueUserWorkItem(_ => bench.Session.Release(picture.Preview.Slot)));
 
     SessionBench Bench() => new(4, 4, _ => [_network.Entry, _colours.Entry]);
 
