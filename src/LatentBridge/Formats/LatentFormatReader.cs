@@ -66,7 +66,10 @@ static class LatentFormatReader
         }
 
         double? psnr = map.TryGetProperty("heldOutPsnr", out JsonElement measured) ? measured.GetDouble() : null;
-        return new LatentRgbMap(Text(map, "name"), Text(map, "source"), factors, Floats(map.GetProperty("bias")), psnr);
+        return new LatentRgbMap(Text(map, "name"), Text(map, "source"), factors, Floats(map.GetProperty("bias")), psnr)
+        {
+            Later = map.TryGetProperty("laterGain", out JsonElement gain) ? (Floats(gain), Floats(map.GetProperty("laterOffset"))) : null,
+        };
     }
 
     static LatentProcess ReadProcess(string name) => name switch

@@ -25,4 +25,10 @@ public sealed class LatentRgbMap(string name, string source, float[] factors, fl
 
     /// <summary>What is added to red, green and blue.</summary>
     public ReadOnlySpan<float> Bias => bias;
+
+    /// <summary>
+    /// What each colour of a video's later latent frames is multiplied by and then moved by: the map fits the first, which stands for one
+    /// picture. Null where that was not measured.
+    /// </summary>
+    internal (float[] Gain, float[] Offset)? Later { get; init; }
 }

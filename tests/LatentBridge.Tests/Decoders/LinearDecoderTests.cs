@@ -1,7 +1,10 @@
 using LatentBridge.Decoders.Linear;
+using LatentBridge.Files;
 using LatentBridge.Formats;
 using LatentBridge.Latents;
+using LatentBridge.Previews;
 using LatentBridge.Simd;
+using LatentBridge.Testing;
 using LatentBridge.Tests.Simd;
 
 namespace LatentBridge.Tests.Decoders;
@@ -47,6 +50,35 @@ public sealed class LinearDecoderTests
                 AssertFormula(map, values, Cells, rgb);
             }
         }
+    }
+
+    [Fact]
+    public void Later_frames_of_a_video_have_the_colours_that_the_map_says()
+    {
+        LatentFormat format = LatentFormats.Get("Wan21");
+        LatentRgbMap map = format.Rgb!;
+        (float[] gain, float[] offset) = map.Later!.Value;
+        float[] values = RandomValues(format.PlaneChannels * 2 * 5, seed: 1);
+        var rgb = new byte[3 * 5];
+        using var decoder = new LinearDecoder(format);
+        decoder.Decode(new LatentPlanes(values, 1, format.PlaneChannels, 1, 5), rgb, 1, CancellationToken.None);
+        LatentRgbMap later = new(
+            "later", "", [.. map.Factors.ToArray().Select((factor, i) => factor * gain[i % 3])], [.. map.Bias.ToArray().Select((bias, i) => (bias * gain[i]) + offset[i])]);
+        AssertFormula(later, values[(format.PlaneChannels * 5)..], 5, rgb);
+    }
+
+    [Fact]
+    public void The_burnt_part_of_a_clip_of_Wan_is_small()
+    {
+        LatentFormat format = LatentFormats.Get("Wan21");
+        LoadedLatent loaded = LatentFile.Load(TestData.Require("models", "test_latents_wan.pth"));
+        using PreviewRenderer renderer = new(format);
+        using var decoder = new LinearDecoder(format);
+        PreviewOptions options = PreviewOptions.Default with { Frame = FrameChoice.Last, Encoding = PreviewEncoding.Rgb24 };
+        var rgb = new byte[3 * 40 * 64];
+        renderer.Stage(loaded.View, options);
+        renderer.Render(decoder, options, rgb, CancellationToken.None);
+        Assert.InRange(rgb.Count(value => value is 0 or 255) / (double)rgb.Length, 0, 0.2); // 0.39 by the first frame's colours
     }
 
     [Theory]

@@ -7,7 +7,8 @@ namespace LatentBridge.Decoders.Linear;
 /// <summary><c>latent2rgb</c>: one RGB pixel per cell, a linear map of the cell's channels.</summary>
 /// <remarks>
 /// rgb = sum over c of x[c] factors[c] + bias, in -1..1; clamped, brought to 0..255 and rounded half up. The widths of
-/// <see cref="KernelWidth"/> give the same bytes. Threads are not used: it takes microseconds.
+/// <see cref="KernelWidth"/> give the same bytes. Later latent frames of a video, whose values are larger, are brought to the colours of the
+/// first where the map says how. Threads are not used: it takes microseconds.
 /// </remarks>
 sealed class LinearDecoder : ILatentDecoder
 {
@@ -16,7 +17,7 @@ sealed class LinearDecoder : ILatentDecoder
 
     const int CellsBetweenLooks = 1 << 18;
 
-    readonly float[] _weights;
+    readonly float[] _weights, _later;
     readonly KernelWidth _width;
 
     /// <summary>Makes one of a format's colour map.</summary>
@@ -34,6 +35,14 @@ sealed class LinearDecoder : ILatentDecoder
         _width = width;
         _weights = new float[map.Factors.Length + 3];
         LinearKernel.Prepare(map.Factors, map.Bias, _weights);
+        _later = _weights;
+        if (map.Later is (var gain, var offset))
+        {
+            _later = new float[_weights.Length];
+            LinearKernel.Prepare(
+                [.. map.Factors.ToArray().Select((factor, i) => factor * gain[i % 3])], [.. map.Bias.ToArray().Select((bias, i) => (bias * gain[i]) + offset[i])], _later);
+        }
+
         bool isDefault = ReferenceEquals(map, format.Rgb);
         Description = new DecoderDescription(isDefault ? Id : $"{Id}:{map.Name}", $"{format.Id} ({map.Name})", map.Channels, 1, 3L * map.Channels, isDefault ? 20 : 15);
     }
@@ -42,17 +51,18 @@ sealed class LinearDecoder : ILatentDecoder
     public DecoderDescription Description { get; }
 
     /// <inheritdoc/>
-    public long WorkingBytes(int latentHeight, int latentWidth) => _weights.Length * sizeof(float);
+    public long WorkingBytes(int latentHeight, int latentWidth) => 2 * _weights.Length * sizeof(float);
 
     /// <inheritdoc/>
     public void Decode(in LatentPlanes latent, Span<byte> destination, int threads, CancellationToken cancellation)
     {
         DecoderArguments.Check(Description, latent, destination);
+        float[] weights = latent.FramesBefore > 0 ? _later : _weights;
         for (int from = 0; from < latent.PlaneLength; from += CellsBetweenLooks)
         {
             cancellation.ThrowIfCancellationRequested();
             int to = Math.Min(from + CellsBetweenLooks, latent.PlaneLength);
-            LinearKernel.Decode(latent, _weights, destination, from, to, _width);
+            LinearKernel.Decode(latent, weights, destination, from, to, _width);
         }
     }
 
