@@ -64,7 +64,7 @@ static class DecoderTrial
             ? new(1, format.StreamChannels, 1, 1, side * side)
             : new(1, format.StreamChannels, 1, side / format.Unpack, side / format.Unpack);
         renderer.Stage(new Latent(new byte[shape.Length * sizeof(float)], LatentElementType.F32, shape), OnOneThread);
-        int pixels = side * decoder.Description.PixelsPerCell;
+        int pixels = Math.Max(side * decoder.Description.PixelsPerCell, format.CellsPerSecond > 0 ? PreviewRenderer.UsualStripSide : 0);
         PreviewResult result = renderer.Render(decoder, OnOneThread, new byte[PngEncoder.MaximumLength(pixels, pixels, 3)], CancellationToken.None);
         return new(result.DecodeMilliseconds + result.EncodeMilliseconds, (long)renderer.PlaneHeight * renderer.PlaneWidth);
     }

@@ -28,6 +28,9 @@ public sealed class PreviewRenderer : IDisposable
     byte[] _picture = [];
     (int Width, int Height)? _drawn;
 
+    /// <summary>Longest side in pixels of a strip of sound where nobody names one.</summary>
+    internal const int UsualStripSide = SoundStrip.UsualSide;
+
     /// <summary>Makes one for latents of a format.</summary>
     /// <param name="format">The format.</param>
     /// <param name="encoders">For the encodings that are not built in; null: none.</param>

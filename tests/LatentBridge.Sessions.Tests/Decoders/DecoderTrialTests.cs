@@ -1,3 +1,6 @@
+using LatentBridge.Decoders;
+using LatentBridge.Formats;
+
 namespace LatentBridge.Sessions.Tests;
 
 public class DecoderTrialTests
@@ -29,6 +32,16 @@ public class DecoderTrialTests
         double milliseconds = 1;
         DecoderTrial.MillisecondsPerCell(side => Sample(side, milliseconds *= 0.5), _clock);
         Assert.Equal(8, _sides.Count);
+    }
+
+    [Theory]
+    [InlineData("StableAudio1")]
+    [InlineData("ACEAudio")]
+    public void A_strip_of_sound_takes_time_too(string id)
+    {
+        LatentFormat format = LatentFormats.Get(id);
+        using ILatentDecoder sound = LatentDecoders.For(format, [])[0].Load();
+        Assert.True(DecoderTrial.MillisecondsPerCell(sound, format, TimeProvider.System) > 0);
     }
 
     DecoderTrial.Sample Sample(int side, double milliseconds)
