@@ -184,7 +184,7 @@ sealed class PairStore(string folder)
         }
     }
 
-    static double Distance(byte[] a, byte[] b) => a.Length != b.Length ? double.PositiveInfinity : Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Average());
+    static double Distance(byte[] a, byte[] b) => a.Length == 0 || a.Length != b.Length ? double.PositiveInfinity : Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Average());
 
     static PairFile? Parse(string path)
     {
