@@ -215,9 +215,11 @@ sealed class Learner(
             [.. files.Select(file => (file, Pair: PairStore.Read(file, space.Format.PlaneChannels))).Where(read => read.Pair is not null).Select(read => (read.file, read.Pair!))];
         int side = read.Length > 0 ? read[^1].Pair.Side : 0;
         read = [.. read.Where(one => one.Pair.Side == side)];
-        PicturePair[] pairs = [.. read.Where(one => !one.File.IsTest).Select(one => one.Pair)], heldOut = [.. read.Where(one => one.File.IsTest).Select(one => one.Pair)];
-        if (pairs.Length == 0 || heldOut.Length == 0)
+        PicturePair[] pairs = [.. read.Where(one => !one.File.IsTest).Select(one => one.Pair)];
+        PicturePair[] heldOut = [.. read.Where(one => one.File.IsTest).Select(one => one.Pair).Where(pair => !Array.Exists(pairs, other => PairStore.IsSame(pair, other)))];
+        if (pairs.Length == 0 || heldOut.Length < HoldOutGate.FewestPairs)
         {
+            log($"Nothing was learned from {pairs.Length} pictures of {space.Format.Id} yet: {HoldOutGate.FewestPairs} others are needed to measure with, and there are {heldOut.Length}.");
             return;
         }
 
@@ -276,10 +278,19 @@ sealed class Learner(
     /// <summary>Uses what was learned only where it is closer, on the held-out pairs, than each of the quick decoders that are there.</summary>
     void Judge(LearnedSpace space, TrainedWeights weights, int pictures, PicturePair[] heldOut, Action remember, CancellationToken cancellation)
     {
-        DropWhereOthersAreBetter(space, heldOut, cancellation);
         using ILatentDecoder candidate = weights.ToDecoder();
+        IReadOnlyList<DecoderEntry> quick = Quick(space);
+        DecoderMeasure[][] all = [Measure(candidate, heldOut, cancellation), .. With(quick, space.Format).Select(entry => Measure(entry, heldOut, cancellation))];
+        heldOut = [.. heldOut.Where((pair, i) => HoldOutGate.IsOfItsPicture(pair, all.Select(measures => measures[i])))];
+        if (heldOut.Length < HoldOutGate.FewestPairs)
+        {
+            log($"A decoder of {space.Format.Id} was learned from {pictures} pictures and is not used: only {heldOut.Length} others are seen in their latents by any decoder, and {HoldOutGate.FewestPairs} are needed to measure with.");
+            return;
+        }
+
+        DropWhereOthersAreBetter(space, heldOut, cancellation);
         DecoderMeasure[] reached = Measure(candidate, heldOut, cancellation);
-        foreach (DecoderEntry entry in With(Quick(space), space.Format))
+        foreach (DecoderEntry entry in With(quick, space.Format))
         {
             if (!HoldOutGate.IsBetter(reached, Measure(entry, heldOut, cancellation)))
             {

@@ -7,8 +7,8 @@ namespace LatentBridge.Sessions;
 /// <param name="Steps">Of a training, by the pairs to learn from.</param>
 sealed record LearningSchedule(TimeSpan Quiet, Func<int, int> Steps)
 {
-    /// <summary>The pairs from which on there is one to measure with, and then as often as twice as many came, or as many as are kept.</summary>
-    const int FirstPairs = 5;
+    /// <summary>The pairs from which on there are enough to measure with, and then as often as twice as many came, or as many as are kept.</summary>
+    const int FirstPairs = 8;
 
     public static LearningSchedule Default { get; } = new(TimeSpan.FromSeconds(5), TrainingPlan.StepsFor);
 

@@ -4,7 +4,7 @@ using LatentBridge.Fitting.Training;
 
 namespace LatentBridge.Sessions;
 
-/// <summary>The pairs of one latent space as files in a folder: at most 64 and 200 MB, one in five only to measure with. Nobody else can read them.</summary>
+/// <summary>The pairs of one latent space as files in a folder: at most 64 and 200 MB, about one in five only to measure with. Nobody else can read them.</summary>
 /// <remarks>
 /// A file's name says its number, its role and, by chance digits, who wrote it: two hosts never write the same one. Each is there whole or not at all. What has another version is left alone.
 /// </remarks>
@@ -17,7 +17,7 @@ sealed class PairStore(string folder)
     const string Test = "test";
     const string Ending = ".safetensors";
 
-    /// <summary>Of five pairs, the one that is only measured with: the fifth, so that the first four can be learned from.</summary>
+    /// <summary>Of five pairs, the one that is only measured with.</summary>
     const int TestEvery = 5;
 
     /// <summary>Cells of a side that are kept, from the middle.</summary>
@@ -30,6 +30,9 @@ sealed class PairStore(string folder)
 
     /// <summary>Root of the mean square difference of two thumbnails, in steps of a byte, below which one picture is the other again.</summary>
     const double SamePicture = 4;
+
+    /// <summary>Length of two latents' difference, in lengths of one, below which one is the other again.</summary>
+    const double SameLatent = 0.1;
 
     /// <summary>Below which two are like each other, and the older goes first.</summary>
     const double LikePicture = 24;
@@ -70,7 +73,7 @@ sealed class PairStore(string folder)
         PairFile[] files = [.. Files()];
         PairFile? same = files.Cast<PairFile?>().FirstOrDefault(file => Distance(thumbnail, ThumbnailOf(file!.Value)) < SamePicture);
         int number = Admitted + 1;
-        bool isTest = same?.IsTest ?? number % TestEvery == 0;
+        bool isTest = same?.IsTest ?? IsTest(number);
         string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"pair-{number:00000000}-{Random.Shared.Next():x8}-{(isTest ? Test : Learn)}{Ending}"));
         PrivateFolder.Write(path, file => SafetensorsWriter.Write(
             file,
@@ -86,6 +89,14 @@ sealed class PairStore(string folder)
 
         Trim(isTest);
     }
+
+    /// <summary>Every fifth, and two more at first: of the first eight pairs, three.</summary>
+    internal static bool IsTest(int number) => number % TestEvery == 0 || number is 3 or 8;
+
+    /// <summary>Whether one shows what the other does, or has its latent: measured with one, what was learned from the other proves nothing.</summary>
+    public static bool IsSame(PicturePair a, PicturePair b) =>
+        Distance(Thumbnail(a), Thumbnail(b)) < SamePicture
+        || (a.Planes.Length == b.Planes.Length && a.Planes.Zip(b.Planes, (x, y) => (double)(x - y) * (x - y)).Sum() < SameLatent * SameLatent * a.Planes.Sum(x => (double)x * x));
 
     /// <summary>Reads a pair; null for one of another version or channels, damaged, without anything to learn from, or gone.</summary>
     public static PicturePair? Read(PairFile file, int channels)
@@ -173,7 +184,7 @@ sealed class PairStore(string folder)
         }
     }
 
-    static double Distance(byte[] a, byte[] b) => a.Length != b.Length ? double.PositiveInfinity : Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Average());
+    static double Distance(byte[] a, byte[] b) => a.Length == 0 || a.Length != b.Length ? double.PositiveInfinity : Math.Sqrt(a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Average());
 
     static PairFile? Parse(string path)
     {

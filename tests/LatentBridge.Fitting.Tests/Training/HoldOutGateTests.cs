@@ -10,20 +10,20 @@ public sealed class HoldOutGateTests
     [Fact]
     public void The_fewer_pairs_the_more_it_must_be_ahead()
     {
-        Assert.False(HoldOutGate.IsBetter(Of(35), Of(30)));
-        Assert.True(HoldOutGate.IsBetter(Of(36.1), Of(30)));
+        Assert.False(HoldOutGate.IsBetter(Of(40, 40), Of(30, 30)));
+        Assert.False(HoldOutGate.IsBetter(Of(31.9, 31.9, 31.9), Of(30, 30, 30)));
         Assert.True(HoldOutGate.IsBetter(Of(32.1, 32.1, 32.1), Of(30, 30, 30)));
         Assert.False(HoldOutGate.IsBetter([.. Enumerable.Repeat(30.1, 20).Select(x => new DecoderMeasure(x, 5))], [.. Enumerable.Repeat(30.0, 20).Select(x => new DecoderMeasure(x, 5))]));
         Assert.False(HoldOutGate.IsBetter([], []));
-        Assert.False(HoldOutGate.IsBetter(Of(40, 29.5), Of(30, 30))); // they disagree
-        Assert.True(HoldOutGate.IsBetter(Of(40, 35), Of(30, 30)));
+        Assert.False(HoldOutGate.IsBetter(Of(40, 29.5, 30), Of(30, 30, 30))); // they disagree
+        Assert.True(HoldOutGate.IsBetter(Of(40, 35, 34), Of(30, 30, 30)));
     }
 
     [Fact]
     public void A_great_loss_on_one_pair_or_worse_colours_refuse_it()
     {
-        Assert.False(HoldOutGate.IsBetter(Of(40, 40, 28.9), Of(30, 30, 30)));
-        Assert.False(HoldOutGate.IsBetter([new(35, 6)], [new(30, 5)]));
+        Assert.False(HoldOutGate.IsBetter(Of(40, 40, 40, 40, 40, 40, 29.4), Of(30, 30, 30, 30, 30, 30, 30)));
+        Assert.False(HoldOutGate.IsBetter([new(35, 6), new(35, 6), new(35, 6)], Of(30, 30, 30)));
     }
 
     [Fact]

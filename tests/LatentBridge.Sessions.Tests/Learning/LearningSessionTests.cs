@@ -36,10 +36,10 @@ public sealed class LearningSessionTests : IDisposable
         using (SessionBench bench = Open())
         {
             Assert.Equal("estimated", Show(bench, 1, Learning));
-            TeachFive(bench);
+            TeachEight(bench);
             WaitForDecoder(bench);
             Assert.Equal("learned", ShowOnceLoaded(bench, 2));
-            Assert.StartsWith("4 pictures, ", bench.Session.Status().Streams.Single().Source, StringComparison.Ordinal);
+            Assert.StartsWith("5 pictures, ", bench.Session.Status().Streams.Single().Source, StringComparison.Ordinal);
             Assert.Equal("estimated", Show(bench, 1000, ByIt with { Learn = false }));
         }
 
@@ -53,7 +53,7 @@ public sealed class LearningSessionTests : IDisposable
     {
         using SessionBench bench = Open();
         Show(bench, 1, SessionBench.Raw);
-        TeachFive(bench);
+        TeachEight(bench);
         Assert.False(Directory.Exists(_folder));
     }
 
@@ -62,7 +62,7 @@ public sealed class LearningSessionTests : IDisposable
     {
         using SessionBench bench = Open();
         bench.Session.Begin(0, 1, null, LatentSpace.Sampler, Learning);
-        TeachFive(bench);
+        TeachEight(bench);
         Assert.Empty(Directory.GetFiles(_folder, "decoder*", SearchOption.AllDirectories));
         Assert.DoesNotContain(bench.Sink.Events.OfType<string>(), line => line.Contains(Used, StringComparison.Ordinal));
         bench.Session.End(0, 1);
@@ -80,11 +80,11 @@ public sealed class LearningSessionTests : IDisposable
 
         using SessionBench bench = Open();
         Show(bench, 1, Learning);
-        TeachFive(bench);
+        TeachEight(bench);
         WaitForDecoder(bench);
         const UnixFileMode OfFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         string[] files = Directory.GetFiles(_folder, "*", SearchOption.AllDirectories);
-        Assert.Equal(5, files.Count(file => Path.GetFileName(file).StartsWith("pair-", StringComparison.Ordinal)));
+        Assert.Equal(8, files.Count(file => Path.GetFileName(file).StartsWith("pair-", StringComparison.Ordinal)));
         foreach (string file in files)
         {
             Assert.Equal(OfFile, File.GetUnixFileMode(file));
@@ -99,7 +99,7 @@ public sealed class LearningSessionTests : IDisposable
         using (SessionBench bench = Open())
         {
             Show(bench, 1, Learning);
-            TeachFive(bench);
+            TeachEight(bench);
             WaitForDecoder(bench);
         }
 
@@ -123,9 +123,9 @@ public sealed class LearningSessionTests : IDisposable
     }
 
     /// <summary>Pictures whose colours are half of the first three channels.</summary>
-    void TeachFive(SessionBench bench)
+    void TeachEight(SessionBench bench)
     {
-        for (int seed = 1; seed <= 5; seed++)
+        for (int seed = 1; seed <= 8; seed++)
         {
             float[] latent = Values(seed);
             int cells = Side * Side;

@@ -58,9 +58,9 @@ public sealed class StoreFaultTests : IDisposable
     {
         using ManualResetEventSlim trains = new();
         using Learner learner = Open(100_000, () => trains.Set());
-        Keep(learner, 1, 5);
+        Keep(learner, 1, 8);
         Wait(() => File.Exists(Space.Files.Checkpoint), "a checkpoint");
-        Assert.Equal((5, null, false), Assert.Single(LearnedDecoder.All(_data)) is var kept ? (kept.Kept, kept.Pictures, kept.HasBefore) : default);
+        Assert.Equal((8, null, false), Assert.Single(LearnedDecoder.All(_data)) is var kept ? (kept.Kept, kept.Pictures, kept.HasBefore) : default);
         Assert.Single(LearnedDecoder.All(_data)).Forget(_data);
         Assert.Empty(LearnedDecoder.All(_data));
         learner.Disturb(); // it wants to save what it has
@@ -132,13 +132,13 @@ public sealed class StoreFaultTests : IDisposable
         try
         {
             using Learner learner = Open();
-            Keep(learner, 1, 5);
+            Keep(learner, 1, 8);
             Wait(() => Said(Used), "a decoder");
             byte[] decoder = File.ReadAllBytes(Space.Files.Decoder);
             string[] kept = [.. Space.Pairs.Files().Select(file => file.Path)];
             string ballast = Path.Combine(Folder, "ballast");
             Fill(ballast);
-            Keep(learner, 6, 6);
+            Keep(learner, 9, 6);
             Assert.Equal(kept, Space.Pairs.Files().Select(file => file.Path));
             Assert.Equal(decoder, File.ReadAllBytes(Space.Files.Decoder));
             Assert.Single(Lines(), line => line.Contains("cannot be written", StringComparison.Ordinal));
@@ -151,9 +151,9 @@ public sealed class StoreFaultTests : IDisposable
                 fill.Write(new byte[(int)new DriveInfo(Folder).AvailableFreeSpace - 100_000]);
             }
 
-            Keep(learner, 6, 5);
+            Keep(learner, 9, 8);
             Wait(() => Said("was learned: "), "the end of a training");
-            Assert.Equal(10, Space.Pairs.Files().Count);
+            Assert.Equal(16, Space.Pairs.Files().Count);
             Assert.Equal(decoder, File.ReadAllBytes(Space.Files.Decoder));
             Assert.NotNull(Space.Entry());
         }
@@ -169,12 +169,12 @@ public sealed class StoreFaultTests : IDisposable
         using Learner one = Open(400), other = Open(400);
         using (FileStream held = Locked())
         {
-            Keep(one, 1, 5);
+            Keep(one, 1, 8);
             Thread.Sleep(300);
             Assert.False(File.Exists(Space.Files.Checkpoint));
         }
 
-        Keep(other, 6, 5);
+        Keep(other, 9, 8);
         Wait(() => Lines().Count(line => line.Contains(" was learned from ", StringComparison.Ordinal)) >= 2, "both trainings");
         Assert.All(Space.Pairs.Files(), file => Assert.NotNull(PairStore.Read(file, Channels)));
         Assert.NotNull(Space.Entry());
@@ -229,9 +229,9 @@ public sealed class StoreFaultTests : IDisposable
         Assert.Empty(learner.With([], Format));
         Assert.Empty(learner.With([], Format));
         Assert.Single(Lines());
-        Keep(learner, 1, 5);
+        Keep(learner, 1, 8);
         Wait(() => Said(Used), "a decoder");
-        Assert.Contains("4 pictures", Assert.Single(learner.With([], Format)).Description.Source, StringComparison.Ordinal);
+        Assert.Contains("5 pictures", Assert.Single(learner.With([], Format)).Description.Source, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllBytes(Space.Files.Before)); // the good one, not the damaged one
     }
 
@@ -246,9 +246,9 @@ public sealed class StoreFaultTests : IDisposable
         Write("pair-00000004-00000000-test", [Channels + 1, 4, 4], [8, 8, 3], "1", 1);
         Write("pair-00000005-00000000-test", [Channels, 4, 4], [8, 8, 3], "0", 1);
         using Learner learner = Open();
-        Keep(learner, 6, 5);
+        Keep(learner, 6, 11);
         Wait(() => Said(Used), "a decoder");
-        Assert.Equal(10, Space.Pairs.Files().Count); // those of other versions are left alone
+        Assert.Equal(16, Space.Pairs.Files().Count); // those of other versions are left alone
 
         void Write(string name, long[] latent, long[] picture, string version, float value)
         {
