@@ -36,7 +36,7 @@ sealed unsafe class FrameEngine : IDisposable
     /// <summary>Bytes of memory that <see cref="Run"/> takes at its peak, weights included.</summary>
     public long WorkingBytes(int height, int width, int threads, FrameMemory memory, IReadOnlyList<int> wanted)
     {
-        FramePlanSize size = new(height, width, threads > 1, memory);
+        FramePlanSize size = new(height, width, RowPipeline.BusyParts(threads), memory);
         FramePlan plan = IsLaidFor(size, wanted) ? _plan! : Lay(size, wanted);
         return WeightBytes + ((plan.RingLength + plan.MemoryLength + (threads * plan.Pipeline.ScratchLength)) * sizeof(float));
     }
@@ -56,7 +56,7 @@ sealed unsafe class FrameEngine : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         cancellation.ThrowIfCancellationRequested();
-        FramePlan plan = PlanFor(new(height, width, threads > 1, memory), wanted);
+        FramePlan plan = PlanFor(new(height, width, RowPipeline.BusyParts(threads), memory), wanted);
         _threads.Prepare(threads, plan.Pipeline.ScratchLength);
         foreach ((int frame, NetworkInput input) in plan.Inputs)
         {
@@ -96,7 +96,7 @@ sealed unsafe class FrameEngine : IDisposable
 
     bool IsLaidFor(in FramePlanSize size, IReadOnlyList<int> wanted)
     {
-        if (_plan is not { Size: var laid } || laid.Height != size.Height || laid.Width != size.Width || laid.ForThreads != size.ForThreads
+        if (_plan is not { Size: var laid } || laid.Height != size.Height || laid.Width != size.Width || laid.BusyParts != size.BusyParts
             || laid.Memory != size.Memory || _plan.Wanted.Count != wanted.Count)
         {
             return false;

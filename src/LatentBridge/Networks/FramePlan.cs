@@ -57,7 +57,7 @@ sealed unsafe class FramePlan
             Outputs.Add(output);
         }
 
-        Pipeline = new RowPipeline(_layers, size.ForThreads);
+        Pipeline = new RowPipeline(_layers, size.BusyParts);
         _memory.ForEach(memory => memory.After.Capacity = memory.After.Height);
     }
 
@@ -225,9 +225,9 @@ sealed unsafe class FramePlan
 /// <summary>What a plan is laid out for.</summary>
 /// <param name="Height">Rows of the input.</param>
 /// <param name="Width">Columns of the input.</param>
-/// <param name="ForThreads">Whether several threads will run it.</param>
+/// <param name="BusyParts"><see cref="RowPipeline.BusyParts"/> of the threads that will run it.</param>
 /// <param name="Memory">What it has of the frames before.</param>
-readonly record struct FramePlanSize(int Height, int Width, bool ForThreads, FrameMemory Memory);
+readonly record struct FramePlanSize(int Height, int Width, int BusyParts, FrameMemory Memory);
 
 /// <summary>What a call has to do with those before and after it.</summary>
 enum FrameMemory

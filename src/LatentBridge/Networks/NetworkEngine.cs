@@ -45,7 +45,7 @@ sealed unsafe class NetworkEngine : IDisposable
     /// <summary>Bytes of memory that a run on an input of this size takes at its peak, weights included.</summary>
     public long WorkingBytes(int height, int width, int threads)
     {
-        NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _kernels, _prepared, height, width, _stripeWidth, threads > 1);
+        NetworkPlan plan = _plan is { } last && IsFor(last, height, width, threads) ? last : new NetworkPlan(_network, _kernels, _prepared, height, width, _stripeWidth, RowPipeline.BusyParts(threads));
         return _weightBytes + ((plan.RingLength + (threads * plan.ScratchLength)) * sizeof(float));
     }
 
@@ -88,7 +88,7 @@ sealed unsafe class NetworkEngine : IDisposable
     }
 
     static bool IsFor(NetworkPlan plan, int height, int width, int threads) =>
-        plan.Height == height && plan.Width == width && plan.ForThreads == threads > 1;
+        plan.Height == height && plan.Width == width && plan.BusyParts == RowPipeline.BusyParts(threads);
 
     NetworkPlan PlanFor(int height, int width, int threads)
     {
@@ -96,7 +96,7 @@ sealed unsafe class NetworkEngine : IDisposable
         {
             _plan = null;
             _rings.Dispose();
-            NetworkPlan plan = new(_network, _kernels, _prepared, height, width, _stripeWidth, threads > 1);
+            NetworkPlan plan = new(_network, _kernels, _prepared, height, width, _stripeWidth, RowPipeline.BusyParts(threads));
             _rings = new NativeBuffer(plan.RingLength);
             plan.Place(_rings.Pointer);
             _plan = plan;

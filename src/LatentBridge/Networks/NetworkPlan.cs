@@ -19,13 +19,13 @@ sealed unsafe class NetworkPlan
     /// <param name="height">Rows of the input.</param>
     /// <param name="width">Columns of the input.</param>
     /// <param name="stripeWidth">Columns of a stripe at most.</param>
-    /// <param name="forThreads">Whether several threads will run it: rings are longer then, so that they seldom wait.</param>
-    public NetworkPlan(Network network, NetworkKernels kernels, IReadOnlyList<object> prepared, int height, int width, int stripeWidth, bool forThreads)
+    /// <param name="busyParts"><see cref="RowPipeline.BusyParts"/> of the threads that will run it: rings are longer for several, so that they seldom wait.</param>
+    public NetworkPlan(Network network, NetworkKernels kernels, IReadOnlyList<object> prepared, int height, int width, int stripeWidth, int busyParts)
     {
         _network = network;
         Height = height;
         Width = width;
-        ForThreads = forThreads;
+        BusyParts = busyParts;
         OutputWidth = network.PixelsOf(width);
         (int window, Stripes) = NetworkStripes.Cut(network, width, stripeWidth);
         _columns = [.. Stripes.Select(stripe => NetworkStripes.Columns(network, width, window, stripe))];
@@ -56,7 +56,7 @@ sealed unsafe class NetworkPlan
 
         Output = new NetworkOutput(ring, network.OutputChannels, network.Shuffle);
         passes[^1].Add(Output);
-        Passes = [.. passes.Select(pass => new RowPipeline(pass, forThreads))];
+        Passes = [.. passes.Select(pass => new RowPipeline(pass, busyParts))];
         ScratchLength = Passes.Max(pass => pass.ScratchLength);
     }
 
@@ -66,8 +66,8 @@ sealed unsafe class NetworkPlan
     /// <summary>Columns of the input.</summary>
     public int Width { get; }
 
-    /// <summary>Whether it was laid out for several threads.</summary>
-    public bool ForThreads { get; }
+    /// <summary><see cref="RowPipeline.BusyParts"/> of the threads that it was laid out for.</summary>
+    public int BusyParts { get; }
 
     /// <summary>Columns of the last ring, were the picture not cut.</summary>
     public int OutputWidth { get; }

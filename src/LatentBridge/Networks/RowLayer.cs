@@ -63,8 +63,8 @@ abstract unsafe class RowLayer
     /// <summary>Makes one part of rows <paramref name="first"/> to <paramref name="end"/> - 1.</summary>
     public abstract void Run(int first, int end, int part, Workspace workspace);
 
-    /// <summary>Rows its output has room for beyond what one thread needs, for several: a step, unless a step alone keeps them busy.</summary>
-    public int SlackRows => Parts(0, Math.Min(StepRows, Height)) < 8 ? StepRows : 0;
+    /// <summary>Rows its output has room for beyond what one thread needs: a step, unless a step alone has as many parts as keep the threads busy.</summary>
+    public int SlackRows(int busyParts) => Parts(0, Math.Min(StepRows, Height)) < busyParts ? StepRows : 0;
 
     /// <summary>Called once all rows are made, before any layer that waits for them goes on.</summary>
     public virtual void Complete()

@@ -25,15 +25,18 @@ sealed class RowPipeline : ISharedWork
     int _current;
     ExceptionDispatchInfo? _failure;
 
-    public RowPipeline(IReadOnlyList<RowLayer> layers, bool forThreads)
+    public RowPipeline(IReadOnlyList<RowLayer> layers, int busyParts)
     {
         _layers = [.. layers];
         _nextPart = new int[_layers.Length];
         _openParts = new int[_layers.Length];
         _parts = new int[_layers.Length];
-        PlanCapacities(forThreads);
+        PlanCapacities(busyParts);
         ScratchLength = _layers.Max(layer => layer.ScratchLength);
     }
+
+    /// <summary>Parts of a step that keep so many threads busy: none for one, which never waits.</summary>
+    public static int BusyParts(int threads) => threads == 1 ? 0 : Math.Max(8, 2 * threads);
 
     /// <summary>Floats of scratch memory that each thread needs.</summary>
     public long ScratchLength { get; }
@@ -186,7 +189,7 @@ sealed class RowPipeline : ISharedWork
     }
 
     // A schedule of one thread without the work; rings begin as high as the picture. What suffices for one order of the steps suffices for all.
-    void PlanCapacities(bool forThreads)
+    void PlanCapacities(int busyParts)
     {
         Reset();
         Dictionary<RowRing, int> alive = [];
@@ -196,7 +199,7 @@ sealed class RowPipeline : ISharedWork
             RowLayer layer = _layers[index];
             if (layer.Output is { } ring)
             {
-                alive[ring] = Math.Max(alive.GetValueOrDefault(ring), layer.StepEnd - ring.Oldest + (forThreads ? layer.SlackRows : 0));
+                alive[ring] = Math.Max(alive.GetValueOrDefault(ring), layer.StepEnd - ring.Oldest + layer.SlackRows(busyParts));
             }
 
             Finish(index);
