@@ -1,4 +1,4 @@
-"""ComfyUI loads this folder as a node pack when it lies in ``custom_nodes``. Whatever else imports it gets no nodes."""
+"""ComfyUI loads this folder as a node pack when it lies in ``custom_nodes``, and InvokeAI when it lies in ``nodes``. Whatever else imports it gets no nodes."""
 
 import sys
 
@@ -16,3 +16,7 @@ if "latent_preview" in sys.modules and __package__:
     if (found := comfyui.install()) is not None:
         NODE_CLASS_MAPPINGS.update(found)
         WEB_DIRECTORY = "./web"
+elif "invokeai.app.services.shared.invocation_context" in sys.modules and __package__:
+    from .python.latentbridge.integrations import invokeai
+
+    invokeai.install()
