@@ -76,7 +76,11 @@ sealed class LearnedSpace(string folder, LatentFormat format)
     public FileStream? TryLock()
     {
         FileStreamOptions options = new() { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
-        if (!OperatingSystem.IsWindows())
+        if (OperatingSystem.IsWindows())
+        {
+            options.Share = FileShare.Delete; // others may forget the whole folder, as they may elsewhere
+        }
+        else
         {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }

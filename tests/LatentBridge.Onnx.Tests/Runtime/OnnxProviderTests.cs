@@ -30,7 +30,7 @@ public sealed class OnnxProviderTests : IDisposable
     public void Where_none_is_left_the_last_ones_reason_is_told()
     {
         using OnnxDecoder decoder = Decoder([FailsToLoad]);
-        Assert.Equal($"'{_model.Folder}/model-sd1.onnx' on Absent: no such library", Assert.Throws<LatentBridgeException>(() => Decode(decoder, threads: 1)).Message.Replace('\\', '/'));
+        Assert.Equal($"'{Path.Combine(_model.Folder, "model-sd1.onnx")}' on Absent: no such library", Assert.Throws<LatentBridgeException>(() => Decode(decoder, threads: 1)).Message);
     }
 
     [Fact]

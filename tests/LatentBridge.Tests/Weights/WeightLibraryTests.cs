@@ -318,7 +318,7 @@ public sealed class WeightLibraryTests : IDisposable
         library.Refresh();
 
         Assert.Null(Assert.Single(library.Found).Problem);
-        Assert.Equal(path, library.Found[0].Path);
+        Assert.Equal(Path.GetFullPath(path), library.Found[0].Path);
     }
 
     [Fact]
