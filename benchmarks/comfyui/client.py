@@ -123,9 +123,9 @@ def call(url: str, data: object = None) -> dict:
     return json.loads(text) if text else {}
 
 
-def probe(latent_format: str, shape: str, steps: int, step_milliseconds: int = 0, ready_bytes: int = 0) -> dict:
+def probe(latent_format: str, shape: str, steps: int, step_milliseconds: int = 0, ready_bytes: int = 0, swarm: str = "") -> dict:
     """A graph of one probe node, with a seed of its own, or ComfyUI would answer from its cache."""
     seed = int.from_bytes(os.urandom(3), "big")
     return {"1": {"class_type": "LatentBridgeProbe", "inputs": {
         "latent_format": latent_format, "shape": shape, "steps": steps, "step_milliseconds": step_milliseconds, "seed": seed,
-        "ready_bytes": ready_bytes}}}
+        "ready_bytes": ready_bytes, "swarm": swarm}}}

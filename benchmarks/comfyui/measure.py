@@ -33,6 +33,7 @@ WAYS = {  # name: (ours, preview method)
     "LatentBridge JPEG": (True, "auto"),
     "ComfyUI alone, JPEG's bytes": (False, "none"),
 }
+SWARM = {"SwarmUI, none": (False, "latent2rgb"), "SwarmUI's own": (False, "latent2rgb"), "LatentBridge": (True, "auto")}
 
 
 def main() -> None:
@@ -44,24 +45,26 @@ def main() -> None:
     arguments.add_argument("--case", action="append", choices=list(CASES))
     arguments.add_argument("--taesd", type=int, default=0, metavar="STEPS", help="also ComfyUI's TAESD, one prompt of so many steps (3 or more) a case")
     arguments.add_argument("--deflate", action="store_true", help="ask for compressed messages, as browsers do")
+    arguments.add_argument("--swarm", metavar="PREVIEWS", help="the callback of SwarmUI's sampler node, with this of its ways to show previews, in place of core's")
     arguments.add_argument("--json")
     options = arguments.parse_args()
-    rows = []
+    rows, all_ways = [], SWARM if options.swarm else WAYS
     with Page(options.url, deflate=options.deflate) as page:
         warm = call(options.url + "/latentbridge/probe")["imports"]
         for case in options.case or CASES:
-            ways = {name: empty() for name in WAYS}
+            ways = {name: empty() for name in all_ways}
             if options.taesd:
                 ways["ComfyUI TAESD"] = empty()
                 one(page, case, ways["ComfyUI TAESD"], (False, "taesd"), options.taesd, options.step_milliseconds, "png")
             for number in range(options.rounds + 1):  # the first round warms up
                 length = 0
-                for name, way in WAYS.items():
+                for name, way in all_ways.items():
                     found = ways[name] if number else empty()
-                    encoding = name.split()[-1].lower() if way[0] else "auto"
-                    one(page, case, found, way, options.steps, options.step_milliseconds, encoding, length if "alone" in name else 0)
+                    encoding = name.split()[-1].lower() if way[0] and not options.swarm else "auto"
+                    swarm = "none" if name.endswith(", none") else options.swarm or ""
+                    one(page, case, found, way, options.steps, options.step_milliseconds, encoding, length if "alone" in name else 0, swarm)
                     length = int(statistics.median(found["bytes"] or [0]))
-            rows += [row(case, name, found, ways["off"]) for name, found in ways.items()]
+            rows += [row(case, name, found, next(iter(ways.values()))) for name, found in ways.items()]
     call(options.url + "/latentbridge/settings", DEFAULTS)
     print("| latent | previews | callback | least | p99 | last step | loop | loop CPU | loop whole | previews shown | bytes |")
     print("|" + " --- |" * 11)
@@ -79,12 +82,13 @@ def empty() -> dict:
     return {"callback": [], "last": [], "loop": [], "loopCpu": [], "thread": [], "pictures": 0, "bytes": []}
 
 
-def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str, ready_bytes: int = 0) -> None:
+def one(page: Page, case: str, found: dict, way: tuple[bool, str], steps: int, step_milliseconds: int, encoding: str, ready_bytes: int = 0,
+        swarm: str = "") -> None:
     """Runs one prompt and adds its times."""
     ours, method = way
     call(page.url + "/latentbridge/settings", {**DEFAULTS, "enabled": ours, "format": encoding})
     before = call(page.url + "/latentbridge/probe")
-    run = page.run(probe(*CASES[case], steps, step_milliseconds, ready_bytes), preview_method=method)
+    run = page.run(probe(*CASES[case], steps, step_milliseconds, ready_bytes, swarm), preview_method=method)
     if run.ended != "execution_success":
         raise SystemExit(f"{case}: {run.ended}: {run.error}")
     times = run.outputs["1"]["milliseconds"]

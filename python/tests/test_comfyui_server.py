@@ -192,6 +192,42 @@ class PreviewTests(ServerTestCase):
                 self.run_probe(form, shape)
 
 
+class SwarmTests(ServerTestCase):
+    """SwarmUI's own nodes (its ExtraNodes/SwarmComfyCommon) beside the pack."""
+
+    def setUp(self):
+        super().setUp()
+        if not call(f"{URL}/object_info/SwarmKSampler"):
+            self.skipTest("SwarmUI's nodes are not in this ComfyUI")
+        self.warm_up()
+
+    def run_swarm(self, previews, form="SD15", shape=SHAPE, steps=4, milliseconds=300):
+        run = self.page.run(probe(form, shape, steps, milliseconds, swarm=previews))
+        self.assertEqual((run.ended, run.error), ("execution_success", None))
+        for event, metadata, _ in run.pictures:
+            self.assertEqual((event, metadata["node_id"], metadata["prompt_id"]), (4, "1", run.prompt))
+        return run.pictures
+
+    def test_pictures_come_as_its_server_reads_them(self):
+        pictures = until(lambda: self.run_swarm("default"), 60)
+        self.assertEqual({(metadata["mime_type"], metadata["id"], data[:3]) for _, metadata, data in pictures}, {("image/jpeg", 0, JPEG)})
+        self.assertEqual(self.status()["latest"]["size"], [512, 512])
+
+    def test_each_picture_of_a_batch_comes_with_its_place(self):
+        until(lambda: {metadata["id"] for _, metadata, _ in self.run_swarm("default", shape="3,4,64,64", milliseconds=500)} == {0, 1, 2}, 60)
+        self.assertEqual({metadata["id"] for _, metadata, _ in self.run_swarm("iterate", shape="3,4,64,64")}, {0})
+
+    def test_a_video_is_a_film_of_all_its_frames(self):
+        films = until(lambda: [data for _, metadata, data in self.run_swarm("animate", "Wan21", "1,16,5,30,52", 3, 1500) if metadata["mime_type"] == "image/webp"
+                               and data.count(b"ANMF") == 5], 60)
+        self.assertEqual((films[-1][:4], films[-1][8:16]), (b"RIFF", b"WEBPVP8X"))
+
+    def test_its_own_goes_on_where_ours_are_off(self):
+        self.settings(enabled=False)
+        pictures = until(lambda: self.run_swarm("default"), 60)  # which have no "image_type", as core's way gives it
+        self.assertEqual({(metadata["mime_type"], metadata.get("image_type"), data[:3]) for _, metadata, data in pictures}, {("image/jpeg", None, JPEG)})
+
+
 class SettingsTests(ServerTestCase):
     def test_hold_from_the_next_step_on(self):
         self.warm_up()

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import math
 import os
+import sys
 import time
 import types
 
@@ -35,18 +36,21 @@ class Probe:
         return {"required": {
             "latent_format": ("STRING", {"default": "SDXL"}), "shape": ("STRING", {"default": "1,4,128,128"}),
             "steps": ("INT", {**number, "default": 20}), "step_milliseconds": ("INT", number), "seed": ("INT", number)},
-            "optional": {"ready_bytes": ("INT", number)}}
+            "optional": {"ready_bytes": ("INT", number), "swarm": ("STRING", {"default": ""})}}
 
-    def run(self, latent_format, shape, steps, step_milliseconds, seed, ready_bytes=0):
+    def run(self, latent_format, shape, steps, step_milliseconds, seed, ready_bytes=0, swarm=""):
         """``shape``: axes, or several shapes with ";" between for a nested latent. ``ready_bytes``: no previewer at all, core sends so
-        many bytes that need no encoding: what it costs it alone."""
+        many bytes that need no encoding: what it costs it alone. ``swarm``: the callback of SwarmUI's sampler node with these ``previews``."""
         form = getattr(comfy.latent_formats, latent_format)()
         generator = torch.Generator().manual_seed(seed)
         streams = [_picture([int(n) for n in one.split(",")], form, generator) for one in shape.split(";")]
         noise = [torch.randn(x.shape, generator=generator) for x in streams]
         model = types.SimpleNamespace(load_device=torch.device("cpu"), model=types.SimpleNamespace(latent_format=form))
         begin = time.perf_counter()
-        callback = _ready(steps, ready_bytes) if ready_bytes else latent_preview.prepare_callback(model, steps)
+        if swarm:
+            callback = _swarm(steps, model, swarm)
+        else:
+            callback = _ready(steps, ready_bytes) if ready_bytes else latent_preview.prepare_callback(model, steps)
         prepare = (time.perf_counter() - begin) * 1e3
         times = []
         for step in range(steps):
@@ -62,6 +66,8 @@ class Probe:
             begin = time.perf_counter()
             callback(step, x0, x0, steps)
             times.append((time.perf_counter() - begin) * 1e3)
+        if swarm:
+            _swarm_module()._preview_sampler_active = False  # or core's next preview would be a tensor
         return {"ui": {"milliseconds": times, "prepare": [prepare]}, "result": ({"samples": x0},)}
 
 
@@ -87,6 +93,17 @@ def _ready(steps, length):
     bar = comfy.utils.ProgressBar(steps)
     pictures = [types.SimpleNamespace(save=lambda file, data=os.urandom(length), **_: file.write(data)) for _ in range(4)]
     return lambda step, x0, x, total: bar.update_absolute(step + 1, total, ("PNG", pictures[step % 4], None))
+
+
+def _swarm(steps, model, previews):
+    """The callback that SwarmKSampler makes; its threads send only while one samples."""
+    module = _swarm_module()
+    module._preview_sampler_active, module._last_preview_step_sent = True, -1
+    return module.make_swarm_sampler_callback(steps, model.load_device, model, previews)
+
+
+def _swarm_module():
+    return sys.modules[nodes.NODE_CLASS_MAPPINGS["SwarmKSampler"].__module__]
 
 
 def _picture(axes, form, generator):

@@ -105,7 +105,8 @@ sealed class StreamClip : IDisposable
             {
                 Size = job.Options.Size is > 0 and < LongestSide ? job.Options.Size : LongestSide,
                 Batch = BatchChoice.First,
-                Encoding = Renderer.Encodes(PreviewEncoding.Jpeg) ? PreviewEncoding.Jpeg : PreviewEncoding.Png,
+                Encoding = job.Options.Encoding == PreviewEncoding.Webp && Renderer.Encodes(PreviewEncoding.Webp) ? PreviewEncoding.Webp
+                    : Renderer.Encodes(PreviewEncoding.Jpeg) ? PreviewEncoding.Jpeg : PreviewEncoding.Png,
             };
         }
     }

@@ -187,6 +187,33 @@ public sealed class ClipMakerTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(PreviewEncoding.Webp, true, PreviewEncoding.Webp)]
+    [InlineData(PreviewEncoding.Webp, false, PreviewEncoding.Png)]
+    [InlineData(PreviewEncoding.Jpeg, true, PreviewEncoding.Png)]
+    [InlineData(PreviewEncoding.Rgb24, true, PreviewEncoding.Png)]
+    public void Its_pictures_are_WebP_where_the_run_asks_for_that_and_the_host_has_it(PreviewEncoding asked, bool hasWebp, PreviewEncoding expected)
+    {
+        using StreamClip clip = new();
+        using RenderContext context = new();
+        context.Want(LatentFormats.Get("Wan21"), LatentSpace.Sampler, Moving with { Encoding = asked }, null);
+        Job job = new();
+        LatentSlotHeader header = new() { Sequence = 1, AxisCount = 5 };
+        long[] axes = [1, Channels, Frames, Side, Side];
+        axes.CopyTo(header.Axes);
+        job.Start(context, null, null, new(0, header, 0), 0);
+        clip.Take(new byte[Channels * Frames * Side * Side * sizeof(float)], job, hasWebp ? [new NoWebp()] : []);
+        clip.Start(job);
+        Assert.Equal(expected, clip.Options.Encoding);
+    }
+
+    sealed class NoWebp : IPictureEncoder
+    {
+        public PreviewEncoding Encoding => PreviewEncoding.Webp;
+
+        public int Encode(ReadOnlySpan<byte> rgb, int width, int height, int quality, Span<byte> destination) => 0;
+    }
+
     static void ReleaseAll(SessionBench bench, List<RecordingSink.ClipPicture> pictures) =>
         pictures.ForEach(picture => ThreadPool.QueueUserWorkItem(_ => bench.Session.Release(picture.Preview.Slot)));
 

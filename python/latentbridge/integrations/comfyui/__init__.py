@@ -1,7 +1,7 @@
 """ComfyUI: every sampler's preview made by LatentBridge. The pack's root ``__init__.py`` calls ``install`` once.
 
 Where things are: ``hook`` takes over ``latent_preview.get_previewer``, ``sampling`` is one sampling's way from latent to
-picture, ``delivery`` brings pictures to the page, ``settings`` and ``routes`` talk with the settings page.
+picture, ``delivery`` brings pictures to the page, ``swarm`` does the same for SwarmUI's nodes, ``settings`` and ``routes`` talk with the settings page.
 """
 
 from __future__ import annotations

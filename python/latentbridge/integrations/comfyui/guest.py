@@ -1,4 +1,4 @@
-"""Previews for samplers of other packs that bring a callback of their own: tiled ones, SwarmUI's."""
+"""Previews for samplers of other packs that bring a callback of their own, such as tiled ones."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ import latent_preview
 from comfy.cli_args import LatentPreviewMethod, args
 from server import PromptServer
 
+from . import swarm
 from .guest import Guest
 from .pack import Pack
 from .sampling import Sampling
@@ -150,6 +151,7 @@ class Hook:
     def uninstall(self) -> None:
         """Takes the wrappers out where they are outermost; where another pack wraps them they let everything through."""
         self._pack.close()
+        swarm.leave()
         for name, ours in (("get_previewer", self._get), ("prepare_callback", self._prepare)):
             if ours is not None and getattr(latent_preview, name) is ours:
                 setattr(latent_preview, name, ours.__wrapped__)
@@ -234,6 +236,8 @@ class Hook:
         try:
             if self._get is not None and latent_preview.get_previewer is not self._get:
                 self._wrap()
+            if self._get is not None:
+                swarm.join(self._pack)
             self._pack.warm_up(prompt)
         except Exception as error:
             self._pack.say(f"a prompt was not looked at: {error!r}")

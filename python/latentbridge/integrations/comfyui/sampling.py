@@ -149,12 +149,16 @@ class Sampling:
         self._awaited = -1
         self._latest = None
         run = next(self._pack.runs)
-        self._bridge.begin(run=run, latent_format=self._format, model=self._model,
-                           clip=settings.clip and self._destination.with_metadata,
-                           **settings.options(self._wish.method, settings.encoding(self._destination.is_local(), self._destination.with_metadata)))
+        self._bridge.begin(run=run, **self._options(settings))
         self.run = run
         self._pack.live.describe(run, latent_format=self._format, model=self._model)
         self._pack.sampling = self
+
+    def _options(self, settings: Settings) -> dict[str, Any]:
+        """What the bridge is to know of the run."""
+        to = self._destination
+        return {"latent_format": self._format, "model": self._model, "clip": settings.clip and to.with_metadata,
+                **settings.options(self._wish.method, settings.encoding(to.is_local(), to.with_metadata))}
 
     def _submit(self, x0: Any, step: int, total: int) -> bool:
         settings = self._settings
