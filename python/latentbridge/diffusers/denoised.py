@@ -27,11 +27,13 @@ class Call:
 
     def blend(self, a: Any, b: Any) -> Any:
         """a x + b m, as every formula is. ``scratch`` holds its memory from step to step: to ask for a megabyte anew costs more than the sum."""
-        torch, scratch, x = sys.modules["torch"], self._scratch, self.x
+        torch, scratch, x, m = sys.modules["torch"], self._scratch, self.x, self.m
         if not scratch:
-            scratch += [self.m * b, x * a]
-            return torch.add(*scratch, out=scratch[0])
-        torch.mul(self.m, b, out=scratch[0])
+            scratch += [m * b + x * a, x * a]
+            return scratch[0]
+        if type(b) is float:  # a level on a device would have to be waited for
+            return torch.add(x, m, alpha=b, out=scratch[0]) if a is ONE else torch.mul(x, a, out=scratch[0]).add_(m, alpha=b)
+        torch.mul(m, b, out=scratch[0])
         return torch.add(scratch[0], x if a is ONE else torch.mul(x, a, out=scratch[1]), out=scratch[0])
 
 
