@@ -53,8 +53,16 @@ def returned(call: Call) -> Any:
     return call.cut(result.denoised if found is None else found)
 
 
+def of_solver(call: Call) -> Any:
+    """DPM-Solver and UniPC: the x0 that the solver has worked with and keeps, unless it works with noise."""
+    config = call.scheduler.config
+    if config.get("algorithm_type") in ("dpmsolver++", "sde-dpmsolver++") or config.get("predict_x0"):
+        return call.cut(call.scheduler.model_outputs[-1])
+    return of_sigmas(call)
+
+
 def of_sigmas(call: Call) -> Any:
-    """The DPM-Solver family: levels by step, then by what the model predicts."""
+    """Levels by step, then by what the model predicts."""
     alpha, sigma = call.scheduler._sigma_to_alpha_sigma_t(_sigma(call))
     return by_prediction(call, alpha, sigma)
 
@@ -136,9 +144,8 @@ RULES: dict[str, Rule] = {
         "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler", "LMSDiscreteScheduler", "UnCLIPScheduler", "RePaintScheduler",
         "LCMScheduler", "SCMScheduler"), returned),
     **dict.fromkeys(("TCDScheduler", "PNDMScheduler"), of_alphas),
-    **dict.fromkeys((
-        "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler",
-        "SASolverScheduler"), of_sigmas),
+    **dict.fromkeys(("DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler"), of_solver),
+    **dict.fromkeys(("DEISMultistepScheduler", "SASolverScheduler"), of_sigmas),
     **dict.fromkeys((
         "FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchLCMScheduler", "FlowMapEulerDiscreteScheduler",
         "LTXEulerAncestralRFScheduler", "HeliosScheduler"), of_flow),
