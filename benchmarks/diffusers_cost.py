@@ -6,6 +6,7 @@ No network runs. Between two steps there is a pause, in which a network would wo
 """
 
 import argparse
+import functools
 import statistics
 import sys
 import time
@@ -45,8 +46,8 @@ def cases():
     yield "Wan 832x480, 81 frames", pipe("WanPipeline", unipc, wan), (1, 16, 21, 60, 104), (480, 832, 81)
 
 
-def drive(pipe, shape, size, arguments):
-    """Each ``step``: milliseconds that passed, and those that its thread computed. The size is found in this frame, as in a pipeline's."""
+def drive(pipe, shape, size, arguments, inner):
+    """Each ``step``: milliseconds that passed, those that its thread computed, and those of them that the preview did. The size is found in this frame, as in a pipeline's."""
     height, width, num_frames = size  # noqa: F841
     scheduler, times = pipe.scheduler, []
     scheduler.set_timesteps(arguments.steps)
@@ -57,10 +58,27 @@ def drive(pipe, shape, size, arguments):
         scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else None
         caches.add_(1)
         time.sleep(arguments.milliseconds / 1000)
+        inner.clear()
         started, computing = time.perf_counter(), time.thread_time()
         scheduler.step(m, t, x, return_dict=False)
-        times.append(((time.perf_counter() - started) * 1000, (time.thread_time() - computing) * 1000))
+        passed, computed = time.perf_counter() - started, time.thread_time() - computing
+        times.append((passed * 1000, computed * 1000, (computed - sum(inner)) * 1000))
     return times[5:]
+
+
+def timed(scheduler, inner):
+    """Notes the processor time of each of the scheduler's own steps: what is left of the whole is the preview's."""
+    own = scheduler.step
+
+    @functools.wraps(type(scheduler).step)
+    def step(*arguments, **named):
+        computing = time.thread_time()
+        try:
+            return own(*arguments, **named)
+        finally:
+            inner.append(time.thread_time() - computing)
+
+    scheduler.step = step
 
 
 def main():
@@ -70,15 +88,19 @@ def main():
     parser.add_argument("--milliseconds", type=float, default=20)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, {arguments.threads} threads; milliseconds; added: difference of the least / of the medians")
+    print(f"torch {torch.__version__}, {arguments.threads} threads; milliseconds; added: difference of the least / of the medians; the preview's own: least / median, processor time")
     for name, watched, shape, size in cases():
-        plain = drive(watched, shape, size, arguments)
+        inner = []
+        timed(watched.scheduler, inner)
+        plain = drive(watched, shape, size, arguments, inner)
         with preview(watched, display=False) as live:
-            with_preview = drive(watched, shape, size, arguments)
+            with_preview = drive(watched, shape, size, arguments, inner)
         text = f"{name:24}"
         for kind, index in (("passed", 0), ("computed", 1)):
             before, after = sorted(time[index] for time in plain), sorted(time[index] for time in with_preview)
             text += f"  {kind}: step {statistics.median(before):7.3f}, added {after[0] - before[0]:6.3f} / {statistics.median(after) - statistics.median(before):6.3f}"
+        own = sorted(time[2] for time in with_preview)
+        text += f"  the preview's own: {own[0]:.3f} / {statistics.median(own):.3f}"
         print(f"{text}; {len(live.steps)} pictures {live.trouble or ''}", flush=True)
 
 

@@ -27,11 +27,13 @@ class Call:
 
     def blend(self, a: Any, b: Any) -> Any:
         """a x + b m, as every formula is. ``scratch`` holds its memory from step to step: to ask for a megabyte anew costs more than the sum."""
-        torch, scratch, x = sys.modules["torch"], self._scratch, self.x
+        torch, scratch, x, m = sys.modules["torch"], self._scratch, self.x, self.m
         if not scratch:
-            scratch += [self.m * b, x * a]
-            return torch.add(*scratch, out=scratch[0])
-        torch.mul(self.m, b, out=scratch[0])
+            scratch += [m * b + x * a, x * a]
+            return scratch[0]
+        if type(b) is float:  # a level on a device would have to be waited for
+            return torch.add(x, m, alpha=b, out=scratch[0]) if a is ONE else torch.mul(x, a, out=scratch[0]).add_(m, alpha=b)
+        torch.mul(m, b, out=scratch[0])
         return torch.add(scratch[0], x if a is ONE else torch.mul(x, a, out=scratch[1]), out=scratch[0])
 
 
@@ -51,8 +53,16 @@ def returned(call: Call) -> Any:
     return call.cut(result.denoised if found is None else found)
 
 
+def of_solver(call: Call) -> Any:
+    """DPM-Solver and UniPC: the x0 that the solver has worked with and keeps, unless it works with noise."""
+    config = call.scheduler.config
+    if config.get("algorithm_type") in ("dpmsolver++", "sde-dpmsolver++") or config.get("predict_x0"):
+        return call.cut(call.scheduler.model_outputs[-1])
+    return of_sigmas(call)
+
+
 def of_sigmas(call: Call) -> Any:
-    """The DPM-Solver family: levels by step, then by what the model predicts."""
+    """Levels by step, then by what the model predicts."""
     alpha, sigma = call.scheduler._sigma_to_alpha_sigma_t(_sigma(call))
     return by_prediction(call, alpha, sigma)
 
@@ -134,9 +144,8 @@ RULES: dict[str, Rule] = {
         "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler", "LMSDiscreteScheduler", "UnCLIPScheduler", "RePaintScheduler",
         "LCMScheduler", "SCMScheduler"), returned),
     **dict.fromkeys(("TCDScheduler", "PNDMScheduler"), of_alphas),
-    **dict.fromkeys((
-        "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler",
-        "SASolverScheduler"), of_sigmas),
+    **dict.fromkeys(("DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler"), of_solver),
+    **dict.fromkeys(("DEISMultistepScheduler", "SASolverScheduler"), of_sigmas),
     **dict.fromkeys((
         "FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchLCMScheduler", "FlowMapEulerDiscreteScheduler",
         "LTXEulerAncestralRFScheduler", "HeliosScheduler"), of_flow),

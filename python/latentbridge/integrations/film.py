@@ -34,7 +34,12 @@ class Film:
             self._pictures, self._steps, self.size = [None] * place.pictures, [-1] * place.pictures, (preview.width, preview.height)
         self._pictures[place.picture], self._steps[place.picture] = preview.data, preview.step
         self._rate, self.step = place.rate, preview.step
-        return None not in self._pictures
+        return self.is_whole
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a picture for each place."""
+        return bool(self._pictures) and None not in self._pictures
 
     @property
     def is_of_one_step(self) -> bool:

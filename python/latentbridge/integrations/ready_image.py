@@ -25,7 +25,7 @@ class ReadyImage:
 
     def save(self, file: Any, format: str | None = None, **options: Any) -> None:
         """Writes the file as it is; by Pillow where another format, metadata or a file's name is given."""
-        is_ready = format is None or format.upper().replace("JPG", "JPEG") == self.passes_for
+        is_ready = format is None or self._is_handed_out_as(format.upper().replace("JPG", "JPEG"))
         if is_ready and hasattr(file, "write") and options.get("pnginfo") is None and not options.get("exif"):
             file.write(self.data)
         else:
@@ -34,6 +34,9 @@ class ReadyImage:
     def convert(self, mode: str | None = None, *arguments: Any, **options: Any) -> Any:
         """Itself where nothing is to be converted. A UI asks for RGB before it saves, and a converted picture would be encoded again."""
         return self if mode == self.mode and not arguments and not options else self._image.convert(mode, *arguments, **options)
+
+    def _is_handed_out_as(self, format: str) -> bool:
+        return format == self.passes_for
 
     @functools.cached_property
     def _image(self) -> Any:
@@ -45,6 +48,15 @@ class ReadyImage:
         if name.startswith("_") and name != "__array_interface__":
             raise AttributeError(name)
         return getattr(self._image, name)
+
+
+class FilmImage(ReadyImage):
+    """A file that moves. Under any other name than its own and the one it passes for it is a still."""
+
+    is_animated = True
+
+    def _is_handed_out_as(self, format: str) -> bool:
+        return format in (self.format, self.passes_for)
 
 
 def pixels(preview: Preview) -> Any:

@@ -90,6 +90,8 @@ class FakeUi:
         self.modules["images"].image_grid = image_grid = functools.partial(_image_grid, shared)
         self.modules["sd_samplers"].samples_to_image_grid = lambda samples: image_grid([self.decode(s) for s in samples])
         self.modules["sd_samplers"].sample_to_image = lambda samples, index=0: self.decode(samples[index])
+        if kind == "neo":
+            self.modules["sd_samplers_common"].sample_to_video = self.modules["sd_samplers"].sample_to_video = self.decode_video
         self.modules["processing"].opt_f = 8
         if kind in ("forge", "neo"):
             self.modules["api.models"].OptionsModel = type("Options", (), {"__fields__": {name: None for name in shared.opts.data_labels}})
@@ -102,6 +104,14 @@ class FakeUi:
     def decode(self, sample):
         self.decodes.append(self.samplers.samples_to_images_tensor([sample]))
         return Image.new("RGB", (len(sample[0][0]), len(sample[0])), (0, 0, 200))
+
+    def decode_video(self, sample):
+        """A GIF of all frames."""
+        self.decodes.append("video")
+        file = io.BytesIO()
+        first, *others = [Image.new("RGB", (8, 8), (40 * frame, 0, 0)) for frame in range(sample.shape[2])]
+        first.save(file, "GIF", save_all=True, append_images=others, duration=62, loop=0)
+        return Image.open(file)
 
     def _add_state(self, shared):
         ui = self
@@ -146,6 +156,10 @@ class FakeUi:
                 if self.current_latent is None:
                     return
                 samplers = ui.modules["sd_samplers"]
+                if ui.kind == "neo" and self.current_latent.ndim == 5 and self.current_latent.shape[2] > 1:
+                    self.assign_current_image(samplers.sample_to_video(self.current_latent))
+                    self.current_image_sampling_step = self.sampling_step
+                    return
                 show = samplers.samples_to_image_grid if shared.opts.show_progress_grid else samplers.sample_to_image
                 self.assign_current_image(show(self.current_latent))
                 self.current_image_sampling_step = self.sampling_step
@@ -247,7 +261,7 @@ class FakeUi:
         for step, latent in enumerate(latents):
             self.samplers.store_latent(latent)
             yield step
-            self.state.sampling_step = step
+            self.state.sampling_step, self.state.preview_step = step, step + 1
 
     def poll(self, last=0):
         """POST /internal/progress: what the page gets, as (id, media type, bytes), None without a new picture."""
@@ -258,9 +272,11 @@ class FakeUi:
         if state.id_live_preview == last or state.current_image is None:
             return None
         file, format, image = io.BytesIO(), opts.live_previews_image_format, state.current_image
-        if self.kind == "neo" and format != "png":
-            image = image.convert("RGB")
         options = {}
+        if self.kind == "neo" and getattr(image, "is_animated", False):
+            format, options = "gif", {"save_all": True, "loop": 0}
+        elif self.kind == "neo" and format != "png":
+            image = image.convert("RGB")
         if format == "png":
             options = {"optimize": True} if max(*image.size) <= 256 else {"optimize": False, "compress_level": 1}
         image.save(file, format=format, **options)

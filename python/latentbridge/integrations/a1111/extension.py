@@ -27,13 +27,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ... import formats
 from ...client import Bridge
 from ...live import Board
 from ...preview import Preview
 from ...say_once import SayOnce
+from ..film import Film
 from ..host_trouble import host_trouble
 from ..last_resort import LastResort
-from ..ready_image import ReadyImage, encode, pixels
+from ..ready_image import FilmImage, ReadyImage, encode, pixels
 from ..recorder import Recorder
 from ..settings import DecoderList
 from . import settings
@@ -49,6 +51,8 @@ PATIENCE = 2.0
 """Seconds after a sampling's first latent in which no picture came, after which the UI's own method shows something."""
 WATCHED = 60.0
 """Seconds after the last request for a picture in which somebody counts as looking: longer than pages and programs wait between two."""
+FILM_SECONDS = 1.0
+"""After which a film with pictures of two steps is shown."""
 SETTLED = 0.2
 """Seconds in which a sampling's settings and checkpoint are not looked at again."""
 EVERY = "show_progress_every_n_steps"
@@ -67,7 +71,7 @@ class Extension:
         folders = ui.weight_folders()
         self._decoders = DecoderList(folders)
         self.live = Board(lambda: self.bridge)
-        self.bridge = Bridge(on_preview=self._publish, on_latent=self.live.sent, **{"models": folders, "host": settings.read(ui.stored)["host_mode"], **bridge})
+        self.bridge = Bridge(on_preview=self._publish, on_clip=self._publish_clip, on_latent=self.live.sent, **{"models": folders, "host": settings.read(ui.stored)["host_mode"], **bridge})
         self.last_resort = LastResort(self._publish, self._say)
         self.latest: Preview | None = None
         self._teacher = Teacher(self.bridge, self._say, self._lesson)
@@ -257,13 +261,14 @@ class Extension:
         if batch == "auto":
             batch = "grid" if ui.stored.get("show_progress_grid", True) else "first"
         is_rearranged = batch == "grid" and count > 2 and ui.has_own_grid()
+        is_film = maker is self.bridge and ui.plays_videos and len(place[-1]) == 5 and place[-1][2] > 1 and formats.is_causal_video(ui.latent_format())
         self._runs += 1
         self.live.describe(self._runs, latent_format=ui.latent_format(), model=ui.model_name(), steps=ui.shared.state.sampling_steps)
         maker.begin(
             run=self._runs, latent_format=ui.latent_format(), model=ui.model_name(), calibrate=wanted["calibrate"], learn=wanted["learn"],
-            decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"],
-            encoding="rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
-        return Sampling(maker, self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged)
+            decoder=wanted["decoder"], size=wanted["size"], batch="grid" if batch == "grid" else "first", threads=wanted["threads"], clip=is_film,
+            encoding="webp" if is_film else "rgb24" if is_rearranged or format not in ("png", "jpeg", "webp") else format)
+        return Sampling(maker, self._runs, place, chosen, batch, count, wanted["every_milliseconds"], format, is_rearranged, Film(self._runs) if is_film else None)
 
     def _lesson(self) -> tuple[str, str | None] | None:
         """What a picture that is decoded now teaches about: the checkpoint and its latent format; None where nothing is to be learned.
@@ -337,10 +342,26 @@ class Extension:
         sampling = self._sampling
         if sampling is None or preview.run != sampling.number:
             return
+        if sampling.film is not None and sampling.film.is_whole:
+            self.latest = preview  # the video moves already
+            return
         if preview.encoding != "rgb24":
             image = ReadyImage(preview.data, preview.encoding.upper(), (preview.width, preview.height))
         else:
             image = self._encoded(sampling, pixels(preview))
+        self._assign(sampling, image, preview)
+
+    def _publish_clip(self, preview: Preview) -> None:
+        """A picture of a video came. The whole film is handed over, and again when all of it is of a newer step, or at times before."""
+        sampling = self._sampling
+        if sampling is None or preview.run != sampling.number or sampling.film is None:
+            return
+        film, now = sampling.film, time.monotonic()
+        if film.put(preview) and (film.is_of_one_step or now - sampling.film_shown_at > FILM_SECONDS):
+            sampling.film_shown_at = now
+            self._assign(sampling, FilmImage(film.file(), "WEBP", film.size, passes_for="GIF"), preview)
+
+    def _assign(self, sampling: Sampling, image: Any, preview: Preview) -> None:
         with self._lock:
             if sampling.place[0] == self._job and self._is_open:
                 self._ui.shared.state.assign_current_image(image)

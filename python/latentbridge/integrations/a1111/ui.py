@@ -82,6 +82,11 @@ class Ui:
         """What this UI calls the method that stands in."""
         return next(name for name, number in self.samplers.approximation_indexes.items() if number == CHEAP)
 
+    @property
+    def plays_videos(self) -> bool:
+        """Whether this UI makes one file that moves of a video's latent: Forge neo does, a GIF."""
+        return callable(getattr(self.samplers, "sample_to_video", None))
+
     @contextmanager
     def standing_for(self, name: str, number: int) -> Iterator[None]:
         """A method's name stands for another number meanwhile."""

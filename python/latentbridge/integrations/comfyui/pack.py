@@ -130,7 +130,8 @@ class Pack:
 
     def _on_preview(self, preview: Preview) -> None:
         self.latest = preview
-        self.live.arrived(preview)
+        if preview.stream == 0:  # or the live view would go to and fro between the pictures of a batch
+            self.live.arrived(preview)
         for warning in preview.warnings:
             self.say(warning)
         if (sampling := self.sampling) is not None and sampling.run == preview.run:
