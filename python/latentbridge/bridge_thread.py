@@ -34,6 +34,8 @@ MINIMUM_IMAGE_CAPACITY = 4 << 20
 MAXIMUM_GUESSED_IMAGE = 16 << 20
 MAXIMUM_IMAGE_CAPACITY = 1 << 30
 DEVICE_POLL = 0.001
+MOST_HOSTS = 3
+"""That get a latent again, after the one that was given it first."""
 HOST_MODES = ("auto", "process", "pythonnet")
 
 
@@ -187,6 +189,7 @@ class BridgeThread:
         """Rings for a slot that a sampler's thread has filled; ``fields`` are its header's."""
         header = LatentHeader(*fields)
         connection, state = self.connection, self.streams[header.stream]
+        self._overwritten(mapping, slot)
         if not state.shows(header.run):
             mapping.free.append(slot)
             self.counts["stale"] += 1
@@ -204,6 +207,17 @@ class BridgeThread:
             if self._watcher is not None:
                 self._watch(self._watcher, header, mapping.payloads[slot][0][:header.length])
             connection.submit(slot, header.sequence)
+
+    def give_back(self, mapping: Mapping, slot: int) -> None:
+        """A slot that somebody began to fill and did not."""
+        self._overwritten(mapping, slot)
+        mapping.free.append(slot)
+
+    def _overwritten(self, mapping: Mapping, slot: int) -> None:
+        """Other values are in a slot now: no next host can be given those that were there."""
+        for state in tuple(self.streams.values()):
+            if (newest := state.newest) is not None and newest[0] is mapping and newest[1] == slot:
+                state.newest = None
 
     def _watch(self, watcher: Callable[[LatentHeader, memoryview], None], header: LatentHeader, payload: memoryview) -> None:
         try:
@@ -447,16 +461,17 @@ class BridgeThread:
             self._copies.popleft()[1].put(reason)
 
     def _keep_newest(self, connection: Connection, state: Stream) -> None:
-        """The newest latent that a dead host was given, and of which no picture came, lies in its slot still: the next host gets it, once."""
+        """The newest latent that a dead host was given lies in its slot still, and the next host gets it: for its first picture, or, where that is shown already,
+        to be ready for the next step, with its decoders loaded. One that ends a host before any picture is sent once more, not twice."""
         newest, state.newest = state.newest, None
         if newest is None:
             return
         mapping, slot, header, started = newest
-        latest = state.latest
-        is_done = (latest is not None and latest.sequence >= header.sequence) or state.lost_step >= header.step
-        if is_done or not state.shows(header.run) or state.kept == header.sequence or not connection.still_has(mapping, slot, header.sequence):
+        state.kept = (header.sequence, state.kept[1] + 1 if state.kept[0] == header.sequence else 1)
+        if (state.lost_step >= header.step or not state.shows(header.run) or state.kept[1] > (MOST_HOSTS if connection.has_shown else 1)
+                or not connection.still_has(mapping, slot, header.sequence)):
             return
-        state.kept, state.sent = header.sequence, header.sequence - 1
+        state.sent = header.sequence - 1
         self._keep_for_the_next_host(state, mapping, slot, header, started)
 
     def _keep_for_the_next_host(self, state: Stream, mapping: Mapping, slot: int, header: LatentHeader, started: int) -> None:
@@ -541,6 +556,7 @@ class BridgeThread:
             slot = mapping.free.popleft()
         except IndexError:
             return None
+        self._overwritten(mapping, slot)
         frame.copy_into(*mapping.payloads[slot])
         return slot
 

@@ -343,7 +343,7 @@ class Bridge:
         try:
             source.copy_into(*mapping.payloads[slot])
         except BaseException:
-            mapping.free.append(slot)
+            thread.post(thread.give_back, mapping, slot)
             raise
         thread.post(thread.submit, mapping, slot, fields, started)  # who writes the header and rings
         return True

@@ -65,7 +65,7 @@ class Stream:
         self.lost_step = -1  # the last step that was given up
         self.sent = 0  # the last sequence the host was given
         self.newest: tuple[Mapping, int, LatentHeader, int] | None = None  # where it lies: mapping, slot, header, started
-        self.kept = 0  # the last sequence that was kept for another host
+        self.kept = (0, 0)  # the last sequence that was kept for another host, and how often
 
     def shows(self, run: int) -> bool:
         return self.live and self.run == run

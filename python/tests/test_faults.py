@@ -198,6 +198,32 @@ class HostsThatFail(BridgeTestCase):
         time.sleep(0.2)
         self.assertEqual(bridge.status()["hosts"], 3)  # the third one was given nothing, and lives
 
+    def test_a_latent_that_was_shown_makes_the_next_host_ready_and_is_not_shown_again(self):
+        shown = []
+        bridge = self.bridge("die-after-ready=1", f"die-after-ready-once={self.once()}", on_preview=shown.append)
+        bridge.submit(latent(1, 4, 8, 8), run=1, step=0, total=2)
+        until(lambda: bridge.status()["stale"] == 1)  # the next host's picture of it
+        bridge.submit(latent(1, 4, 8, 8, start=1), run=1, step=1, total=2)
+        self.assertEqual(bridge.wait(run=1, step=1, timeout=20).data, digest(latent(1, 4, 8, 8, start=1)))
+        self.assertEqual(([preview.step for preview in shown], bridge.status()["hosts"]), ([0, 1], 2))
+
+    def test_a_latent_that_ends_each_host_after_its_picture_is_sent_to_three_more(self):
+        bridge = self.bridge("die-after-ready=1", attempts=1000)
+        bridge.submit(latent(1, 4, 8, 8), run=1, step=0)
+        until(lambda: bridge.status()["hosts"] == 5 and bridge._thread.mapping)
+        time.sleep(0.2)
+        self.assertEqual((bridge.status()["hosts"], bridge.status()["stale"]), (5, 3))
+
+    def test_a_slot_with_other_values_in_it_is_not_sent_again(self):
+        bridge = self.bridge()
+        self.show(bridge, run=1)
+        state, mapping = bridge._streams[0], bridge._thread.mapping
+        slot = state.newest[1]
+        while mapping.free[0] != slot:
+            mapping.free.rotate(1)  # the next one is written there
+        bridge.decode(latent(1, 4, 8, 8, start=9))
+        self.assertIsNone(state.newest)
+
     def test_a_picture_waited_for_is_made_by_the_next_host(self):
         bridge = self.bridge(f"die-on-decode={self.once()}")
         buffer = latent(1, 4, 8, 8)

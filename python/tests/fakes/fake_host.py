@@ -157,7 +157,7 @@ class FakeHost:
             tell("dropped", sequence=header.sequence, reason="image-slot-too-small", detail="too big", needed=number("needed"))
         else:
             self.ready(header, digest)
-        if self.submits == number("die-after-ready"):
+        if self.submits == number("die-after-ready") and self.is_first("die-after-ready-once"):
             os._exit(9)
 
     @staticmethod
